@@ -1,0 +1,65 @@
+"""One data set, one file: an `INFO` and `load(places, split) -> Pictures`.
+
+A module whose pictures must be fetched also offers `download(places)`. Data sets return arrays
+and know nothing of models.
+"""
+
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from gancli.errors import FileError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Info:
+    """What `gan datasets info` tells without loading a picture."""
+
+    title: str
+    size: str  # "28x28 gray"
+    train: int
+    test: int
+    classes: tuple[str, ...] = ()
+    terms: str = ""  # licence, and whom to cite
+    home: str = ""  # where it comes from
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pictures:
+    """One split of a data set.
+
+    `images` is uint8 (N, H, W, C) with C 1 (gray) or 3 (RGB); `labels` is int64 (N,) into `classes`, or
+    None. `digest` is a hex SHA-256 that changes when any picture or label does.
+    """
+
+    name: str
+    split: str
+    images: Any
+    labels: Any = None
+    classes: tuple[str, ...] = ()
+    digest: str = ""
+    notes: tuple[str, ...] = field(default=())  # sentences for the user: skipped files and the like
+
+
+@dataclass(frozen=True, kw_only=True)
+class Places:
+    """Where data sets are looked for (`data`, which may be read-only) and kept (`keep`)."""
+
+    data: Path
+    cache: Path
+
+    @property
+    def keep(self) -> Path:
+        """The data folder where it can be written, else the user's cache."""
+        nearest = next(p for p in (self.data, *self.data.parents) if p.exists())
+        return self.data if os.access(nearest, os.W_OK) else self.cache
+
+
+def places(data_dir: Path | None = None) -> Places:
+    """Folders by option, then by GAN_DATA_DIR, then the user's cache (XDG_CACHE_HOME/gancli)."""
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "gancli"
+    chosen = data_dir or os.environ.get("GAN_DATA_DIR")
+    if chosen and not Path(chosen).is_dir() and Path(chosen).exists():
+        raise FileError(f"The data folder {chosen} is not a folder.", hint="gan datasets list")
+    return Places(data=Path(chosen) if chosen else cache, cache=cache)

@@ -1,0 +1,98 @@
+"""THE CONTRACT between a model and the trainer.
+
+A model file in `models/` offers three things:
+
+- `Settings`: a frozen dataclass of what shapes the networks (`z_dim`, `width`, ...);
+- `PRESETS`: `{"default": {...}, "paper": {...}}`, values for `Settings` and `config.Training`;
+- `build(settings, shape) -> GAN`.
+
+The GAN owns its networks, its formulas and its extra state (buffers). It never touches an
+optimiser, `requires_grad`, a learning rate or a file: those are the trainer's.
+"""
+
+import enum
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+
+Metrics = dict[str, Tensor]
+
+
+class Feeds(enum.Flag):
+    """What a generator is given."""
+
+    NOISE = enum.auto()
+    LABEL = enum.auto()
+    IMAGE = enum.auto()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shape:
+    """The pictures a model is built for: `channels` x `size` x `size`, in `classes` classes."""
+
+    channels: int
+    size: int
+    classes: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Batch:
+    """Real pictures, (B, C, H, W) in [-1, 1], and their labels, (B, K) one-hot, where known."""
+
+    image: Tensor
+    label: Tensor | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Inputs:
+    """What one generator call is given: noise (B, Z) and labels (B, K), where the model feeds on them."""
+
+    z: Tensor
+    y: Tensor | None = None
+
+
+class GAN(nn.Module):
+    """A generator, a discriminator, and what they are trained to do.
+
+    Nothing here may move a value from the device to the host (`.item()`, print, a branch on a
+    tensor): the step is captured as one CUDA graph. What changes during training is a buffer.
+    """
+
+    feeds: ClassVar[Feeds] = Feeds.NOISE
+    noise_kind: str = "normal"  # normal: N(0, 1); uniform: U(-1, 1)
+    z_dim: int
+    shape: Shape
+    generator: nn.Module
+    discriminator: nn.Module
+
+    def draw(self, batch: Batch) -> Inputs:
+        """Noise for as many fakes as `batch` has pictures, by the device's default generator."""
+        z = torch.empty(len(batch.image), self.z_dim, device=batch.image.device)
+        return Inputs(z=z.uniform_(-1, 1) if self.noise_kind == "uniform" else z.normal_())
+
+    def fake(self, inputs: Inputs) -> Tensor:
+        """(B, C, H, W) in [-1, 1], by the generator in training mode."""
+        return self.generate(self.generator, inputs.z, inputs.y)
+
+    def generate(self, generator: nn.Module, z: Tensor, y: Tensor | None = None) -> Tensor:
+        """(B, C, H, W) in [-1, 1] by any `generator` of this model, an averaged one too. Pure."""
+        raise NotImplementedError
+
+    def discriminator_loss(
+        self, batch: Batch, inputs: Inputs, fake: Tensor
+    ) -> tuple[Tensor, Metrics]:
+        """The discriminator's loss on `batch` and a detached `fake`, and what to report of it."""
+        raise NotImplementedError
+
+    def generator_loss(self, batch: Batch, inputs: Inputs, fake: Tensor) -> tuple[Tensor, Metrics]:
+        """The generator's loss on the same `fake`, its graph attached; the discriminator is frozen."""
+        raise NotImplementedError
+
+    def penalty(self, batch: Batch) -> Tensor | None:
+        """A regulariser that needs a second gradient, called on some steps only; None: there is none."""
+        return None
+
+    def after_step(self, metrics: Metrics) -> None:
+        """Update buffers in place once both networks have stepped."""

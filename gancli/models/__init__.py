@@ -1,0 +1,1 @@
+"""One paper, one file: `Settings`, `PRESETS` and `build(settings, shape)` make a model."""

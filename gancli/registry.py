@@ -1,0 +1,59 @@
+"""A folder of files is a registry: a name per file, a summary from its docstring, nothing imported.
+
+`models/`, `datasets/` and `formats/` are each such a folder. The file `fashion_mnist.py` is the
+entry `fashion-mnist`; its first docstring line is what lists show. Only `load` imports, so that
+`gan --help` never waits for torch.
+"""
+
+import ast
+import difflib
+import importlib
+from collections.abc import Iterable
+from functools import cache
+from pathlib import Path
+from types import ModuleType
+
+from gancli.errors import UsageError
+
+NOUNS = {"models": "model", "datasets": "data set", "formats": "format"}
+LISTINGS = {"models": "gan train --help", "datasets": "gan datasets list"}
+
+
+@cache
+def names(kind: str) -> tuple[str, ...]:
+    """The entries of a registry (`models`, `datasets` or `formats`), sorted."""
+    files = (Path(__file__).parent / kind).glob("*.py")
+    return tuple(sorted(f.stem.replace("_", "-") for f in files if not f.stem.startswith("_")))
+
+
+def summary(kind: str, name: str) -> str:
+    """The first docstring line of an entry, read without importing it."""
+    source = _path(kind, name).read_text(encoding="utf-8")
+    return (ast.get_docstring(ast.parse(source)) or "").partition("\n")[0]
+
+
+def load(kind: str, name: str) -> ModuleType:
+    """Import an entry. Raises UsageError for a name that is not there."""
+    check(kind, name)
+    return importlib.import_module(f"gancli.{kind}.{name.replace('-', '_')}")
+
+
+def check(kind: str, name: str) -> None:
+    """Raise UsageError, with the nearest name, unless `name` is an entry of `kind`."""
+    if name not in names(kind):
+        known = names(kind)
+        raise UsageError(
+            f"There is no {NOUNS[kind]} called {name!r}{did_you_mean(name, known)} "
+            f"Known: {', '.join(known)}.",
+            hint=LISTINGS.get(kind),
+        )
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """`. Did you mean 'x'?` for a near miss, else a full stop."""
+    near = difflib.get_close_matches(word.lower(), list(known), n=1, cutoff=0.5)
+    return f". Did you mean {near[0]!r}?" if near else "."
+
+
+def _path(kind: str, name: str) -> Path:
+    return Path(__file__).parent / kind / f"{name.replace('-', '_')}.py"
