@@ -1,15 +1,25 @@
-"""One data set, one file: an `INFO` and `load(places, split) -> Pictures`.
+"""One data set, one file: an `INFO` and `load(places, split, say, progress) -> Pictures`.
 
-A module whose pictures must be fetched also offers `download(places)`. Data sets return arrays
-and know nothing of models.
+A module whose pictures must be fetched also offers `download(places, say, progress) -> Path`.
+Data sets return arrays and know nothing of models. Importing this module loads no numpy: the list
+of data sets is part of `gan --help`.
 """
 
+import hashlib
 import os
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from gancli.errors import FileError
+
+Say = Callable[[str], None]  # takes one line of conversation
+Progress = Callable[[str, int, "int | None"], None]  # takes what, how much is done, of how much
+
+
+def silent(*_: object) -> None:
+    """A `Say` or a `Progress` that nobody hears."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,8 +39,9 @@ class Info:
 class Pictures:
     """One split of a data set.
 
-    `images` is uint8 (N, H, W, C) with C 1 (gray) or 3 (RGB); `labels` is int64 (N,) into `classes`, or
-    None. `digest` is a hex SHA-256 that changes when any picture or label does.
+    `images` is uint8 (N, H, W, C) with C 1 (gray) or 3 (RGB); `labels` is int64 (N,) into
+    `classes`, or None. Both arrays are writable, as torch wants them. `digest` is a hex SHA-256
+    that changes when any picture or label does.
     """
 
     name: str
@@ -52,8 +63,11 @@ class Places:
     @property
     def keep(self) -> Path:
         """The data folder where it can be written, else the user's cache."""
-        nearest = next(p for p in (self.data, *self.data.parents) if p.exists())
-        return self.data if os.access(nearest, os.W_OK) else self.cache
+        return self.data if _writable(self.data) else self.cache
+
+    def folders(self, name: str) -> tuple[Path, ...]:
+        """Where the files of the data set `name` may lie, in the order they are looked for."""
+        return tuple(dict.fromkeys((self.data / name, self.cache / name)))
 
 
 def places(data_dir: Path | None = None) -> Places:
@@ -63,3 +77,18 @@ def places(data_dir: Path | None = None) -> Places:
     if chosen and not Path(chosen).is_dir() and Path(chosen).exists():
         raise FileError(f"The data folder {chosen} is not a folder.", hint="gan datasets list")
     return Places(data=Path(chosen) if chosen else cache, cache=cache)
+
+
+def digest(images: Any, labels: Any = None) -> str:
+    """Hex SHA-256 over the shape and the bytes of `images`, and of `labels` where there are any."""
+    total = hashlib.sha256(repr(images.shape).encode())
+    total.update(images.data)
+    if labels is not None:
+        total.update(labels.data)
+    return total.hexdigest()
+
+
+def _writable(folder: Path) -> bool:
+    """Whether files can be put there. Root may write anywhere, but not where nobody is meant to."""
+    nearest = next(p for p in (folder, *folder.absolute().parents) if p.exists())
+    return os.access(nearest, os.W_OK) and bool(nearest.stat().st_mode & 0o222)

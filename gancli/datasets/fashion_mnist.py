@@ -1,0 +1,82 @@
+"""Clothes from a shop: 70,000 gray pictures of 28x28 in ten classes, in MNIST's place.
+
+Han Xiao, Kashif Rasul, Roland Vollgraf: Fashion-MNIST: a Novel Image Dataset for Benchmarking
+Machine Learning Algorithms (2017), arXiv:1708.07747.
+"""
+
+from pathlib import Path
+
+from gancli.datasets import Info, Pictures, Places, Progress, Say, silent
+from gancli.datasets._idx import IdxSet
+from gancli.download import DebianPackage, File, Folder, Mirror
+
+INFO = Info(
+    title="Fashion-MNIST: pictures of clothes",
+    size="28x28 gray",
+    train=60_000,
+    test=10_000,
+    classes=(
+        "T-shirt/top",
+        "Trouser",
+        "Pullover",
+        "Dress",
+        "Coat",
+        "Sandal",
+        "Shirt",
+        "Sneaker",
+        "Bag",
+        "Ankle boot",
+    ),
+    terms="MIT licence, Zalando SE; cite Xiao, Rasul and Vollgraf (2017), arXiv:1708.07747",
+    home="https://github.com/zalandoresearch/fashion-mnist",
+)
+
+# SHA-256 of the contents, decompressed: mirrors compress anew.
+_SET = IdxSet(
+    name="fashion-mnist",
+    classes=INFO.classes,
+    files={
+        "train": (
+            File(
+                name="train-images-idx3-ubyte.gz",
+                sha256="c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888",
+                size=47_040_016,
+            ),
+            File(
+                name="train-labels-idx1-ubyte.gz",
+                sha256="bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9",
+                size=60_008,
+            ),
+        ),
+        "test": (
+            File(
+                name="t10k-images-idx3-ubyte.gz",
+                sha256="5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b",
+                size=7_840_016,
+            ),
+            File(
+                name="t10k-labels-idx1-ubyte.gz",
+                sha256="0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34",
+                size=10_008,
+            ),
+        ),
+    },
+    sources=(
+        Folder(Path("/usr/share/datasets/fashion-mnist")),
+        Mirror(
+            "https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/data/fashion"
+        ),
+        Mirror("https://storage.googleapis.com/tensorflow/tf-keras-datasets"),
+        DebianPackage("dataset-fashion-mnist", "usr/share/datasets/fashion-mnist"),
+    ),
+)
+
+
+def load(places: Places, split: str, say: Say = silent, progress: Progress = silent) -> Pictures:
+    """The `train` or `test` pictures, uint8 (N, 28, 28, 1), downloaded first where missing."""
+    return _SET.load(places, split, say, progress)
+
+
+def download(places: Places, say: Say = silent, progress: Progress = silent) -> Path:
+    """Have the four files on this machine; the folder they lie in."""
+    return _SET.download(places, say, progress)

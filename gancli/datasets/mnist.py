@@ -1,0 +1,66 @@
+"""Handwritten digits: 70,000 gray pictures of 28x28, the classic first data set.
+
+Yann LeCun, Corinna Cortes, Christopher Burges: The MNIST database of handwritten digits (1998).
+"""
+
+from pathlib import Path
+
+from gancli.datasets import Info, Pictures, Places, Progress, Say, silent
+from gancli.datasets._idx import IdxSet
+from gancli.download import File, Mirror
+
+INFO = Info(
+    title="MNIST: handwritten digits",
+    size="28x28 gray",
+    train=60_000,
+    test=10_000,
+    classes=tuple("0123456789"),
+    terms="commonly quoted as CC BY-SA 3.0; cite LeCun, Cortes and Burges (1998)",
+    home="http://yann.lecun.com/exdb/mnist/",
+)
+
+# SHA-256 of the contents, decompressed: mirrors compress anew.
+_SET = IdxSet(
+    name="mnist",
+    classes=INFO.classes,
+    files={
+        "train": (
+            File(
+                name="train-images-idx3-ubyte.gz",
+                sha256="ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
+                size=47_040_016,
+            ),
+            File(
+                name="train-labels-idx1-ubyte.gz",
+                sha256="65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
+                size=60_008,
+            ),
+        ),
+        "test": (
+            File(
+                name="t10k-images-idx3-ubyte.gz",
+                sha256="0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
+                size=7_840_016,
+            ),
+            File(
+                name="t10k-labels-idx1-ubyte.gz",
+                sha256="ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
+                size=10_008,
+            ),
+        ),
+    },
+    sources=(
+        Mirror("https://ossci-datasets.s3.amazonaws.com/mnist"),
+        Mirror("https://storage.googleapis.com/cvdf-datasets/mnist"),
+    ),
+)
+
+
+def load(places: Places, split: str, say: Say = silent, progress: Progress = silent) -> Pictures:
+    """The `train` or `test` pictures, uint8 (N, 28, 28, 1), downloaded first where missing."""
+    return _SET.load(places, split, say, progress)
+
+
+def download(places: Places, say: Say = silent, progress: Progress = silent) -> Path:
+    """Have the four files on this machine; the folder they lie in."""
+    return _SET.download(places, say, progress)
