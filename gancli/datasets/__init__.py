@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from gancli.errors import FileError
+from gancli import registry
+from gancli.errors import FileError, UsageError
 
 Say = Callable[[str], None]  # takes one line of conversation
 Progress = Callable[[str, int, "int | None"], None]  # takes what, how much is done, of how much
@@ -77,6 +78,54 @@ def places(data_dir: Path | None = None) -> Places:
     if chosen and not Path(chosen).is_dir() and Path(chosen).exists():
         raise FileError(f"The data folder {chosen} is not a folder.", hint="gan datasets list")
     return Places(data=Path(chosen) if chosen else cache, cache=cache)
+
+
+def open_pictures(
+    name_or_path: str,
+    places: Places,
+    split: str = "train",
+    *,
+    size: int | None = None,
+    channels: int | None = None,
+    broken: str = "skip",
+    say: Say = silent,
+    progress: Progress = silent,
+) -> Pictures:
+    """One split (`train` or `test`) of a data set by name, or of a folder of pictures by path.
+
+    `size` and `channels` (1 or 3) ask for other pictures than the data set has; None keeps its own.
+    `broken` ("skip" or "refuse") is about unreadable files of a folder.
+
+    Raises UsageError for a name or a path that is not there; DataError and FileError as loading
+    does.
+    """
+    from gancli.datasets import _pictures, folder
+
+    path = check(name_or_path)
+    if path is not None:
+        return folder.load(places, split, path, size, channels, broken, say, progress)
+    module = registry.load("datasets", name_or_path)
+    return _pictures.fit(module.load(places, split, say=say, progress=progress), size, channels)
+
+
+def check(name_or_path: str) -> Path | None:
+    """The folder that is meant, or None where it is the name of a data set.
+
+    Imports nothing heavy. Raises UsageError where it is neither.
+    """
+    if name_or_path == "folder":
+        raise UsageError("A folder of pictures is named by its path.", hint="--dataset ./pictures")
+    if name_or_path in registry.names("datasets"):
+        return None
+    path = Path(name_or_path).expanduser()
+    if path.is_dir():
+        return path
+    if path.exists():
+        raise UsageError(f"{path} is no folder of pictures.", hint=f"--dataset {path.parent}")
+    if name_or_path.startswith((".", "~")) or {"/", os.sep} & set(name_or_path):
+        raise UsageError(f"There is no folder {path}.", hint="gan datasets list")
+    registry.check("datasets", name_or_path)
+    return None
 
 
 def digest(images: Any, labels: Any = None) -> str:

@@ -1,61 +1,59 @@
-"""Arrays kept on disk so that a second start is instant: one safetensors file, checked when read.
+"""Pictures kept on disk so that a second start is instant: one safetensors file, checked when read.
 
 The file names what it was made from (`key`) and the digest of what it holds; one that is damaged,
 or made from something else, counts as absent.
 """
 
+import json
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
-from gancli.datasets import digest
+from gancli.datasets import Pictures, digest
 
 
-@dataclass(frozen=True, kw_only=True)
-class Kept:
-    """Images uint8 (N, H, W, C), their labels or None, strings that belong to them, the digest."""
-
-    images: Any
-    labels: Any
-    header: Mapping[str, str]
-    digest: str
-
-
-def recall(path: Path, key: str) -> Kept | None:
+def recall(path: Path, key: str) -> Pictures | None:
     """What was remembered at `path` under `key`, or None."""
     try:
         with safe_open(path, framework="numpy") as file:
-            header = dict(file.metadata() or {})
+            header = file.metadata() or {}
             if header.get("key") != key:
                 return None
             names = file.keys()
             arrays = {name: file.get_tensor(name) for name in names}
-    except (OSError, SafetensorError):
+        pictures = _pictures(arrays, json.loads(header["pictures"]))
+    except (OSError, SafetensorError, ValueError, TypeError, KeyError):
         return None
-    images, labels = arrays.get("images"), arrays.get("labels")
-    if images is None or header.get("digest") != digest(images, labels):
-        return None
-    return Kept(images=images, labels=labels, header=header, digest=header["digest"])
+    return pictures if pictures.digest == digest(pictures.images, pictures.labels) else None
 
 
-def remember(
-    path: Path, key: str, images: Any, labels: Any = None, header: Mapping[str, str] | None = None
-) -> bool:
+def remember(path: Path, key: str, pictures: Pictures) -> bool:
     """Write beside `path`, then rename. False where that fails: nothing depends on it."""
-    arrays = {"images": images} | ({} if labels is None else {"labels": labels})
-    about = {**(header or {}), "key": key, "digest": digest(images, labels)}
+    arrays = {"images": pictures.images, "labels": pictures.labels}
+    about = {k: getattr(pictures, k) for k in ("name", "split", "classes", "digest", "notes")}
+    header = {"key": key, "pictures": json.dumps(about)}
     beside = path.with_name(f"{path.name}.{os.getpid()}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        save_file(arrays, beside, metadata=about)
+        save_file({k: v for k, v in arrays.items() if v is not None}, beside, metadata=header)
         beside.chmod(path.parent.stat().st_mode & 0o666)  # safetensors lets only the owner read
         beside.replace(path)
     except (OSError, SafetensorError):
         beside.unlink(missing_ok=True)
         return False
     return True
+
+
+def _pictures(arrays: dict[str, Any], about: dict[str, Any]) -> Pictures:
+    return Pictures(
+        name=about["name"],
+        split=about["split"],
+        images=arrays["images"],
+        labels=arrays.get("labels"),
+        classes=tuple(about["classes"]),
+        digest=about["digest"],
+        notes=tuple(about["notes"]),
+    )

@@ -7,6 +7,7 @@ grid of displacements in place of filtered noise.
 """
 
 import contextlib
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -25,7 +26,7 @@ INFO = Info(
     home="built in",
 )
 
-VERSION = "glyphs-1"  # of the drawing; another one is drawn anew
+VERSION = "glyphs-2"  # of the drawing; another one is drawn anew
 SEED = 0
 SIZE = 28
 CHUNK = 1000  # pictures drawn at once, from one random stream
@@ -34,29 +35,28 @@ CANVAS = 144  # side of a drawn digit with its black margin, fine pixels
 HEIGHT = 108  # of the font, fine pixels: a digit is then 20 pixels tall, as in MNIST
 STROKES = (-1, 0, 1, 2, 3, 4)  # thickness taken away or added on each side, fine pixels
 KNOTS = 5  # displacements of the elastic warp along each side of a picture
-FIRST = {"train": 0, "test": INFO.train}  # the number of a split's first picture
 
 
 def load(places: Places, split: str, say: Say = silent, progress: Progress = silent) -> Pictures:
     """The `train` or `test` pictures, uint8 (N, 28, 28, 1), drawn the first time and then kept."""
-    first, count = FIRST[split], INFO.train if split == "train" else INFO.test
-    labels = np.arange(first, first + count) % 10
-    images, notes = _images(places, split, first, count, say, progress)
-    return Pictures(
-        name="glyphs",
-        split=split,
-        images=images,
-        labels=labels,
-        classes=INFO.classes,
-        digest=digest(images, labels),
-        notes=notes,
-    )
+    for folder in places.folders("glyphs"):
+        kept = _cache.recall(folder / f"{split}.safetensors", VERSION)
+        if kept is not None:
+            return kept
+    first, count = (0, INFO.train) if split == "train" else (INFO.train, INFO.test)
+    say(f"glyphs: drawing {count:,} digits, once.")
+    drawn = _drawn(split, first, count, progress)
+    path = places.keep / "glyphs" / f"{split}.safetensors"
+    if _cache.remember(path, VERSION, drawn):
+        return drawn
+    return replace(drawn, notes=(f"The drawn digits could not be kept in {path.parent}.",))
 
 
 def draw(first: int, count: int, seed: int = SEED, progress: Progress = silent) -> Any:
     """Pictures `first` to `first + count`, uint8 (count, 28, 28, 1).
 
-    Picture i shows the digit i % 10 and depends on `seed` and i alone. About 12,000 a second on one core.
+    Picture i shows the digit i % 10 and depends on `seed` and i alone. One core draws about 12,000
+    a second.
     """
     atlas = _atlas()
     images = np.empty((count, SIZE, SIZE, 1), np.uint8)
@@ -70,19 +70,17 @@ def draw(first: int, count: int, seed: int = SEED, progress: Progress = silent) 
     return images
 
 
-def _images(
-    places: Places, split: str, first: int, count: int, say: Say, progress: Progress
-) -> tuple[Any, tuple[str, ...]]:
-    for folder in places.folders("glyphs"):
-        kept = _cache.recall(folder / f"{split}.safetensors", VERSION)
-        if kept is not None and kept.images.shape == (count, SIZE, SIZE, 1):
-            return kept.images, ()
-    say(f"glyphs: drawing {count:,} digits, once.")
+def _drawn(split: str, first: int, count: int, progress: Progress) -> Pictures:
     images = draw(first, count, progress=progress)
-    path = places.keep / "glyphs" / f"{split}.safetensors"
-    if _cache.remember(path, VERSION, images):
-        return images, ()
-    return images, (f"The drawn digits could not be kept in {path.parent}.",)
+    labels = np.arange(first, first + count, dtype=np.int64) % 10
+    return Pictures(
+        name="glyphs",
+        split=split,
+        images=images,
+        labels=labels,
+        classes=INFO.classes,
+        digest=digest(images, labels),
+    )
 
 
 def _atlas() -> Any:
