@@ -1,0 +1,84 @@
+"""Files that are whole or not there: written beside their name, then renamed.
+
+Every file this program writes goes through here, so that a crash, a full disk or Ctrl-C leaves
+what was there before.
+"""
+
+import os
+import secrets
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from gancli.errors import FileError
+
+ELSEWHERE = "choose another place with --out"
+
+
+def write_file(path: Path, data: bytes) -> None:
+    """Put `data` at `path`, whole. Raises FileError where that cannot be."""
+    with replacing(path) as beside:
+        beside.write_bytes(data)
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A path beside `path` to write a file or a folder at; it takes `path`'s name at the end.
+
+    Its suffix is that of `path`. Folders above are made. Where the block fails nothing is left
+    behind, and what `path` held stays. A link is followed. Raises FileError, naming `path`, for
+    what the system refuses: a folder in the way, no permission, no room.
+    """
+    target = Path(os.path.realpath(path))
+    beside = target.with_name(f".{os.getpid()}-{secrets.token_hex(4)}.part{target.suffix}")
+    try:
+        check_kind(path)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        yield beside
+        beside.replace(target)
+    except OSError as error:
+        if not _about_writing(error, beside):
+            raise
+        raise FileError(_sentence(path, error.strerror or str(error)), hint=ELSEWHERE) from error
+    finally:
+        _remove(beside)
+
+
+def check_writable(path: Path) -> None:
+    """Raise FileError, before any long work, where a file at `path` would be refused."""
+    check_kind(path)
+    target = Path(os.path.realpath(path))
+    if target.is_dir():
+        raise FileError(_sentence(path, "there is a folder of that name"), hint=ELSEWHERE)
+    nearest = next(p for p in target.parents if p.exists())
+    if not nearest.is_dir():
+        raise FileError(_sentence(path, f"{nearest} is not a folder"), hint=ELSEWHERE)
+    if not os.access(nearest, os.W_OK | os.X_OK):
+        raise FileError(_sentence(path, f"the folder {nearest} is read-only"), hint=ELSEWHERE)
+
+
+def check_kind(path: Path) -> None:
+    """Raise FileError for what a rename would destroy: a device, a pipe, a socket."""
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        raise FileError(_sentence(path, "it is a device or a pipe"), hint=ELSEWHERE)
+
+
+def _about_writing(error: OSError, beside: Path) -> bool:
+    """Not an error of what is being written about: a picture that cannot be read, say."""
+    if error.errno is None:
+        return False
+    return error.filename is None or Path(str(error.filename)) in (beside, *beside.parents)
+
+
+def _sentence(path: Path, reason: str) -> str:
+    return f"Cannot write {path}: {reason[0].lower()}{reason[1:]}."
+
+
+def _remove(beside: Path) -> None:
+    """Whatever a failed block left. A folder on the way that is no folder counts as gone."""
+    if beside.is_dir() and not beside.is_symlink():
+        shutil.rmtree(beside, ignore_errors=True)
+    else:
+        with suppress(OSError):
+            beside.unlink(missing_ok=True)
