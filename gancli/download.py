@@ -115,16 +115,12 @@ class Mirror:
         """Download, verify, rename. A resumed file may have begun at another mirror: then anew."""
         part = into / f"{file.name}.part"
         resumed = part.exists()
-        try:
-            # Compressed, a file is never noticeably larger than its contents.
-            download(f"{self.url}/{file.name}", part, progress, limit=file.size * 11 // 10 + BLOCK)
-            contents(part, file)
-        except DataError as error:
-            if isinstance(error, OutOfReach):
-                raise
-            part.unlink(missing_ok=True)
+        # Compressed, a file is never noticeably larger than its contents.
+        download(f"{self.url}/{file.name}", part, progress, limit=file.size * 11 // 10 + BLOCK)
+        if reason := _fault(part, file):
+            part.unlink()
             if not resumed:
-                raise
+                raise DataError(reason.replace(part.name, file.name))
             return self._get(file, into, progress)
         return _rename(part, into / file.name)
 
@@ -140,11 +136,9 @@ class DebianPackage:
         return f"the system's package {self.package}"
 
     def serve(self, files: Sequence[File], into: Path, progress: Progress) -> Served:
-        with _writing(into):
-            room = tempfile.TemporaryDirectory(dir=into, prefix=".package-")
-        with room as name:
+        with _writing(into), tempfile.TemporaryDirectory(dir=into, prefix=".package-") as room:
             try:
-                unpacked = apt.unpack(self.package, Path(name), progress) / self.folder
+                unpacked = apt.unpack(self.package, Path(room), progress) / self.folder
             except DataError as error:
                 return Served(files={}, refused=(error.message,))
             served = Folder(unpacked).serve(files, into, progress)
@@ -165,24 +159,42 @@ def fetch(
     Raises DataError, listing everything that was tried, where a file is to be had from no source,
     and FileError where `into` cannot be written.
     """
-    found: dict[str, Path] = {}
-    tried: list[str] = []
-    with _alone(into, title, say):
-        for source in sources:
-            missing = [f for f in files if f.name not in found]
-            if not missing:
-                break
-            served = source.serve(missing, into, progress)
-            found |= served.files
-            for reason in served.refused:
-                say(f"{title}: {source}: {reason}.")
-            if served.files:
-                say(f"{title}: {_counted(served.files)} from {source}.")
-            tried += [f"{source}: {reason}" for reason in served.refused or ("not there",)]
-    missing = [f for f in files if f.name not in found]
-    if missing:
+    here = [source for source in sources if isinstance(source, Folder)]
+    found, tried = _ask(title, files, here, into, say, progress)
+    if missing := [f for f in files if f.name not in found]:
+        with _alone(into, title, say) as waited:
+            others = sources if waited else [s for s in sources if s not in here]
+            more, reasons = _ask(title, missing, others, into, say, progress)
+        found |= more
+        tried += reasons
+    if missing := [f for f in files if f.name not in found]:
         raise DataError(*_nowhere(title, missing, tried, into))
     return found
+
+
+def _ask(
+    title: str,
+    files: Sequence[File],
+    sources: Sequence[Source],
+    into: Path,
+    say: Say,
+    progress: Progress,
+) -> tuple[dict[str, Path], list[str]]:
+    """What `sources` have of `files`, each asked for what those before it lack; and its reasons."""
+    found: dict[str, Path] = {}
+    tried: list[str] = []
+    for source in sources:
+        missing = [f for f in files if f.name not in found]
+        if not missing:
+            break
+        served = source.serve(missing, into, progress)
+        found |= served.files
+        for reason in served.refused:
+            say(f"{title}: {source}: {reason}.")
+        if served.files:
+            say(f"{title}: {_counted(served.files)} from {source}.")
+        tried += [f"{source}: {reason}" for reason in served.refused or ("not there",)]
+    return found, tried
 
 
 def find(file: File, folders: Sequence[Path]) -> bytes | None:
@@ -237,17 +249,16 @@ def download(url: str, part: Path, progress: Progress = silent, limit: int | Non
     if response is None:
         return
     with response:
+        block = _read(response)
+        if page := title_of_page(block):
+            raise DataError(f"a web page came ({page!r}) instead of the file")
         offset = offset if response.status == 206 else 0
-        length = response.headers.get("Content-Length")
-        total = offset + int(length) if length and length.isdigit() else None
+        length = response.headers.get("Content-Length", "")
+        total = offset + int(length) if length.isdigit() else None
+        amount = Amount(part.name.removesuffix(".part"), offset, total, limit)
         with _writing(part), part.open("r+b" if offset else "wb") as out:
             out.seek(offset)
-            _copy(
-                response,
-                out,
-                Amount(part.name.removesuffix(".part"), offset, total, limit),
-                progress,
-            )
+            _copy(response, block, out, amount, progress)
 
 
 @dataclass
@@ -260,22 +271,23 @@ class Amount:
     limit: int | None
 
 
-def _copy(response: HTTPResponse, out: BinaryIO, amount: Amount, progress: Progress) -> None:
-    first = amount.done == 0
+def _copy(
+    response: HTTPResponse, block: bytes, out: BinaryIO, amount: Amount, progress: Progress
+) -> None:
+    """Write `block` and all that follows it."""
     mark, marked = time.monotonic(), amount.done
-    while block := _read(response):
-        if first and (page := title_of_page(block)):
-            raise DataError(f"{amount.name} came as a web page ({page!r}), not as the file")
-        first = False
+    while block:
         out.write(block)
         amount.done += len(block)
         progress(amount.name, amount.done, amount.total)
         if amount.limit and amount.done > amount.limit:
+            out.truncate(0)
             raise DataError(f"{amount.name} is longer than it should be")
         if time.monotonic() - mark > STALL_SECONDS:
             if amount.done - marked < STALL_BYTES:
                 raise OutOfReach(f"{amount.name} came too slowly")
             mark, marked = time.monotonic(), amount.done
+        block = _read(response)
     if amount.total is not None and amount.done < amount.total:
         raise OutOfReach(f"{amount.name} broke off after {amount.done:,} of {amount.total:,} bytes")
 
@@ -321,7 +333,7 @@ def _answer(url: str, offset: int) -> HTTPResponse | None:
         return answer
     if isinstance(answer, HTTPError):
         answer.close()
-        if answer.code == 416 and offset:
+        if answer.code == 416 and offset:  # what was resumed is as long as the file, or longer
             return None
         raise DataError(f"the server answers {answer.code} {answer.reason}") from answer
     raise OutOfReach(f"not reachable ({_reason(answer)})") from answer
@@ -363,23 +375,24 @@ def _writing(path: Path) -> Iterator[None]:
 
 
 @contextmanager
-def _alone(folder: Path, title: str, say: Say) -> Iterator[None]:
-    """Let one process at a time fetch into `folder`; a second one waits and finds the files."""
+def _alone(folder: Path, title: str, say: Say) -> Iterator[bool]:
+    """Let one process at a time fetch into `folder`; whether this one had to wait for another."""
     with _writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
         lock = (folder / ".lock").open("wb")
+    waited = False
     with lock:
-        try:
+        # Windows has no fcntl, and some file systems no locks: every file is verified all the same.
+        with suppress(ImportError, OSError):
             import fcntl
 
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
+                waited = True
                 say(f"{title}: waiting for another process that is fetching it.")
                 fcntl.flock(lock, fcntl.LOCK_EX)
-        except (ImportError, OSError):
-            pass  # Windows, and file systems without locks: every file is verified all the same
-        yield
+        yield waited
 
 
 def _nowhere(

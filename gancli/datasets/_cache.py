@@ -5,7 +5,6 @@ or made from something else, counts as absent.
 """
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
 from gancli.datasets import Pictures, digest
+from gancli.errors import FileError
+from gancli.files import replacing
 
 
 def recall(path: Path, key: str) -> Pictures | None:
@@ -31,18 +32,15 @@ def recall(path: Path, key: str) -> Pictures | None:
 
 
 def remember(path: Path, key: str, pictures: Pictures) -> bool:
-    """Write beside `path`, then rename. False where that fails: nothing depends on it."""
+    """Write `path`, whole. False where that fails: nothing depends on it."""
     arrays = {"images": pictures.images, "labels": pictures.labels}
     about = {k: getattr(pictures, k) for k in ("name", "split", "classes", "digest", "notes")}
     header = {"key": key, "pictures": json.dumps(about)}
-    beside = path.with_name(f"{path.name}.{os.getpid()}.part")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        save_file({k: v for k, v in arrays.items() if v is not None}, beside, metadata=header)
-        beside.chmod(path.parent.stat().st_mode & 0o666)  # safetensors lets only the owner read
-        beside.replace(path)
-    except (OSError, SafetensorError):
-        beside.unlink(missing_ok=True)
+        with replacing(path) as beside:
+            save_file({k: v for k, v in arrays.items() if v is not None}, beside, metadata=header)
+            beside.chmod(path.parent.stat().st_mode & 0o666)  # safetensors lets only its owner read
+    except (FileError, OSError, SafetensorError):
         return False
     return True
 
