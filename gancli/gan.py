@@ -90,9 +90,5 @@ class GAN(nn.Module):
         """The generator's loss on the same `fake`, its graph attached; the discriminator is frozen."""
         raise NotImplementedError
 
-    def penalty(self, batch: Batch) -> Tensor | None:
-        """A regulariser that needs a second gradient, called on some steps only; None: there is none."""
-        return None
-
     def after_step(self, metrics: Metrics) -> None:
         """Update buffers in place once both networks have stepped."""

@@ -1,0 +1,52 @@
+"""A step as CUDA graphs, one for each static key; a plain call elsewhere."""
+
+from collections.abc import Callable, Hashable
+
+import torch
+
+WARM_UP = 3  # plain calls on a side stream before capture, as torch.cuda.graph asks for
+
+
+class Captured:
+    """Call `step(key)`; on CUDA, from the fourth call with the same key on, replay its recording.
+
+    The step must take its inputs from tensors that stay in place, leave its results in such
+    tensors, and touch no value on the host: all that a recording repeats is device work. Calls
+    before the recording run plainly and count as steps like any other. `key` stands for what is fixed in a
+    recording (say, whether a regulariser is in it).
+    """
+
+    def __init__(
+        self, step: Callable[[Hashable], None], device: torch.device, enabled: bool = True
+    ) -> None:
+        self._step = step
+        self._enabled = enabled and device.type == "cuda"
+        self._calls: dict[Hashable, int] = {}
+        self._graphs: dict[Hashable, torch.cuda.CUDAGraph] = {}
+        self._stream = torch.cuda.Stream(device) if self._enabled else None
+
+    def __call__(self, key: Hashable = None) -> None:
+        """Run one step."""
+        if not self._enabled:
+            self._step(key)
+        elif key in self._graphs:
+            self._graphs[key].replay()
+        elif self._calls.get(key, 0) < WARM_UP:
+            self._calls[key] = self._calls.get(key, 0) + 1
+            self._aside(key)
+        else:
+            self._record(key)
+            self._graphs[key].replay()  # recording runs nothing
+
+    def _aside(self, key: Hashable) -> None:
+        assert self._stream is not None
+        self._stream.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(self._stream):
+            self._step(key)
+        torch.cuda.current_stream().wait_stream(self._stream)
+
+    def _record(self, key: Hashable) -> None:
+        graph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(graph, stream=self._stream):
+            self._step(key)
+        self._graphs[key] = graph

@@ -1,0 +1,150 @@
+"""Run folders and the files in them; the only module that knows safetensors.
+
+    runs/dcgan-fashion-mnist/
+      generator.safetensors      averaged weights, and a header that tells what they are
+      discriminator.safetensors
+      training.safetensors       everything else that going on needs
+      run.json                   what was asked for
+      metrics.jsonl              a line an epoch
+      samples/epoch-0001.png ... a grid an epoch, of the same seeds
+      progress.gif, losses.png
+
+A header is read with the standard library alone, so that asking what a file is never waits for torch.
+"""
+
+import json
+import struct
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from gancli.errors import FileError, UsageError
+from gancli.files import write_file
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+FORMAT = 1  # the newest header this version reads
+GENERATOR, DISCRIMINATOR, TRAINING = (
+    f"{part}.safetensors" for part in ("generator", "discriminator", "training")
+)
+RUNS = Path("runs")
+LONGEST_HEADER = 100_000_000  # bytes; the safetensors format's own bound
+
+
+def read_header(path: Path) -> dict[str, Any]:
+    """What a generator file says of itself: model, settings, shape, data set, images seen, ...
+
+    Raises FileError for a file that is missing, is no safetensors file, was not written by gan,
+    or comes from a newer version of it.
+    """
+    try:
+        text = _metadata(path).get("gan")
+        header = json.loads(text) if text else None
+    except OSError as e:
+        raise FileError(f"{path} cannot be read: {e.strerror}.") from None
+    except (ValueError, struct.error, AttributeError, RecursionError):
+        raise FileError(
+            f"{path} is not a model: it is no safetensors file.", hint="gan sample --help"
+        ) from None
+    if not isinstance(header, dict) or not isinstance(header.get("format"), int):
+        raise FileError(
+            f"{path} holds weights, but not of a model made by gan.", hint="gan train --help"
+        )
+    if header["format"] > FORMAT:
+        raise FileError(
+            f"{path} was made by a newer gan ({header.get('version', 'unknown')}).",
+            hint="pip install --upgrade gancli",
+        )
+    return header
+
+
+def _metadata(path: Path) -> dict[str, str]:
+    with path.open("rb") as file:
+        (length,) = struct.unpack("<Q", file.read(8))
+        if length > LONGEST_HEADER:
+            raise ValueError("no safetensors header")
+        found = json.loads(file.read(length))
+    return found.get("__metadata__", {})  # type: ignore[no-any-return]
+
+
+def save(path: Path, tensors: "dict[str, Tensor]", header: dict[str, Any]) -> None:
+    """Write tensors with a header, beside the file's name and then over it. FileError if it fails."""
+    from safetensors.torch import save as pack
+
+    metadata = {"gan": json.dumps({"format": FORMAT, **header})}
+    write_file(path, pack({k: v.contiguous() for k, v in tensors.items()}, metadata))
+
+
+def load(path: Path) -> "dict[str, Tensor]":
+    """The tensors of a file, on the CPU. Raises FileError when it is damaged."""
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    try:
+        return load_file(path)
+    except (SafetensorError, OSError) as e:
+        raise FileError(f"{path} is damaged: {e}.", hint="gan train --help") from None
+
+
+def find(ref: str, runs: Path = RUNS) -> Path:
+    """The generator file meant by `ref`: a file, a run folder, or a name.
+
+    A name is that of a run (`dcgan-mnist`), a model or a data set; of several runs the newest
+    counts. Raises UsageError, with the runs there are, when nothing fits.
+    """
+    path = Path(ref)
+    if path.is_file():
+        return path
+    if path.is_dir():
+        if (path / GENERATOR).is_file():
+            return path / GENERATOR
+        raise UsageError(f"{ref} is a folder without a {GENERATOR}.", hint="gan train --help")
+    fits = [f for f in _newest_first(runs) if ref == f.parent.name or ref in _names(f)]
+    if fits:
+        return fits[0]
+    known = sorted({f.parent.name for f in _newest_first(runs)})
+    there = f"Trained here: {', '.join(known)}." if known else f"Nothing is trained in {runs}/ yet."
+    raise UsageError(
+        f"{ref} is neither a file, nor a run folder, nor the model or data set of a run. {there}",
+        hint="gan train dcgan --dataset glyphs",
+    )
+
+
+def _newest_first(runs: Path) -> list[Path]:
+    files = runs.glob(f"*/{GENERATOR}")
+    return sorted(files, key=lambda f: f.stat().st_mtime, reverse=True)
+
+
+def _names(file: Path) -> set[str]:
+    try:
+        header = read_header(file)
+    except FileError:
+        return set()
+    return {header["model"], header["dataset"]["name"]}
+
+
+def append_line(path: Path, record: dict[str, Any]) -> None:
+    """Add `record` to a JSON lines file."""
+    try:
+        with path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(record) + "\n")
+    except OSError as e:
+        raise FileError(f"{path} cannot be written: {e.strerror}.", hint="--out") from None
+
+
+def write_lines(path: Path, records: list[dict[str, Any]]) -> None:
+    """Write a JSON lines file anew."""
+    write_file(path, "".join(json.dumps(r) + "\n" for r in records).encode())
+
+
+def read_lines(path: Path) -> list[dict[str, Any]]:
+    """The records of a JSON lines file; none where there is no file. A torn last line is dropped."""
+    if not path.exists():
+        return []
+    records = []
+    for line in path.read_text(encoding="utf-8").splitlines():
+        try:
+            records.append(json.loads(line))
+        except ValueError:
+            break
+    return records

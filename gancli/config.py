@@ -1,0 +1,167 @@
+"""Frozen options that refuse nonsense when built. The defaults of training live here, once.
+
+A model's preset overrides them, and what was typed overrides both: see `resolve`.
+"""
+
+import dataclasses
+import typing
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from gancli.errors import UsageError
+from gancli.registry import check, did_you_mean, names
+
+T = TypeVar("T")
+
+SMALLEST, LARGEST, STEP = 16, 256, 4  # legal picture sizes: every multiple of 4 from 16 to 256
+
+
+@dataclass(frozen=True, kw_only=True)
+class Training:
+    """How a model is trained. Raises UsageError for a value that cannot be meant."""
+
+    epochs: int = 25
+    batch_size: int = 128
+    lr: float = 2e-4  # Adam's, of both networks
+    d_lr_scale: float = 1.0  # the discriminator's learning rate, as a multiple of lr
+    beta1: float = 0.5
+    beta2: float = 0.999
+    lr_decay: float = 0.5  # the last part of the run over which lr falls to 0; 0 keeps it constant
+    ema: float = 50_000.0  # half-life, in images, of the generator's average; 0: no average
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name, low, high in _RANGES:
+            value = getattr(self, name)
+            if not low <= value <= high:
+                raise UsageError(
+                    f"{_option(name)} must lie between {low:g} and {high:g}, not {value:g}."
+                )
+
+
+_RANGES = (
+    ("epochs", 1, 1_000_000),
+    ("batch_size", 2, 1_000_000),  # batch normalisation needs two pictures
+    ("lr", 1e-9, 1.0),
+    ("d_lr_scale", 1e-3, 1e3),
+    ("beta1", 0.0, 0.99999),
+    ("beta2", 0.0, 0.9999999),
+    ("lr_decay", 0.0, 1.0),
+    ("ema", 0.0, 1e12),
+    ("seed", 0, 2**32 - 1),
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """One `gan train`: what was typed, before any of it is resolved."""
+
+    model: str
+    dataset: str
+    typed: Mapping[str, Any]  # settings and training options by name
+    preset: str = "default"
+    image_size: int | None = None
+    device: str = "auto"
+    precision: str = "auto"
+    out: Path | None = None
+    data_dir: Path | None = None
+    broken: str = "skip"
+    fresh: bool = False
+    evaluate_every: int = 0  # epochs between measures; 0: never
+
+    def __post_init__(self) -> None:
+        check("models", self.model)
+        if self.image_size is not None:
+            check_size(self.image_size)
+        if self.evaluate_every < 0:
+            raise UsageError("--evaluate-every takes a number of epochs, 0 for never.")
+
+    @property
+    def folder(self) -> Path:
+        """Where the run lives: `--out`, else runs/MODEL-DATASET."""
+        named = self.dataset in names("datasets")
+        data = self.dataset if named else Path(self.dataset).expanduser().resolve().name
+        return self.out or Path("runs") / f"{self.model}-{data}"
+
+
+def resolve(
+    settings_type: type[T], preset: Mapping[str, Any], typed: Mapping[str, Any], model: str
+) -> tuple[T, Training]:
+    """A model's settings and the training options: defaults, then `preset`, then what was `typed`.
+
+    Strings among the typed values are read as the field's type. Raises UsageError for a key that
+    neither has, naming those that exist, and for a value that does not fit.
+    """
+    values = {**preset, **{k.replace("-", "_"): v for k, v in typed.items() if v is not None}}
+    known = {f.name: f for c in (settings_type, Training) for f in dataclasses.fields(c)}  # type: ignore[arg-type]
+    for key in values:
+        if key not in known:
+            raise UsageError(
+                f"{model} has no setting {key!r}{did_you_mean(key, known)} "
+                f"Settings: {', '.join(sorted(known))}.",
+                hint=f"gan train {model} --dataset glyphs --dry-run",
+            )
+    return _build(settings_type, values), _build(Training, values)
+
+
+def _build(cls: type[T], values: Mapping[str, Any]) -> T:
+    hints = typing.get_type_hints(cls)
+    return cls(**{k: read(k, v, hints[k]) for k, v in values.items() if k in hints})
+
+
+def read(name: str, value: Any, kind: Any) -> Any:
+    """`value` as `kind` (bool, int, float, str, or one of a Literal); UsageError if it is none."""
+    if typing.get_origin(kind) is typing.Literal:
+        return _one_of(name, value, typing.get_args(kind))
+    if kind is bool and isinstance(value, str):
+        return _one_of(name, value.lower(), ("true", "false")) == "true"
+    try:
+        if kind is int and isinstance(value, str):
+            return int(value.replace("_", ""))
+        return kind(value)
+    except (TypeError, ValueError):
+        raise UsageError(f"{_option(name)} must be a {_NOUNS[kind]}, not {value!r}.") from None
+
+
+_NOUNS: dict[Any, str] = {int: "whole number", float: "number", str: "word", bool: "true or false"}
+
+
+def _one_of(name: str, value: Any, choices: tuple[Any, ...]) -> Any:
+    if value not in choices:
+        raise UsageError(f"{_option(name)} must be one of {', '.join(choices)}, not {value!r}.")
+    return value
+
+
+def check_size(size: int) -> None:
+    """Raise UsageError, naming the nearest legal size, unless models can be built for `size`."""
+    if size % STEP or not SMALLEST <= size <= LARGEST:
+        nearest = min(max(round(size / STEP) * STEP, SMALLEST), LARGEST)
+        raise UsageError(
+            f"--image-size {size} is not a size a model can be built for: "
+            f"multiples of {STEP} from {SMALLEST} to {LARGEST} are.",
+            hint=f"--image-size {nearest}",
+        )
+
+
+def numbers(text: str, option: str) -> list[int]:
+    """`0-3,7` as [0, 1, 2, 3, 7]. Raises UsageError for anything else, and for an empty range."""
+    found: list[int] = []
+    for part in text.split(","):
+        first, dash, last = part.strip().partition("-")
+        if not first.isdecimal() or (dash and not last.isdecimal()):
+            raise UsageError(
+                f"{option} takes numbers and ranges such as 0-63 or 3,7,12, not {text!r}."
+            )
+        span = range(int(first), int(last or first) + 1)
+        if not span:
+            raise UsageError(
+                f"{option} {part.strip()} is an empty range: its end lies before its start."
+            )
+        found.extend(span)
+    return found
+
+
+def _option(name: str) -> str:
+    return "--" + name.replace("_", "-")

@@ -1,0 +1,36 @@
+"""The average of a network's weights over training, clocked in images."""
+
+import copy
+
+import torch
+from torch import Tensor, nn
+
+
+class EMA:
+    """A copy of `module`, in evaluation mode, that follows it with a half-life of `half_life` images.
+
+    Early on the half-life is at most `ramp` times the images seen, so that the first weights are
+    soon forgotten. Batch norm's statistics are averaged like the weights, since the averaged
+    weights need averaged statistics. A half-life of 0 makes it a plain copy.
+    """
+
+    def __init__(self, module: nn.Module, half_life: float, ramp: float = 0.05) -> None:
+        self.module = copy.deepcopy(module).requires_grad_(False).eval()
+        self.half_life, self.ramp = half_life, ramp
+        self._average, self._source = _floats(self.module), _floats(module)
+
+    @torch.no_grad()
+    def update(self, images_seen: Tensor, batch_size: int) -> None:
+        """Move towards the weights after a step; `images_seen` is a scalar on the device."""
+        if self.half_life == 0:
+            torch._foreach_copy_(self._average, self._source)
+            return
+        half_life = (images_seen * self.ramp).clamp(1e-8, self.half_life)
+        weight = 1 - 0.5 ** (batch_size / half_life)
+        towards = torch._foreach_sub(self._source, self._average)
+        torch._foreach_mul_(towards, weight)  # lerp would read a tensor's value on the host
+        torch._foreach_add_(self._average, towards)
+
+
+def _floats(module: nn.Module) -> list[Tensor]:
+    return [t for t in (*module.parameters(), *module.buffers()) if t.is_floating_point()]

@@ -1,0 +1,60 @@
+"""Blocks that more than one model builds from."""
+
+from torch import Tensor, nn
+
+
+def pyramid(size: int, smallest: int = 7) -> list[int]:
+    """Picture sizes from the coarsest to `size`, each the half (rounded up) of the next.
+
+    28 -> [7, 14, 28]; 64 -> [4, 8, 16, 32, 64]; 36 -> [5, 9, 18, 36].
+    """
+    sizes = [size]
+    while sizes[0] > smallest:
+        sizes.insert(0, (sizes[0] + 1) // 2)
+    return sizes
+
+
+def halve(channels: int, out: int, size: int, **options: bool) -> nn.Sequential:
+    """A 4x4 convolution of stride 2 on pictures of `size`: (B, channels, size, size) to half, rounded up."""
+    odd = [nn.ZeroPad2d((0, 1, 0, 1))] if size % 2 else []
+    return nn.Sequential(*odd, nn.Conv2d(channels, out, 4, 2, 1, **options))
+
+
+def double(channels: int, out: int, size: int, **options: bool) -> nn.Sequential:
+    """A 4x4 transposed convolution of stride 2 to pictures of `size`, from half of it, rounded up."""
+    odd = [Crop(size)] if size % 2 else []
+    return nn.Sequential(nn.ConvTranspose2d(channels, out, 4, 2, 1, **options), *odd)
+
+
+class Reshape(nn.Module):
+    """(B, C * H * W) -> (B, C, H, W)."""
+
+    def __init__(self, *shape: int) -> None:
+        super().__init__()
+        self.shape = shape
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.view(len(x), *self.shape)
+
+
+class Crop(nn.Module):
+    """The top left `size` x `size` of (B, C, H, W); a transposed convolution can only double."""
+
+    def __init__(self, size: int) -> None:
+        super().__init__()
+        self.size = size
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x[..., : self.size, : self.size]
+
+
+def init_dcgan(module: nn.Module) -> None:
+    """Weights from N(0, 0.02), batch norm gains from N(1, 0.02) (Radford et al. 2015, section 4)."""
+    for m in module.modules():
+        if isinstance(m, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
+            nn.init.normal_(m.weight, 0.0, 0.02)
+            if m.bias is not None:
+                nn.init.zeros_(m.bias)
+        elif isinstance(m, nn.BatchNorm1d | nn.BatchNorm2d) and m.affine:
+            nn.init.normal_(m.weight, 1.0, 0.02)
+            nn.init.zeros_(m.bias)

@@ -1,0 +1,39 @@
+"""From noise to pictures: any number, in chunks of one fixed size.
+
+The chunk never varies and the last one is padded, so that a picture is computed by the same
+arithmetic whether it is asked for alone or among thousands.
+"""
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor, nn
+
+from gancli import images
+from gancli.gan import GAN
+
+PIXELS = 64 * 64 * 64  # a chunk is 64 pictures of 64x64; fewer of larger ones
+
+
+def batches(gan: GAN, generator: nn.Module, z: Tensor, y: Tensor | None = None) -> Iterator[Tensor]:
+    """(n, C, H, W) in [-1, 1] on the device, for noise (N, Z) and labels (N, K), chunk by chunk."""
+    device = next(generator.parameters()).device
+    size = max(1, min(64, PIXELS // gan.shape.size**2))
+    for start in range(0, len(z), size):
+        part = _padded(z[start : start + size], size).to(device)
+        label = None if y is None else _padded(y[start : start + size], size).to(device)
+        with torch.inference_mode():
+            made = gan.generate(generator, part, label)
+        yield made[: len(z) - start].float()
+
+
+def pictures(
+    gan: GAN, generator: nn.Module, z: Tensor, y: Tensor | None = None
+) -> Iterator[images.Array]:
+    """The same as single pictures: uint8 (H, W, C)."""
+    for batch in batches(gan, generator, z, y):
+        yield from images.to_uint8(batch)
+
+
+def _padded(rows: Tensor, size: int) -> Tensor:
+    return torch.cat([rows, rows.new_zeros(size - len(rows), *rows.shape[1:])])

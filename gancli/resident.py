@@ -1,0 +1,46 @@
+"""A data set on the device as uint8: one host-to-device copy before training, none after."""
+
+from functools import lru_cache
+
+import torch
+from torch import Tensor
+
+from gancli.gan import Batch
+
+
+class Resident:
+    """Pictures (N, C, H, W) uint8 and labels (N,) int64 in device memory."""
+
+    def __init__(
+        self, images: Tensor, labels: Tensor | None, classes: int, device: torch.device
+    ) -> None:
+        self.images = images.to(device).contiguous()
+        self.labels = None if labels is None else labels.to(device)
+        self._one_hot = torch.eye(classes, device=device)  # rows; F.one_hot would look at the labels
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def batch(self, index: Tensor) -> Batch:
+        """The pictures at `index` (B,), as (B, C, H, W) floats in [-1, 1] in channels_last layout."""
+        image = self.images.index_select(0, index).float().div_(127.5).sub_(1)
+        label = None
+        if self.labels is not None:
+            label = self._one_hot.index_select(0, self.labels.index_select(0, index))
+        return Batch(image=image.contiguous(memory_format=torch.channels_last), label=label)
+
+
+def order(seed: int, count: int, start: int, stop: int) -> Tensor:
+    """Indices of pictures `start` to `stop` in an endless stream of shuffled passes over `count`.
+
+    Pass k is a permutation by (seed, k) alone, so any position is found again after a restart, and
+    each pass shows every picture once.
+    """
+    first, last = start // count, (stop - 1) // count
+    passes = torch.cat([_permutation(seed, k, count) for k in range(first, last + 1)])
+    return passes[start - first * count : stop - first * count]
+
+
+@lru_cache(maxsize=2)
+def _permutation(seed: int, number: int, count: int) -> Tensor:
+    return torch.randperm(count, generator=torch.Generator().manual_seed((seed << 24) + number))

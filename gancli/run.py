@@ -1,0 +1,312 @@
+"""A training run: from what was typed to a folder that can be gone on with, sampled and looked at.
+
+Nothing here prints. What a reader should hear goes to `say`; `Run.train` yields reports, so that
+whoever iterates it draws the progress.
+"""
+
+import json
+import math
+import shutil
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+import gancli
+from gancli import chart, checkpoint, hardware, images, latents, registry, render
+from gancli.config import Job, resolve
+from gancli.datasets import Pictures, Progress, Say, open_pictures, places
+from gancli.errors import FileError, GanError, UsageError
+from gancli.files import write_file
+from gancli.formats import gif
+from gancli.gan import Shape
+from gancli.resident import Resident
+from gancli.trainer import Report, Trainer
+
+SHOWN = range(64)  # seeds of the grid that is drawn after each epoch
+OURS = (
+    *(checkpoint.GENERATOR, checkpoint.DISCRIMINATOR, checkpoint.TRAINING),
+    *("run.json", "metrics.jsonl", "samples", "progress.gif", "losses.png"),
+)
+
+
+class Run:
+    """One run of `gan train`. Building it loads the data, checks everything and writes nothing.
+
+    Raises UsageError for what cannot be meant together, DataError for the pictures.
+    """
+
+    def __init__(self, job: Job, say: Say, progress: Progress) -> None:
+        self.job, self.folder, self._say, self._progress = job, job.folder, say, progress
+        module = registry.load("models", job.model)
+        self.settings, self.training = resolve(
+            module.Settings, _preset(module.PRESETS, job), job.typed, job.model
+        )
+        self.device = hardware.device(job.device)
+        self.pictures = self._open("train")
+        self.shape = _shape(self.pictures)
+        _check_batch(self.training.batch_size, self.pictures)
+        torch.manual_seed(self.training.seed)
+        self.gan = module.build(self.settings, self.shape)
+        self.precision = self._precision()
+
+    def _open(self, split: str) -> Pictures:
+        job = self.job
+        found = open_pictures(
+            job.dataset,
+            places(job.data_dir),
+            split,
+            size=job.image_size,
+            broken=job.broken,
+            say=self._say,
+            progress=self._progress,
+        )
+        for note in found.notes:
+            self._say(note)
+        return found
+
+    def _precision(self) -> str:
+        """The format of a run that was begun (so that going on is exact), else the best here."""
+        begun = self._begun()
+        asked = self.job.precision
+        if asked == "auto" and begun and begun["device"] == self.device.type:
+            return str(begun["precision"])
+        chosen, why = hardware.precision(asked, self.device)
+        self._say(f"Training on {self.device.type} in {chosen} ({why}).")
+        return chosen
+
+    def plan(self) -> dict[str, Any]:
+        """Everything resolved: what `--dry-run` prints and run.json keeps."""
+        return {
+            "model": self.job.model,
+            "preset": self.job.preset,
+            "settings": asdict(self.settings),
+            "training": asdict(self.training),
+            "shape": asdict(self.shape),
+            "dataset": self._dataset(),
+            "device": self.device.type,
+            "precision": self.precision,
+            "folder": str(self.folder),
+            "version": gancli.__version__,
+        }
+
+    def _dataset(self) -> dict[str, Any]:
+        p = self.pictures
+        return {
+            "name": p.name,
+            "source": self.job.dataset,
+            "pictures": len(p.images),
+            "digest": p.digest,
+        }
+
+    def begin(self) -> None:
+        """Put the data on the device and load what an earlier run left in the folder, or clear it.
+
+        Raises UsageError when the folder holds another run, FileError when it cannot be used.
+        """
+        hardware.prepare()
+        gan = self.gan.to(self.device, memory_format=torch.channels_last)
+        array = torch.from_numpy(self.pictures.images).permute(0, 3, 1, 2)
+        labels = None if self.pictures.labels is None else torch.from_numpy(self.pictures.labels)
+        data = Resident(array, labels, self.shape.classes, self.device)
+        precision = hardware.FORMATS[self.precision]
+        self.trainer = Trainer(gan, data, self.training, precision=precision)
+        self._resume()
+
+    def train(self) -> Iterator[Report]:
+        """Train from where `begin` left off to the last epoch.
+
+        After each epoch the folder holds a checkpoint, a grid and a line of metrics. Ctrl-C (or
+        SIGTERM) saves where the run is and raises KeyboardInterrupt. Raises GanError when a loss is no longer finite,
+        leaving the last good checkpoint.
+        """
+        with _deferred_stop() as stopped:
+            for report in self.trainer.run():
+                self._check_finite(report)
+                if report.epoch_ended:
+                    report = self._close_epoch(report)
+                yield report
+                if stopped():
+                    self._save()
+                    raise KeyboardInterrupt
+        self._finish()
+
+    # -- the folder ---------------------------------------------------------------------------
+
+    def _begun(self) -> dict[str, Any] | None:
+        """run.json of the run in the folder, if one is to be gone on with."""
+        path = self.folder / "run.json"
+        if self.job.fresh or not (self.folder / checkpoint.TRAINING).exists() or not path.exists():
+            return None
+        try:
+            found = json.loads(path.read_text(encoding="utf-8"))
+            return found if isinstance(found, dict) else None
+        except (OSError, ValueError):
+            raise FileError(f"{path} is damaged.", hint="--fresh starts the run over") from None
+
+    def _resume(self) -> None:
+        begun = self._begun()
+        if begun is None:
+            _clear(self.folder)
+        else:
+            _check_same(begun, self.plan(), self.folder)
+            self._load()
+        write_file(self.folder / "run.json", json.dumps(self.plan(), indent=2).encode())
+
+    def _load(self) -> None:
+        path = self.folder / checkpoint.TRAINING
+        try:
+            self.trainer.load(checkpoint.load(path))
+        except (KeyError, RuntimeError):
+            raise FileError(
+                f"{path} does not fit this model.", hint="--fresh starts the run over"
+            ) from None
+        lines = checkpoint.read_lines(self.folder / "metrics.jsonl")
+        kept = [r for r in lines if r["images_seen"] <= self.trainer.images_seen]
+        checkpoint.write_lines(self.folder / "metrics.jsonl", kept)
+        done = self.trainer.images_seen / len(self.pictures.images)
+        if self.trainer.images_seen >= self.trainer.total:
+            self._say(
+                f"{self.folder} is trained already ({done:g} epochs): "
+                f"--epochs {self.training.epochs + 25} goes on, --fresh starts over."
+            )
+        else:
+            self._say(f"Going on with {self.folder} after {done:.1f} epochs.")
+
+    def _close_epoch(self, report: Report) -> Report:
+        """Checkpoint, grid and metrics; the report comes back with any measure taken."""
+        self._save()
+        z = latents.noise(SHOWN, self.gan.z_dim, self.gan.noise_kind)
+        picture = images.grid(np.stack(list(render.pictures(self.gan, self.trainer.ema.module, z))))
+        images.save_png(self.folder / "samples" / f"epoch-{report.epoch:04d}.png", picture)
+        self.grid = picture
+        every = self.job.evaluate_every
+        if every and report.epoch % every == 0:
+            report = replace(report, metrics=report.metrics | self._measure())
+        record = {"epoch": report.epoch, "images_seen": report.images_seen}
+        record |= {"images_per_second": round(report.images_per_second, 1)}
+        checkpoint.append_line(self.folder / "metrics.jsonl", record | report.metrics)
+        return report
+
+    def _measure(self) -> dict[str, float]:
+        from gancli import play
+
+        found = play.evaluate(
+            self.folder / checkpoint.GENERATOR, data_dir=self.job.data_dir, say=self._say
+        )
+        return {"frechet": found.frechet, "classes_hit": found.classes_hit}
+
+    def _save(self) -> None:
+        header = self._header(self.trainer.images_seen)
+        averaged = self.trainer.ema.module.state_dict()
+        checkpoint.save(self.folder / checkpoint.GENERATOR, averaged, header)
+        critic = self.gan.discriminator.state_dict()
+        checkpoint.save(self.folder / checkpoint.DISCRIMINATOR, critic, header)
+        checkpoint.save(self.folder / checkpoint.TRAINING, self.trainer.state(), header)
+
+    def _header(self, images_seen: int) -> dict[str, Any]:
+        return {
+            **{k: v for k, v in self.plan().items() if k not in ("folder", "training", "device")},
+            "classes": list(self.pictures.classes),
+            "range": [-1, 1],
+            "direction": None,
+            "images_seen": images_seen,
+            "seed": self.training.seed,
+            "torch": torch.__version__,
+        }
+
+    def _check_finite(self, report: Report) -> None:
+        if all(math.isfinite(v) for v in report.metrics.values()):
+            return
+        raise GanError(
+            f"Training diverged in epoch {report.epoch + 1}: a loss is no longer a number. "
+            f"The last good checkpoint is kept in {self.folder}.",
+            hint=f"--lr {self.training.lr / 2:g} --fresh",
+        )
+
+    def _finish(self) -> None:
+        records = checkpoint.read_lines(self.folder / "metrics.jsonl")
+        losses = [k for k in (records[-1] if records else {}) if k.endswith("_loss")]
+        series = {k: [(r["epoch"], r[k]) for r in records if k in r] for k in losses}
+        images.save_png(
+            self.folder / "losses.png", chart.loss_chart(series, self.folder.name, "epoch")
+        )
+        frames = sorted((self.folder / "samples").glob("epoch-*.png"))
+        if frames:
+            gif.write(
+                self.folder / "progress.gif", map(images.load_png, frames), fps=4, recipe=None
+            )
+
+
+def _preset(presets: dict[str, dict[str, Any]], job: Job) -> dict[str, Any]:
+    if job.preset not in presets:
+        raise UsageError(f"{job.model} has no preset {job.preset!r}: it has {', '.join(presets)}.")
+    return presets[job.preset]
+
+
+def _shape(pictures: Pictures) -> Shape:
+    _, size, _, channels = pictures.images.shape
+    return Shape(channels=channels, size=size, classes=len(pictures.classes))
+
+
+def _check_batch(size: int, pictures: Pictures) -> None:
+    count = len(pictures.images)
+    if size > count:
+        raise UsageError(
+            f"A batch of {size} is larger than {pictures.name}, which has {count} pictures.",
+            hint=f"--batch-size {max(2, count // 2)}",
+        )
+
+
+def _check_same(begun: dict[str, Any], now: dict[str, Any], folder: Path) -> None:
+    """Raise UsageError unless `now` goes on with `begun`: all alike but for the number of epochs."""
+    for part in ("model", "dataset", "shape", "settings", "training", "precision"):
+        old, new = begun.get(part), now[part]
+        if not isinstance(new, dict) or not isinstance(old, dict):
+            old, new = {part: old}, {part: new}
+        differing = [k for k in new if k not in ("epochs", "source") and old.get(k) != new[k]]
+        if differing:
+            key = differing[0]
+            raise UsageError(
+                f"{folder} holds another run: its {key.replace('_', ' ')} is {old.get(key)}, not {new[key]}.",
+                hint=f"--out {folder}-2 keeps both, --fresh starts this one over",
+            )
+
+
+def _clear(folder: Path) -> None:
+    """Remove an earlier run's files, and nothing else, from the folder."""
+    try:
+        for path in (folder / name for name in OURS):
+            if path.is_dir():
+                shutil.rmtree(path)
+            else:
+                path.unlink(missing_ok=True)
+    except OSError as e:
+        raise FileError(f"{folder} cannot be cleared: {e.strerror}.", hint="--out") from None
+
+
+@contextmanager
+def _deferred_stop() -> Iterator[Callable[[], bool]]:
+    """Meanwhile the first Ctrl-C or SIGTERM only asks to stop, between steps; a second one insists."""
+    asked = threading.Event()
+
+    def ask(number: int, frame: Any) -> None:
+        if asked.is_set():
+            raise KeyboardInterrupt
+        asked.set()
+
+    if threading.current_thread() is not threading.main_thread():
+        yield asked.is_set
+        return
+    before = {s: signal.signal(s, ask) for s in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield asked.is_set
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

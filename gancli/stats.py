@@ -1,0 +1,43 @@
+"""Running means of what a step reports, kept on the device and read once a report."""
+
+import torch
+from torch import Tensor
+
+
+class Stats:
+    """Sums of named scalars. The names are those of the first `add`."""
+
+    def __init__(self, device: torch.device) -> None:
+        self.names: list[str] = []
+        self._device = device
+        self._sum = self._count = torch.zeros(0)
+
+    def add(self, metrics: dict[str, Tensor]) -> None:
+        """Add one step's scalars, without leaving the device."""
+        if not self.names:
+            self.names = list(metrics)
+            self._sum = torch.zeros(len(metrics), device=self._device)
+            self._count = torch.zeros((), device=self._device)
+        self._sum += torch.stack([metrics[name].detach().float() for name in self.names])
+        self._count += 1
+
+    def read(self, reset: bool = True) -> dict[str, float]:
+        """The means since the last reset; the one moment at which the host waits for the device."""
+        if not self.names:
+            return {}
+        means = (self._sum / self._count).tolist()
+        if reset:
+            self._sum.zero_()
+            self._count.zero_()
+        return dict(zip(self.names, means, strict=True))
+
+    def state(self) -> dict[str, Tensor]:
+        """The sums by name and their count, so that an epoch's means survive a restart."""
+        return {**dict(zip(self.names, self._sum, strict=True)), "count": self._count}
+
+    def load(self, state: dict[str, Tensor]) -> None:
+        """Go on from `state()`."""
+        self.names = [name for name in state if name != "count"]
+        sums = [state[name] for name in self.names]
+        self._sum = torch.stack(sums).to(self._device) if sums else torch.zeros(0)
+        self._count = state["count"].to(self._device)

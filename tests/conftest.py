@@ -1,0 +1,73 @@
+"""What several tests need: small models, small runs, and the command line as a user meets it."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from gancli import registry
+from gancli.config import Training
+from gancli.gan import GAN, Shape
+from gancli.resident import Resident
+from gancli.trainer import Trainer
+
+Command = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+def small(name: str, shape: Shape, **settings: object) -> GAN:
+    """A narrow model of the registry, with weights by a fixed seed."""
+    module = registry.load("models", name)
+    torch.manual_seed(0)
+    gan: GAN = module.build(module.Settings(**{"width": 8, "z_dim": 6, **settings}), shape)
+    return gan
+
+
+def random_data(shape: Shape, count: int = 40) -> Resident:
+    generator = torch.Generator().manual_seed(1)
+    size = (count, shape.channels, shape.size, shape.size)
+    images = torch.randint(0, 256, size, dtype=torch.uint8, generator=generator)
+    labels = torch.arange(count) % shape.classes if shape.classes else None
+    return Resident(images, labels, shape.classes, torch.device("cpu"))
+
+
+def small_trainer(name: str, shape: Shape, **options: object) -> Trainer:
+    """A trainer of a narrow model on random pictures, in steps of 8."""
+    gan = small(name, shape).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    options = {"batch_size": 8, "epochs": 2, **options}
+    return Trainer(gan, random_data(shape), Training(**options))  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def gan(tmp_path: Path) -> Command:
+    """Run `gan ...` in a folder of its own; the completed process has its text."""
+    environment = {**os.environ, "XDG_CACHE_HOME": str(tmp_path / "cache"), "NO_COLOR": "1"}
+    environment.pop("GAN_DATA_DIR", None)
+
+    def run(*words: str, code: int = 0) -> "subprocess.CompletedProcess[str]":
+        command = [sys.executable, "-m", "gancli", *map(str, words)]
+        done = subprocess.run(
+            command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == code, done.stderr
+        assert "Traceback" not in done.stderr
+        return done
+
+    return run
+
+
+@pytest.fixture
+def pictures(tmp_path: Path) -> Path:
+    """A folder of 60 gray 16x16 pictures in two classes."""
+    generator = np.random.default_rng(0)
+    for i in range(60):
+        path = tmp_path / "pictures" / ("dark" if i % 2 else "light") / f"{i:03d}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        low = 0 if i % 2 else 128
+        Image.fromarray(generator.integers(low, low + 128, (16, 16), dtype=np.uint8)).save(path)
+    return tmp_path / "pictures"

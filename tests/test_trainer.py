@@ -1,0 +1,75 @@
+"""The loop: when it reports, how the learning rate falls, and when it ends."""
+
+import pytest
+import torch
+from conftest import small_trainer
+
+from gancli.gan import Shape
+
+SHAPE = Shape(channels=1, size=16)
+
+
+def test_an_epoch_ends_when_every_picture_was_seen() -> None:
+    trainer = small_trainer("dcgan", SHAPE, epochs=3, batch_size=16)  # of 40 pictures
+    ends = [r for r in trainer.run() if r.epoch_ended]
+    assert [r.images_seen for r in ends] == [48, 80, 128]
+    assert [r.epoch for r in ends] == [1, 2, 3]
+    assert trainer.images_seen == trainer.total == 128
+
+
+def test_reports_hold_the_means_of_the_epoch() -> None:
+    trainer = small_trainer("dcgan", SHAPE, epochs=1)
+    reports = list(trainer.run(seconds=0))
+    assert [r.epoch_ended for r in reports] == [False] * 4 + [True]
+    assert all(set(r.metrics) == set(reports[0].metrics) for r in reports)
+    assert all(r.images_per_second > 0 for r in reports)
+
+
+def test_learning_rate_is_constant_then_falls_to_zero() -> None:
+    trainer = small_trainer("dcgan", SHAPE, epochs=10, lr=0.01, lr_decay=0.5, d_lr_scale=2.0)
+    rates = []
+    while trainer.images_seen < trainer.total:
+        trainer.step()
+        rates.append(trainer.lr.item())
+        assert trainer.d_lr.item() == pytest.approx(2 * rates[-1])
+    assert rates[:25] == pytest.approx([0.01] * 25)
+    assert rates[25:] == pytest.approx([0.01 * (1 - i / 25) for i in range(25)])
+
+
+def test_reporting_more_often_changes_nothing() -> None:
+    states = []
+    for seconds in (0, 99):
+        trainer = small_trainer("dcgan", SHAPE)
+        list(trainer.run(seconds))
+        states.append(trainer.state())
+    a, b = states
+    assert all(torch.equal(a[k], b[k]) for k in a)
+
+
+def test_same_seed_same_weights_another_seed_others() -> None:
+    weights = []
+    for seed in (5, 5, 6):
+        trainer = small_trainer("dcgan", SHAPE, seed=seed)
+        trainer.step()
+        weights.append(trainer.state()["ema.0.weight"])
+    same, again, other = weights
+    assert torch.equal(same, again)
+    assert not torch.equal(same, other)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_captured_steps_equal_plain_ones() -> None:
+    from gancli.trainer import Trainer
+
+    states = []
+    for capture in (False, True):
+        base = small_trainer("dcgan", SHAPE, epochs=100)
+        gan = base.gan.cuda()
+        base.data.images = base.data.images.cuda()
+        trainer = Trainer(gan, base.data, base.config, capture=capture)
+        for _ in range(20):
+            trainer.step()
+        states.append(trainer.state())
+    for key, value in states[0].items():
+        torch.testing.assert_close(states[1][key], value, rtol=1e-4, atol=1e-5, msg=key)
