@@ -1,0 +1,127 @@
+"""Names and paths lead to pictures, every registered data set keeps the contract."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from gancli import datasets, registry
+from gancli.datasets import Places, check, digest, glyphs, open_pictures, places
+from gancli.errors import FileError, UsageError
+
+
+@pytest.fixture
+def here(tmp_path):
+    return Places(data=tmp_path / "data", cache=tmp_path / "cache")
+
+
+@pytest.mark.parametrize("name", registry.names("datasets"))
+def test_every_data_set_introduces_itself(name):
+    module = registry.load("datasets", name)
+    assert isinstance(module.INFO, datasets.Info)
+    assert module.INFO.title and module.INFO.size and module.INFO.terms and module.INFO.home
+    assert callable(module.load)
+    assert registry.summary("datasets", name).endswith((".", ";", ":"))
+
+
+def test_importing_the_package_loads_nothing_heavy():
+    code = (
+        "import sys, gancli.datasets, gancli.registry as r; r.names('datasets');"
+        "r.summary('datasets', 'glyphs'); gancli.datasets.check('glyphs');"
+        "print({'numpy', 'torch', 'PIL', 'safetensors', 'urllib.request'} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "set()\n"
+
+
+def test_a_name_opens_a_data_set_and_fits_it(here, monkeypatch):
+    monkeypatch.setattr(glyphs, "INFO", glyphs.replace(glyphs.INFO, train=20, test=10))
+    said = []
+    pictures = open_pictures("glyphs", here, "test", size=32, channels=3, say=said.append)
+    assert pictures.images.shape == (10, 32, 32, 3)
+    assert pictures.digest == digest(pictures.images, pictures.labels)
+    assert said
+    assert open_pictures("glyphs", here).images.shape == (20, 28, 28, 1)
+
+
+def test_a_path_opens_a_folder(here, tmp_path, monkeypatch):
+    (tmp_path / "faces").mkdir()
+    Image.new("RGB", (40, 20), "red").save(tmp_path / "faces" / "a.png")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for path in ("faces", "./faces", "faces/", str(tmp_path / "faces"), "~/faces"):
+        pictures = open_pictures(path, here, size=16)
+        assert (pictures.name, pictures.images.shape) == ("faces", (1, 16, 16, 3))
+
+
+def test_a_data_set_goes_before_a_folder_of_its_name(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "glyphs").mkdir()
+    assert check("glyphs") is None
+    assert check("./glyphs") == Path("glyphs")
+
+
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        ("glyfs", "no data set called 'glyfs'. Did you mean 'glyphs'?"),
+        ("fashion_mnist", "Did you mean 'fashion-mnist'?"),
+        ("./none", "There is no folder none."),
+        ("some/where", "There is no folder some/where."),
+        ("file.png", "file.png is no folder of pictures."),
+        ("folder", "A folder of pictures is named by its path."),
+    ],
+)
+def test_what_is_not_there_is_said(here, tmp_path, monkeypatch, name, sentence):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "file.png").write_bytes(b"")
+    with pytest.raises(UsageError) as failure:
+        open_pictures(name, here)
+    assert sentence in failure.value.message
+    assert failure.value.hint
+
+
+def test_places_go_by_option_then_environment_then_cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
+    monkeypatch.setenv("GAN_DATA_DIR", str(tmp_path / "env"))
+    cache = tmp_path / "xdg" / "gancli"
+    assert places(tmp_path / "typed") == Places(data=tmp_path / "typed", cache=cache)
+    assert places() == Places(data=tmp_path / "env", cache=cache)
+    monkeypatch.delenv("GAN_DATA_DIR")
+    assert places() == Places(data=cache, cache=cache)
+    assert places().folders("x") == (cache / "x",)
+    assert places(tmp_path / "typed").folders("x") == (tmp_path / "typed" / "x", cache / "x")
+
+
+def test_a_data_folder_that_is_a_file_is_refused(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(FileError, match="is not a folder"):
+        places(tmp_path / "file")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="read-only folders are POSIX here")
+def test_a_read_only_data_folder_keeps_nothing_even_for_root(here):
+    assert here.keep == here.data
+    here.data.mkdir()
+    assert here.keep == here.data
+    here.data.chmod(0o555)
+    assert here.keep == here.cache
+
+
+def test_the_digest_tells_pictures_shapes_and_labels_apart():
+    images = np.zeros((2, 2, 2, 1), np.uint8)
+    others = images.copy()
+    others[1, 1, 1] = 1
+    labels = np.array([0, 1])
+    digests = {
+        digest(images),
+        digest(others),
+        digest(images.reshape(1, 2, 4, 1)),
+        digest(images, labels),
+        digest(images, labels[::-1].copy()),
+    }
+    assert len(digests) == 5
