@@ -25,6 +25,7 @@ if TYPE_CHECKING:  # formats and charts need no torch, and it takes a second to 
 Array = NDArray[np.uint8]
 
 RECIPE_KEY = "gan"  # the keyword of the PNG text that holds a recipe, as JSON
+EXIF_DESCRIPTION = 0x010E  # the Exif tag ImageDescription, which holds that of a WebP
 
 
 def to_uint8(pictures: "Tensor") -> Array:
@@ -96,10 +97,10 @@ def save_png(path: Path, picture: Array, recipe: Mapping[str, str] | None = None
 
 
 def read_recipe(path: Path) -> dict[str, str] | None:
-    """The recipe in a PNG, or None where there is none. Raises FileError for no picture at all."""
+    """The recipe in a PNG, GIF or WebP, or None. Raises FileError for what is no picture."""
     try:
         with Image.open(path) as picture:
-            text = picture.info.get(RECIPE_KEY)
+            text = _text(picture)
     except FileNotFoundError as error:
         raise FileError(f"There is no file {path}.") from error
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
@@ -107,10 +108,19 @@ def read_recipe(path: Path) -> dict[str, str] | None:
     return _recipe(text)
 
 
+def _text(picture: Image.Image) -> object:
+    """Where each format keeps a recipe: PNG text, a GIF's comment, a WebP's Exif description."""
+    if picture.format == "GIF":
+        return picture.info.get("comment")
+    if picture.format == "WEBP":
+        return picture.getexif().get(EXIF_DESCRIPTION)
+    return picture.info.get(RECIPE_KEY)
+
+
 def _recipe(text: object) -> dict[str, str] | None:
     """Anyone may have written the text: what is not strings by name is no recipe."""
     try:
-        found = json.loads(text) if isinstance(text, str) else None
+        found = json.loads(text) if isinstance(text, str | bytes) else None
     except (ValueError, RecursionError):
         return None
     if not isinstance(found, dict) or not all(isinstance(v, str) for v in found.values()):

@@ -75,12 +75,6 @@ def stepped(trainer: Trainer, steps: int) -> Trainer:
     return trainer
 
 
-def drawn_from(state: torch.Tensor) -> torch.Tensor:
-    """What a generator in `state` draws: states may differ in a leftover that is never used."""
-    torch.set_rng_state(state)
-    return torch.randn(50)
-
-
 class NoHostReads(TorchDispatchMode):
     """Refuses what a captured graph cannot do: to look at a value on the device."""
 
@@ -123,15 +117,13 @@ def test_what_changes_in_a_step_stays_in_place(name: str) -> None:
 
 @every_model
 def test_a_restart_goes_on_bit_for_bit(name: str) -> None:
-    straight = stepped(small_trainer(name, SHAPES[1]), 6)
+    expected = stepped(small_trainer(name, SHAPES[1]), 6).state()
     first = stepped(small_trainer(name, SHAPES[1]), 3)
     state = first.state()
     second = stepped(small_trainer(name, SHAPES[1], seed=0), 1)  # another past, to be forgotten
     second.load(state)
-    expected, found = straight.state(), stepped(second, 3).state()
+    found = stepped(second, 3).state()
     assert expected.keys() == found.keys()
-    noise = [drawn_from(state.pop("noise.cpu")) for state in (expected, found)]
-    assert torch.equal(*noise)
     assert [k for k in expected if not torch.equal(expected[k], found[k])] == []
 
 
