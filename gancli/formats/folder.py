@@ -1,0 +1,32 @@
+"""A folder of frames: 00000.png, 00001.png, ..., exact, each with its recipe."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from gancli.errors import FileError
+from gancli.files import ELSEWHERE, check_writable, replacing
+from gancli.formats import Recipe, numbered
+from gancli.images import Array, encode_png
+
+SUFFIXES = ("",)
+
+
+def check(path: Path, fps: float) -> None:
+    """Raise FileError where no folder can be, or one that holds something already is there."""
+    if path.is_file():
+        raise FileError(f"{path} is a file; frames need a folder.", hint=ELSEWHERE)
+    if path.is_dir() and any(path.iterdir()):
+        raise FileError(f"The folder {path} is not empty.", hint=ELSEWHERE)
+    check_writable(path / "00000.png")
+
+
+def write(path: Path, frames: Iterable[Array], fps: float, recipe: Recipe | None = None) -> int:
+    """Frame k is `k.png`, with `recipe` and k in its text; the folder appears when done."""
+    check(path, fps)
+    number = 0
+    with replacing(path) as beside:
+        beside.mkdir()
+        for number, frame in numbered(frames):
+            text = None if recipe is None else {**recipe, "frame": str(number)}
+            (beside / f"{number:05d}.png").write_bytes(encode_png(frame, text))
+    return number + 1

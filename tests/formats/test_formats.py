@@ -1,0 +1,220 @@
+"""What every output format promises, whichever it is."""
+
+import subprocess
+import sys
+import weakref
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from gancli import formats, registry
+from gancli.errors import FileError, UsageError
+from gancli.images import read_recipe
+
+RECIPE = {"command": "gan sweep acgan --z-seed 3", "model": "Ärger ✓" * 60}
+
+
+def frames(count, height=6, width=8, channels=1):
+    """Random, and every third equal to the one before."""
+    random = np.random.default_rng(0)
+    shown = random.integers(0, 256, (count, height, width, channels), np.uint8)
+    shown[2::3] = shown[1::3][: len(shown[2::3])]
+    return shown
+
+
+def needs_its_encoder(name):
+    if name == "mp4":
+        pytest.importorskip("imageio_ffmpeg")
+
+
+@pytest.fixture(params=registry.names("formats"))
+def path(request, tmp_path):
+    """Where a file of each format goes, in a folder of its own that is not there yet."""
+    needs_its_encoder(request.param)
+    suffix = registry.load("formats", request.param).SUFFIXES[0]
+    return tmp_path / "new" / f"out{suffix}"
+
+
+def test_the_issue_lists_these():
+    assert {".gif", ".mp4", ".webp", ".png", ""} <= set(formats.suffixes())
+
+
+@pytest.mark.parametrize("name", registry.names("formats"))
+def test_suffixes_read_from_the_source_are_those_of_the_module(name):
+    declared = {s for s, of in formats.suffixes().items() if of == name}
+    assert declared == set(registry.load("formats", name).SUFFIXES)
+    assert registry.summary("formats", name)
+
+
+def test_one_frame_is_written_and_nothing_beside(path):
+    assert formats.writer_for(path).write(path, iter(frames(1)), 25, RECIPE) == 1
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_the_recipe_comes_back(path):
+    formats.writer_for(path).write(path, iter(frames(1)), 25, RECIPE)
+    if path.suffix == ".mp4":
+        pytest.skip("nothing here reads films")
+    found = read_recipe(path / "00000.png" if path.is_dir() else path)
+    assert found is not None
+    assert {**found, **RECIPE} == found
+
+
+def test_an_existing_file_is_replaced(path):
+    writer = formats.writer_for(path)
+    if path.suffix:
+        path.parent.mkdir()
+        path.write_bytes(b"old")
+    writer.write(path, iter(frames(1)), 25)
+    assert path.is_dir() or path.read_bytes() != b"old"
+
+
+def test_frames_that_fail_leave_nothing(path):
+    def failing():
+        yield frames(1)[0]
+        raise RuntimeError("no more")
+
+    with pytest.raises(RuntimeError):
+        formats.writer_for(path).write(path, failing(), 25)
+    assert [p.name for p in path.parent.parent.rglob("*") if p.is_file()] == []
+
+
+def test_no_frames_are_refused(path):
+    with pytest.raises(UsageError, match="not one frame"):
+        formats.writer_for(path).write(path, iter([]), 25)
+    assert not path.exists()
+
+
+def test_a_frame_is_forgotten_once_written(path):
+    """Of 30 frames at most a few are alive at any time."""
+    if path.suffix == ".png":
+        pytest.skip("holds one picture")
+    alive = weakref.WeakSet()
+    most = 0
+
+    class Frame(np.ndarray):
+        """An array that can be counted; hashed by identity."""
+
+        __hash__ = object.__hash__  # type: ignore[assignment]
+
+        def __eq__(self, other):
+            return self is other if isinstance(other, Frame) else super().__eq__(other)
+
+    def counted():
+        nonlocal most
+        for frame in frames(30):
+            shown = frame.view(Frame)
+            alive.add(shown)
+            most = max(most, len(alive))
+            yield shown.view(np.ndarray)
+            del shown
+
+    assert formats.writer_for(path).write(path, counted(), 25) == 30
+    assert most <= 3
+
+
+MEMORY = """
+import resource, sys
+from pathlib import Path
+import numpy as np
+from gancli import formats
+
+def high_water():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+def frames():
+    global early
+    for k in range(1000):
+        if k == 50:
+            early = high_water()
+        yield np.full((300, 300, 1), k % 256, np.uint8)
+
+path = Path(sys.argv[1])
+assert formats.writer_for(path).write(path, frames(), 25) == 1000
+print(high_water() - early)
+"""
+
+
+def test_memory_does_not_grow_with_the_frames(path):
+    """1000 frames of 88 KB: 86 MB if they were kept, even as palette indices."""
+    if path.suffix == ".png":
+        pytest.skip("holds one picture")
+    command = [sys.executable, "-c", MEMORY, str(path)]
+    grown = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert float(grown) < 20
+
+
+def test_importing_the_registry_and_refusing_need_no_numpy():
+    program = (
+        "import sys; from pathlib import Path; from gancli import formats, errors\n"
+        "try: formats.writer_for(Path('a.xyz'))\n"
+        "except errors.UsageError: print([m for m in ('numpy', 'PIL', 'torch', 'imageio') "
+        "if m in sys.modules])"
+    )
+    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert run.stdout.strip() == "[]", run.stderr
+
+
+def test_no_format_needs_torch():
+    program = (
+        "import sys; from gancli import registry\n"
+        "for name in registry.names('formats'): registry.load('formats', name)\n"
+        "print('torch' in sys.modules)"
+    )
+    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert run.stdout.strip() == "False", run.stderr
+
+
+def test_the_suffix_may_be_in_capitals(tmp_path):
+    assert formats.writer_for(tmp_path / "A.GIF").SUFFIXES == (".gif",)
+
+
+def test_an_existing_folder_is_a_folder_whatever_its_name(tmp_path):
+    (tmp_path / "v1.2").mkdir()
+    assert formats.writer_for(tmp_path / "v1.2").SUFFIXES == ("",)
+
+
+def test_an_unknown_suffix_lists_the_known(tmp_path):
+    with pytest.raises(UsageError, match=r"out\.avi .*\.gif, \.mp4, \.png, \.webp") as caught:
+        formats.writer_for(tmp_path / "out.avi")
+    assert "out.gif" in (caught.value.hint or "")
+
+
+@pytest.mark.parametrize("fps", [0, -1, 1e9, float("nan"), float("inf")])
+def test_a_rate_that_is_none_is_refused(tmp_path, fps):
+    with pytest.raises(UsageError, match="frames a second"):
+        formats.writer_for(tmp_path / "out.webp", fps)
+
+
+def test_where_nothing_can_be_is_refused_before_a_frame_is_made(path):
+    path.parent.write_bytes(b"a file where a folder should be")
+    with pytest.raises(FileError, match=path.name):
+        formats.writer_for(path)
+
+
+@pytest.mark.parametrize(("fps", "ticks"), [(25, 100), (30, 100), (7, 100), (23.976, 1000)])
+def test_rounding_of_durations_never_adds_up(fps, ticks):
+    shown = [formats.lasts(k, fps, ticks) for k in range(1000)]
+    ends = np.cumsum(shown) / ticks
+    assert np.abs(ends - np.arange(1, 1001) / fps).max() <= 0.5 / ticks + 1e-9
+    assert max(shown) - min(shown) <= 1
+
+
+def test_a_full_disk_is_one_sentence(path, monkeypatch):
+    """A limit on the size of files is the nearest to a full disk that needs no disk."""
+    program = (
+        "import resource, signal, sys; from pathlib import Path; import numpy as np\n"
+        "from gancli import formats, errors\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        "path = Path(sys.argv[1]); writer = formats.writer_for(path)\n"
+        "noise = np.random.default_rng(0).integers(0, 256, (200, 200, 1), np.uint8)\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (20000, 20000))\n"
+        "try: writer.write(path, iter([noise]), 25)\n"
+        "except errors.FileError as error: print(error.message)"
+    )
+    command = [sys.executable, "-c", program, str(path)]
+    run = subprocess.run(command, capture_output=True, text=True)
+    assert run.stdout.startswith(f"Cannot write {path}: "), run.stderr
+    assert run.stdout.count("\n") == 1
+    assert [p for p in Path(path.parent).rglob("*") if p.is_file()] == []

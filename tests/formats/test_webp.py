@@ -1,0 +1,43 @@
+"""WebPs, read back by Pillow: exact, every frame, the whole time, for ever."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from gancli.errors import UsageError
+from gancli.formats import webp
+
+
+def _noise(count, height, width, channels):
+    return np.random.default_rng(0).integers(0, 256, (count, height, width, channels), np.uint8)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("size", [(1, 1), (5, 3), (64, 96)])
+def test_every_pixel_of_every_frame_is_exact(tmp_path, size, channels):
+    frames = _noise(5, *size, channels)
+    frames[3] = frames[2]
+    assert webp.write(tmp_path / "a.webp", iter(frames), 25) == 5
+    with Image.open(tmp_path / "a.webp") as file:
+        assert (file.n_frames, file.info["loop"]) == (5, 0)
+        for k, frame in enumerate(frames):
+            file.seek(k)
+            assert np.array_equal(np.asarray(file.convert("RGB")), frame + np.zeros(3, np.uint8))
+
+
+@pytest.mark.parametrize("fps", [7, 30, 60])
+def test_the_whole_lasts_as_long_as_asked(tmp_path, fps):
+    webp.write(tmp_path / "a.webp", _noise(30, 2, 2, 1), fps)
+    lasted = 0
+    with Image.open(tmp_path / "a.webp") as file:
+        for k in range(file.n_frames):
+            file.seek(k)
+            file.load()
+            lasted += file.info["duration"]
+    assert lasted == pytest.approx(30_000 / fps, abs=0.501)
+
+
+def test_a_frame_too_large_for_the_format_is_refused(tmp_path):
+    with pytest.raises(UsageError, match="16383"):
+        webp.write(tmp_path / "a.webp", np.zeros((1, 1, 16_384, 1), np.uint8), 25)
+    assert list(tmp_path.iterdir()) == []
