@@ -12,8 +12,8 @@ class Captured:
 
     The step must take its inputs from tensors that stay in place, leave its results in such
     tensors, and touch no value on the host: all that a recording repeats is device work. Calls
-    before the recording run plainly and count as steps like any other. `key` stands for what is fixed in a
-    recording (say, whether a regulariser is in it).
+    before the recording run plainly and count as steps like any other. `key` stands for what is
+    fixed in a recording (say, whether a regulariser is in it).
     """
 
     def __init__(
@@ -23,7 +23,7 @@ class Captured:
         self._enabled = enabled and device.type == "cuda"
         self._calls: dict[Hashable, int] = {}
         self._graphs: dict[Hashable, torch.cuda.CUDAGraph] = {}
-        self._stream = torch.cuda.Stream(device) if self._enabled else None
+        self._stream = torch.cuda.Stream(device) if self._enabled else None  # type: ignore[no-untyped-call]
 
     def __call__(self, key: Hashable = None) -> None:
         """Run one step."""

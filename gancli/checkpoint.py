@@ -9,7 +9,7 @@
       samples/epoch-0001.png ... a grid an epoch, of the same seeds
       progress.gif, losses.png
 
-A header is read with the standard library alone, so that asking what a file is never waits for torch.
+A header is read with the standard library alone: asking what a file is never waits for torch.
 """
 
 import json
@@ -68,7 +68,7 @@ def _metadata(path: Path) -> dict[str, str]:
 
 
 def save(path: Path, tensors: "dict[str, Tensor]", header: dict[str, Any]) -> None:
-    """Write tensors with a header, beside the file's name and then over it. FileError if it fails."""
+    """Write tensors with a header, whole or not at all. Raises FileError where it cannot be."""
     from safetensors.torch import save as pack
 
     metadata = {"gan": json.dumps({"format": FORMAT, **header})}
@@ -138,7 +138,7 @@ def write_lines(path: Path, records: list[dict[str, Any]]) -> None:
 
 
 def read_lines(path: Path) -> list[dict[str, Any]]:
-    """The records of a JSON lines file; none where there is no file. A torn last line is dropped."""
+    """The records of a JSON lines file, without a torn last line; none where there is no file."""
     if not path.exists():
         return []
     records = []

@@ -3,12 +3,11 @@
 Nothing imported at the top imports torch: `gan --help` answers at once.
 """
 
-import enum
 import json
 import os
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any, Literal, NoReturn
 
 import typer
 
@@ -27,14 +26,10 @@ datasets_app = typer.Typer(help="List, fetch and look at data sets.", no_args_is
 app.add_typer(datasets_app, name="datasets")
 
 
-def _choice(name: str, *values: str) -> Any:
-    return enum.Enum(name, {v: v for v in values}, type=str)
-
-
-Device = _choice("Device", "auto", "cuda", "mps", "cpu")
-Precision = _choice("Precision", "auto", "fp32", "bf16")
-Preset = _choice("Preset", "default", "paper")
-Broken = _choice("Broken", "skip", "refuse")
+Device = Literal["auto", "cuda", "mps", "cpu"]
+Precision = Literal["auto", "fp32", "bf16"]
+Preset = Literal["default", "paper"]
+Broken = Literal["skip", "refuse"]
 
 
 def _listed(kind: str) -> str:
@@ -106,10 +101,10 @@ def train(
         int | None, typer.Option(help="Length of the noise vector.", show_default="the model's")
     ] = None,
     seed: SeedOpt = 0,
-    device: DeviceOpt = Device.auto,
+    device: DeviceOpt = "auto",
     precision: Annotated[
         Precision, typer.Option(help="Number format; auto tries bf16 and keeps it where it pays.")
-    ] = Precision.auto,
+    ] = "auto",
     out: Annotated[
         Path | None,
         typer.Option(
@@ -127,10 +122,10 @@ def train(
     ] = None,
     preset: Annotated[
         Preset, typer.Option(help="Today's well-behaved recipe, or the paper's own.")
-    ] = Preset.default,
+    ] = "default",
     broken: Annotated[
         Broken, typer.Option(help="What to do about unreadable pictures in a folder.")
-    ] = Broken.skip,
+    ] = "skip",
     evaluate_every: Annotated[
         int, typer.Option(metavar="N", min=0, help="Measure the samples every N epochs; 0: never.")
     ] = 0,
@@ -153,13 +148,13 @@ def train(
         model=model,
         dataset=dataset,
         typed={**_pairs(set_ or []), **{k: v for k, v in typed.items() if v is not None}},
-        preset=preset.value,
+        preset=preset,
         image_size=image_size,
-        device=device.value,
-        precision=precision.value,
+        device=device,
+        precision=precision,
         out=out,
         data_dir=data_dir,
-        broken=broken.value,
+        broken=broken,
         fresh=fresh,
         evaluate_every=evaluate_every,
     )
@@ -209,7 +204,7 @@ def sample(
             show_default="REF-samples.png",
         ),
     ] = None,
-    device: DeviceOpt = Device.auto,
+    device: DeviceOpt = "auto",
 ) -> None:
     """Make pictures from a trained generator: picture i depends on seed i alone.
 
@@ -225,7 +220,7 @@ def sample(
     console.say(f"{file}: {_describe(header)}.")
     from gancli import play
 
-    play.save_samples(play.load(file, device.value), chosen, target)
+    play.save_samples(play.load(file, device), chosen, target)
     console.result(str(target))
 
 
@@ -234,7 +229,7 @@ def evaluate(
     ref: RefArg,
     samples: Annotated[int, typer.Option(min=200, help="How many samples to measure.")] = 10_000,
     seed: SeedOpt = 0,
-    device: DeviceOpt = Device.auto,
+    device: DeviceOpt = "auto",
     data_dir: DataDirOpt = None,
     json_: JsonOpt = False,
 ) -> None:
@@ -247,7 +242,7 @@ def evaluate(
     from gancli import play
 
     found = play.evaluate(
-        file, samples=samples, seed=seed, device=device.value, data_dir=data_dir, say=console.say
+        file, samples=samples, seed=seed, device=device, data_dir=data_dir, say=console.say
     )
     if json_:
         console.result(json.dumps({"file": str(file), **asdict(found)}, indent=2))

@@ -5,7 +5,7 @@ rich is imported inside functions: `gan --help` does not wait for what it does n
 
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -44,7 +44,7 @@ def fail(error: GanError) -> None:
         console.print(f"     Next: {error.hint}", markup=False)
 
 
-def table(columns: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
+def table(columns: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> None:
     """A table on stdout; tab-separated lines where nobody looks on."""
     if not sys.stdout.isatty():
         for row in rows:
@@ -69,7 +69,7 @@ def show_picture(picture: Any, width: int | None = None) -> None:
 
 @contextmanager
 def progress() -> Iterator[Any]:
-    """A function of (what, done, total or None) that draws a bar, on a terminal; silence elsewhere."""
+    """A function of (what, done, total or None): a bar on a terminal, silence elsewhere."""
     if not _stderr().is_terminal:
         yield lambda *_: None
         return

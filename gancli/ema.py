@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 
 class EMA:
-    """A copy of `module`, in evaluation mode, that follows it with a half-life of `half_life` images.
+    """A copy of `module`, in evaluation mode, that follows it; `half_life` is in images.
 
     Early on the half-life is at most `ramp` times the images seen, so that the first weights are
     soon forgotten. Batch norm's statistics are averaged like the weights, since the averaged

@@ -47,7 +47,7 @@ class Batch:
 
 @dataclass(frozen=True, kw_only=True)
 class Inputs:
-    """What one generator call is given: noise (B, Z) and labels (B, K), where the model feeds on them."""
+    """What one generator call is given: noise (B, Z), and labels (B, K) where it feeds on them."""
 
     z: Tensor
     y: Tensor | None = None
@@ -87,7 +87,7 @@ class GAN(nn.Module):
         raise NotImplementedError
 
     def generator_loss(self, batch: Batch, inputs: Inputs, fake: Tensor) -> tuple[Tensor, Metrics]:
-        """The generator's loss on the same `fake`, its graph attached; the discriminator is frozen."""
+        """The generator's loss on the same `fake`, attached; the discriminator is frozen."""
         raise NotImplementedError
 
     def after_step(self, metrics: Metrics) -> None:

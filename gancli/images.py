@@ -96,6 +96,12 @@ def save_png(path: Path, picture: Array, recipe: Mapping[str, str] | None = None
     write_file(path, encode_png(picture, recipe))
 
 
+def load_png(path: Path) -> Array:
+    """A picture that `save_png` wrote, uint8 (H, W, C)."""
+    array = np.asarray(Image.open(path))
+    return array.reshape(*array.shape[:2], -1)
+
+
 def read_recipe(path: Path) -> dict[str, str] | None:
     """The recipe in a PNG, GIF or WebP, or None. Raises FileError for what is no picture."""
     try:

@@ -14,16 +14,16 @@ def pyramid(size: int, smallest: int = 7) -> list[int]:
     return sizes
 
 
-def halve(channels: int, out: int, size: int, **options: bool) -> nn.Sequential:
-    """A 4x4 convolution of stride 2 on pictures of `size`: (B, channels, size, size) to half, rounded up."""
+def halve(channels: int, out: int, size: int, bias: bool = True) -> nn.Sequential:
+    """A 4x4 convolution of stride 2, from pictures of `size` to half of it, rounded up."""
     odd = [nn.ZeroPad2d((0, 1, 0, 1))] if size % 2 else []
-    return nn.Sequential(*odd, nn.Conv2d(channels, out, 4, 2, 1, **options))
+    return nn.Sequential(*odd, nn.Conv2d(channels, out, 4, 2, 1, bias=bias))
 
 
-def double(channels: int, out: int, size: int, **options: bool) -> nn.Sequential:
-    """A 4x4 transposed convolution of stride 2 to pictures of `size`, from half of it, rounded up."""
+def double(channels: int, out: int, size: int, bias: bool = True) -> nn.Sequential:
+    """A 4x4 transposed convolution of stride 2, to pictures of `size` from half, rounded up."""
     odd = [Crop(size)] if size % 2 else []
-    return nn.Sequential(nn.ConvTranspose2d(channels, out, 4, 2, 1, **options), *odd)
+    return nn.Sequential(nn.ConvTranspose2d(channels, out, 4, 2, 1, bias=bias), *odd)
 
 
 class Reshape(nn.Module):
@@ -49,7 +49,7 @@ class Crop(nn.Module):
 
 
 def init_dcgan(module: nn.Module) -> None:
-    """Weights from N(0, 0.02), batch norm gains from N(1, 0.02) (Radford et al. 2015, section 4)."""
+    """Weights from N(0, 0.02), batch norm gains from N(1, 0.02) (arXiv:1511.06434, section 4)."""
     for m in module.modules():
         if isinstance(m, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
             nn.init.normal_(m.weight, 0.0, 0.02)

@@ -29,7 +29,7 @@ def generator_hinge(fake: Tensor) -> Tensor:
 
 
 def r1(logits: Tensor, image: Tensor) -> Tensor:
-    """|grad_x D(x)|^2 over real pictures, per sample mean (Mescheder et al. 2018, arXiv:1801.04406, eq. 9).
+    """Mean over real pictures of |grad_x D(x)|^2 (Mescheder et al. 2018, arXiv:1801.04406, eq. 9).
 
     `image` (B, C, H, W) must require a gradient. The factor gamma / 2 is the caller's.
     """

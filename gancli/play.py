@@ -28,7 +28,7 @@ class Loaded:
     path: Path
 
     def recipe(self, command: str) -> dict[str, str]:
-        """What a picture carries: the command, the model and the first 12 digits of its file's hash."""
+        """What a picture carries: the command, the model, and the start of its file's hash."""
         digest = hashlib.sha256(self.path.read_bytes()).hexdigest()
         return {"command": command, "model": self.header["model"], "sha256": digest[:12]}
 
@@ -61,7 +61,7 @@ def sample(loaded: Loaded, seeds: Sequence[int]) -> Iterator[images.Array]:
 
 
 def save_samples(loaded: Loaded, seeds: Sequence[int], out: Path) -> None:
-    """Samples as one grid (`out` is a .png) or as single pictures in a folder, each with its recipe."""
+    """One grid, where `out` is a .png, or single pictures in a folder, each with its recipe."""
     recipe = loaded.recipe("sample")
     if out.suffix:
         made = images.grid(np.stack(list(sample(loaded, seeds))))
@@ -72,7 +72,7 @@ def save_samples(loaded: Loaded, seeds: Sequence[int], out: Path) -> None:
 
 
 def preview(name: str, out: Path, data_dir: Path | None, say: Say, progress: Progress) -> None:
-    """A grid of the first 64 training pictures of a data set; of each class in turn, where labelled."""
+    """A grid of the first 64 training pictures of a data set."""
     found = open_pictures(name, places(data_dir), "train", say=say, progress=progress)
     for note in found.notes:
         say(note)

@@ -16,13 +16,15 @@ class Resident:
     ) -> None:
         self.images = images.to(device).contiguous()
         self.labels = None if labels is None else labels.to(device)
-        self._one_hot = torch.eye(classes, device=device)  # rows; F.one_hot would look at the labels
+        self._one_hot = torch.eye(
+            classes, device=device
+        )  # rows; F.one_hot would look at the labels
 
     def __len__(self) -> int:
         return len(self.images)
 
     def batch(self, index: Tensor) -> Batch:
-        """The pictures at `index` (B,), as (B, C, H, W) floats in [-1, 1] in channels_last layout."""
+        """The pictures at `index` (B,): (B, C, H, W) in [-1, 1], channels_last."""
         image = self.images.index_select(0, index).float().div_(127.5).sub_(1)
         label = None
         if self.labels is not None:

@@ -123,8 +123,8 @@ class Run:
         """Train from where `begin` left off to the last epoch.
 
         After each epoch the folder holds a checkpoint, a grid and a line of metrics. Ctrl-C (or
-        SIGTERM) saves where the run is and raises KeyboardInterrupt. Raises GanError when a loss is no longer finite,
-        leaving the last good checkpoint.
+        SIGTERM) saves where the run is and raises KeyboardInterrupt. Raises GanError when a loss
+        is no longer finite, leaving the last good checkpoint.
         """
         with _deferred_stop() as stopped:
             for report in self.trainer.run():
@@ -189,8 +189,11 @@ class Run:
         every = self.job.evaluate_every
         if every and report.epoch % every == 0:
             report = replace(report, metrics=report.metrics | self._measure())
-        record = {"epoch": report.epoch, "images_seen": report.images_seen}
-        record |= {"images_per_second": round(report.images_per_second, 1)}
+        record = {
+            "epoch": report.epoch,
+            "images_seen": report.images_seen,
+            "images_per_second": round(report.images_per_second, 1),
+        }
         checkpoint.append_line(self.folder / "metrics.jsonl", record | report.metrics)
         return report
 
@@ -265,7 +268,7 @@ def _check_batch(size: int, pictures: Pictures) -> None:
 
 
 def _check_same(begun: dict[str, Any], now: dict[str, Any], folder: Path) -> None:
-    """Raise UsageError unless `now` goes on with `begun`: all alike but for the number of epochs."""
+    """Raise UsageError unless `now` goes on with `begun`: alike but for the number of epochs."""
     for part in ("model", "dataset", "shape", "settings", "training", "precision"):
         old, new = begun.get(part), now[part]
         if not isinstance(new, dict) or not isinstance(old, dict):
@@ -274,7 +277,7 @@ def _check_same(begun: dict[str, Any], now: dict[str, Any], folder: Path) -> Non
         if differing:
             key = differing[0]
             raise UsageError(
-                f"{folder} holds another run: its {key.replace('_', ' ')} is {old.get(key)}, not {new[key]}.",
+                f"{folder} holds another run: its {key} is {old.get(key)}, not {new[key]}.",
                 hint=f"--out {folder}-2 keeps both, --fresh starts this one over",
             )
 
@@ -293,7 +296,7 @@ def _clear(folder: Path) -> None:
 
 @contextmanager
 def _deferred_stop() -> Iterator[Callable[[], bool]]:
-    """Meanwhile the first Ctrl-C or SIGTERM only asks to stop, between steps; a second one insists."""
+    """Meanwhile the first Ctrl-C or SIGTERM asks to stop, between steps; a second insists."""
     asked = threading.Event()
 
     def ask(number: int, frame: Any) -> None:

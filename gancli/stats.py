@@ -15,7 +15,7 @@ class Stats:
     def add(self, metrics: dict[str, Tensor]) -> None:
         """Add one step's scalars, without leaving the device."""
         if not self.names:
-            self.names = list(metrics)
+            self.names = sorted(metrics)
             self._sum = torch.zeros(len(metrics), device=self._device)
             self._count = torch.zeros((), device=self._device)
         self._sum += torch.stack([metrics[name].detach().float() for name in self.names])
@@ -37,7 +37,7 @@ class Stats:
 
     def load(self, state: dict[str, Tensor]) -> None:
         """Go on from `state()`."""
-        self.names = [name for name in state if name != "count"]
+        self.names = sorted(state.keys() - {"count"})
         sums = [state[name] for name in self.names]
         self._sum = torch.stack(sums).to(self._device) if sums else torch.zeros(0)
         self._count = state["count"].to(self._device)

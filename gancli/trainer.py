@@ -24,7 +24,7 @@ from gancli.stats import Stats
 
 @dataclass(frozen=True, kw_only=True)
 class Report:
-    """What happened in this epoch so far: `epoch` counts finished ones, `images_seen` is the clock."""
+    """What happened in this epoch so far. `epoch` counts finished ones."""
 
     images_seen: int
     epoch: int
@@ -124,11 +124,11 @@ class Trainer:
             inputs = gan.draw(batch)
             fake = gan.fake(inputs)
             loss, metrics = gan.discriminator_loss(batch, inputs, fake.detach())
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         _update(self.d_optimiser)
         with frozen(gan.discriminator), self._autocast:
             loss, g_metrics = gan.generator_loss(batch, inputs, fake)
-            loss.backward()
+            loss.backward()  # type: ignore[no-untyped-call]
         _update(self.g_optimiser)
         self._clock += size
         self.ema.update(self._clock, size)

@@ -1,4 +1,4 @@
-"""Every registered model keeps the contract of `gancli.gan`: a model more is tested by being there."""
+"""Every registered model keeps the contract: another one is tested by being there."""
 
 import pytest
 import torch
