@@ -6,6 +6,7 @@ import hashlib
 import os
 import threading
 import time
+import tracemalloc
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -169,7 +170,9 @@ def test_a_bad_mirror_is_passed_over_with_its_reason(site, tmp_path, manner, rea
 def test_a_slow_mirror_is_left_after_seconds(site, tmp_path, monkeypatch, manner, limit, reason):
     monkeypatch.setattr(downloads, limit, 0.5 if manner == "hang" else 2)
     files = [FILE, File(name="other.gz", sha256=FILE.sha256, size=FILE.size)]
+    start = time.monotonic()
     served = site.at(manner).serve(files, tmp_path, silent)
+    assert time.monotonic() - start < 20
     assert served == Served(files={}, refused=(reason,))
     assert len(site.asked) <= 1, "asked for the first file alone"
 
@@ -195,6 +198,7 @@ def test_a_server_without_ranges_starts_over(site, tmp_path):
     (tmp_path / "some.gz.part").write_bytes(PACKED[:500])
     found, _ = get([site.at("whole")], tmp_path)
     assert found["some.gz"].read_bytes() == PACKED
+    assert len(site.asked) == 1
 
 
 @pytest.mark.parametrize("part", [PACKED[:1000], b"x" * 1000, PACKED + b"more"])
@@ -225,6 +229,14 @@ def test_folders_come_first_and_are_used_where_they_lie(site, tmp_path):
     assert said == [f"things: some.gz from {tmp_path / 'mine'}."]
     assert not site.asked
     assert not (tmp_path / "kept").exists()
+
+
+def test_a_source_is_not_asked_for_what_there_is(site, tmp_path):
+    class Last:
+        def serve(self, files, into, progress):
+            raise AssertionError("asked")
+
+    assert get([site.at("good"), Last()], tmp_path)[0]
 
 
 def test_a_wrong_file_in_a_folder_is_named_and_replaced(site, tmp_path):
@@ -318,6 +330,16 @@ def test_what_is_wrong_with_a_file_is_said(tmp_path, body, reason):
         DataError, match=f"some.gz ({reason})".replace("('", r"\('").replace("')", r"'\)")
     ):
         contents(tmp_path / "some.gz", FILE)
+
+
+def test_a_gzip_bomb_does_not_fill_the_memory(tmp_path):
+    (tmp_path / "some.gz").write_bytes(gzip.compress(bytes(100_000_000)))
+    tracemalloc.start()
+    with pytest.raises(DataError):
+        contents(tmp_path / "some.gz", FILE)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 2_000_000
 
 
 @pytest.mark.parametrize(
