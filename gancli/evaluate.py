@@ -10,7 +10,7 @@ its floor, the same distance for real pictures; `Measure` carries all of it.
 - can a classifier learn from fakes alone? `gan_train` (the same paper; Ravuri and Vinyals 2019,
   arXiv:1905.10887, call it the classification accuracy score)
 
-Everything runs on the CPU in fp32: a figure shall not depend on the device, and it takes seconds.
+Everything runs on the CPU in fp32: a figure must not depend on the device.
 """
 
 import hashlib
@@ -36,7 +36,7 @@ BATCH = 128
 RATE = 3e-3  # the highest learning rate of the cycle
 DECAY = 0.02  # of weights, times the learning rate, a step
 DROPOUT = 0.25  # of the features
-CHUNK = 500  # pictures looked at together: memory, not results, depends on it
+CHUNK = 250  # pictures looked at together: memory, not results, depends on it
 HIT = 0.1  # of its expected frequency makes a class count as hit
 
 
@@ -44,7 +44,8 @@ class Classifier(nn.Module):
     """A plain CNN for pictures (B, channels, size, size) in [-1, 1]; logits (B, classes).
 
     3x3 convolutions, pooled down to at most 8x8 pixels, one more, and 128 rectified features.
-    Pooling comes before batch norm and ReLU: as good, and a quarter of their work.
+    Pooling comes before batch norm and ReLU, which leaves them a quarter of the work: a third more
+    pictures a second (28x28, batch 256, one core).
     """
 
     def __init__(self, channels: int, size: int, classes: int) -> None:
@@ -114,7 +115,10 @@ class Measure:
             ("  of real pictures (floor)", f"{self.floor:.2f}"),
             ("classes hit", f"{self.classes_hit:.0%}"),
             ("accuracy of the extractor", f"{self.accuracy:.2%}"),
-            *((name, str(value)) for name, value in self.protocol.items()),
+            *(
+                (name, f"{value:,}" if isinstance(value, int) else value)
+                for name, value in self.protocol.items()
+            ),
         ]
 
 
@@ -156,9 +160,9 @@ def extractor(
 ) -> Extractor:
     """The classifier of a data set: from `cache`/classifiers, or trained now and kept there.
 
-    Raises UsageError for pictures without labels.
+    Raises UsageError where `check` does.
     """
-    _check(train, test)
+    check(train, test)
     path = cache / "classifiers" / f"{train.name}-{train.digest[:12]}-{VERSION}.safetensors"
     about: dict[str, object] = {
         "digests": [train.digest, test.digest],
@@ -176,6 +180,22 @@ def extractor(
         found = network, accuracy
     network, accuracy = found
     return Extractor(network=network, accuracy=accuracy, dataset=train.name, classes=train.classes)
+
+
+def check(train: Pictures, test: Pictures) -> None:
+    """Raise UsageError for pictures that nothing can be measured with, before any long work."""
+    if train.labels is None or test.labels is None or len(train.classes) < 2:
+        raise UsageError(
+            f"The pictures of {train.name} have no classes, and samples are measured by a "
+            "classifier that learned the classes of the real pictures.",
+            hint="gan datasets list (or put the pictures of each class into a folder of their own)",
+        )
+    if min(len(train.images), len(test.images)) < 2:
+        raise UsageError(
+            f"{train.name} has {len(train.images):,} training and {len(test.images):,} test "
+            "pictures; a distance needs at least two of each.",
+            hint=f"gan datasets info {train.name}",
+        )
 
 
 def fit(
@@ -274,12 +294,12 @@ def score(network: Classifier, images: Tensor, labels: Tensor, classes: tuple[st
 
 
 def quantise(images: Tensor) -> Tensor:
-    """Pictures in [-1, 1] as uint8, rounded as in files; uint8 is left alone.
+    """Pictures in [-1, 1] as uint8 on the CPU, rounded as in files; uint8 is left alone.
 
     Raises DataError for pictures that are not finite: the training that made them diverged.
     """
     if images.dtype == torch.uint8:
-        return images
+        return images.cpu()
     if not images.isfinite().all():
         raise DataError(
             "The samples hold values that are no numbers: the training has diverged.",
@@ -297,16 +317,6 @@ def _block(inputs: int, outputs: int, pool: bool = False) -> list[nn.Module]:
     conv = nn.Conv2d(inputs, outputs, 3, padding=1, bias=False)
     halve = [nn.MaxPool2d(2)] if pool else []
     return [conv, *halve, nn.BatchNorm2d(outputs), nn.ReLU(inplace=True)]
-
-
-def _check(train: Pictures, test: Pictures) -> None:
-    if train.labels is None or test.labels is None or len(train.classes) < 2:
-        raise UsageError(
-            f"The pictures of {train.name} have no labels, and samples are measured by a "
-            "classifier that learned the classes of the real pictures.",
-            hint="Put the pictures of each class into a folder of their own, or see: "
-            "gan datasets list",
-        )
 
 
 def _labels(pictures: Pictures) -> Tensor:

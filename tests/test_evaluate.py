@@ -133,6 +133,8 @@ def test_classifier_takes_any_channels_and_sizes(channels: int, size: int) -> No
     features = network.features(image)
     assert features.shape == (2, evaluate.FEATURES)
     assert (features >= 0).all()
+    linear = network.features[-2]
+    assert linear.in_features <= 64 * 8 * 8  # it would be most of the weights of large pictures
 
 
 def test_the_same_seed_gives_the_same_weights_and_leaves_the_callers_numbers_alone() -> None:
@@ -236,9 +238,15 @@ def test_a_cache_that_cannot_be_written_is_said_and_does_no_harm(
 def test_pictures_without_labels_cannot_be_measured(what: str, tmp_path: Path) -> None:
     pictures = {"train": bars("train", 64, 3), "test": bars("test", 64, 4)}
     pictures[what] = dataclasses.replace(pictures[what], labels=None)
-    with pytest.raises(UsageError, match="bars have no labels") as caught:
+    with pytest.raises(UsageError, match="bars have no classes") as caught:
         evaluate.extractor(**pictures, cache=tmp_path)
     assert "gan datasets list" in str(caught.value.hint)
+
+
+@pytest.mark.parametrize(("train", "test"), [(1, 64), (64, 1)])
+def test_a_single_picture_has_no_distance(train: int, test: int, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=f"{train} training and {test} test pictures"):
+        evaluate.extractor(bars("train", train, 3), bars("test", test, 4), tmp_path)
 
 
 # --- the measure ---
@@ -306,7 +314,8 @@ def test_a_measure_tells_its_protocol(
         "reference": "the test split of bars, 300 pictures",
         "floor": "200 pictures of the training split, drawn with seed 5",
     }
-    shown = dict(row for row in found.rows())
+    shown = dict(found.rows())
+    assert shown["samples"] == "200"
     assert shown["Fréchet distance"] == f"{found.frechet:.2f}"
     assert shown["classes hit"] == "100%"
     assert set(found.protocol) <= set(shown)
