@@ -13,8 +13,6 @@ SUFFIXES = ("",)
 
 def check(path: Path, fps: float) -> None:
     """Raise FileError where no folder can be, or one that holds something already is there."""
-    if path.is_file():
-        raise FileError(f"{path} is a file; frames need a folder.", hint=ELSEWHERE)
     if path.is_dir() and any(path.iterdir()):
         raise FileError(f"The folder {path} is not empty.", hint=ELSEWHERE)
     check_writable(path / "00000.png")
@@ -22,7 +20,6 @@ def check(path: Path, fps: float) -> None:
 
 def write(path: Path, frames: Iterable[Array], fps: float, recipe: Recipe | None = None) -> int:
     """Frame k is `k.png`, with `recipe` and k in its text; the folder appears when done."""
-    check(path, fps)
     number = 0
     with replacing(path) as beside:
         beside.mkdir()

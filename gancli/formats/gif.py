@@ -68,8 +68,8 @@ def _place(frame: Array, table: bytes, hundredths: int) -> bytes:
 
 
 def _indexed(frame: Array) -> Image.Image:
-    """(H, W, C) with a palette: all grays where it is gray, else the 256 colours nearest to it."""
-    if frame.shape[-1] == 3 and (frame != frame[..., :1]).any():
+    """(H, W, C) with a palette: every gray where it is gray, else the 256 colours nearest to it."""
+    if frame.shape[-1] == 3:
         return _fewer_colours(frame)
     picture = Image.fromarray(frame[..., 0])
     picture.putpalette(GRAYS)

@@ -32,7 +32,6 @@ def check(path: Path, fps: float) -> None:
 
 def write(path: Path, frames: Iterable[Array], fps: float, recipe: Recipe | None = None) -> int:
     """Every frame is there, padded with black to even sides; `recipe` is the file's comment."""
-    check(path, fps)
     sent = 0
     with replacing(path) as beside:
         with closing(_encoder(beside, fps, recipe)) as encoder:  # imageio's own leaves it running

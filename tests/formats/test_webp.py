@@ -6,6 +6,7 @@ from PIL import Image
 
 from gancli.errors import UsageError
 from gancli.formats import webp
+from gancli.images import read_recipe
 
 
 def _noise(count, height, width, channels):
@@ -35,6 +36,16 @@ def test_the_whole_lasts_as_long_as_asked(tmp_path, fps):
             file.load()
             lasted += file.info["duration"]
     assert lasted == pytest.approx(30_000 / fps, abs=0.501)
+
+
+@pytest.mark.parametrize("seed", ["3", "12"])
+def test_every_part_begins_at_an_even_place(tmp_path, seed):
+    path = tmp_path / "a.webp"
+    webp.write(path, _noise(2, 5, 3, 1), 25, {"seed": seed})
+    data = path.read_bytes()
+    assert len(data) % 2 == 0
+    assert int.from_bytes(data[4:8], "little") == len(data) - 8
+    assert read_recipe(path) == {"seed": seed}
 
 
 def test_a_frame_too_large_for_the_format_is_refused(tmp_path):
