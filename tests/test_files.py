@@ -121,6 +121,12 @@ def test_a_folder_that_may_not_be_written_is_refused(tmp_path):
     tmp_path.chmod(0o700)
 
 
+def test_a_file_on_the_way_is_named(tmp_path):
+    (tmp_path / "file").write_bytes(b"1")
+    with pytest.raises(FileError, match="file is not a folder"):
+        check_writable(tmp_path / "file" / "deeper" / "out.png")
+
+
 def test_checking_writes_nothing(tmp_path):
     check_writable(tmp_path / "new" / "out.png")
     assert list(tmp_path.iterdir()) == []
