@@ -304,16 +304,17 @@ def main() -> None:
     try:
         app()
     except GanError as error:
-        _end(error)
+        _end(error, error)
     except Exception as error:  # the last line of defence: no traceback reaches a user
-        _end(GanError(_sentence(error), hint="GAN_DEBUG=1 in front of the command shows where"))
+        hint = "GAN_DEBUG=1 in front of the command shows where"
+        _end(error, GanError(_sentence(error), hint))
 
 
-def _end(error: GanError) -> NoReturn:
+def _end(error: Exception, said: GanError) -> NoReturn:
     if os.environ.get("GAN_DEBUG"):
         raise error
-    console.fail(error)
-    raise SystemExit(error.exit_code)
+    console.fail(said)
+    raise SystemExit(said.exit_code)
 
 
 def _sentence(error: Exception) -> str:

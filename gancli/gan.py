@@ -17,6 +17,8 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
+from gancli.errors import UsageError
+
 Metrics = dict[str, Tensor]
 
 
@@ -53,6 +55,15 @@ class Inputs:
     y: Tensor | None = None
 
 
+def need_classes(model: str, shape: Shape) -> None:
+    """Raise UsageError unless the pictures have classes to be asked for."""
+    if shape.classes < 2:
+        raise UsageError(
+            f"{model} asks for pictures by class, and these have no classes.",
+            hint="gan train dcgan, or put the pictures of each class into a folder of their own",
+        )
+
+
 class GAN(nn.Module):
     """A generator, a discriminator, and what they are trained to do.
 
@@ -61,16 +72,19 @@ class GAN(nn.Module):
     """
 
     feeds: ClassVar[Feeds] = Feeds.NOISE
-    noise_kind: str = "normal"  # normal: N(0, 1); uniform: U(-1, 1)
-    z_dim: int
-    shape: Shape
     generator: nn.Module
     discriminator: nn.Module
 
+    def __init__(self, shape: Shape, z_dim: int, noise: str = "normal") -> None:
+        """`noise` is "normal" for N(0, 1) or "uniform" for U(-1, 1); z has `z_dim` of it."""
+        super().__init__()
+        self.shape, self.z_dim, self.noise = shape, z_dim, noise
+
     def draw(self, batch: Batch) -> Inputs:
-        """Noise for as many fakes as `batch` has pictures, by the device's default generator."""
+        """What a fake for each picture of `batch` is made from: new noise, the picture's label."""
         z = torch.empty(len(batch.image), self.z_dim, device=batch.image.device)
-        return Inputs(z=z.uniform_(-1, 1) if self.noise_kind == "uniform" else z.normal_())
+        z = z.uniform_(-1, 1) if self.noise == "uniform" else z.normal_()
+        return Inputs(z=z, y=batch.label if Feeds.LABEL in self.feeds else None)
 
     def fake(self, inputs: Inputs) -> Tensor:
         """(B, C, H, W) in [-1, 1], by the generator in training mode."""

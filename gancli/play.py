@@ -56,7 +56,7 @@ def load(path: Path, device: str = "auto") -> Loaded:
 def sample(loaded: Loaded, seeds: Sequence[int]) -> Iterator[images.Array]:
     """A picture for each seed, uint8 (H, W, C); picture i depends on seed i alone."""
     gan = loaded.gan
-    z = latents.noise(seeds, gan.z_dim, gan.noise_kind)
+    z = latents.noise(seeds, gan.z_dim, gan.noise)
     return render.pictures(gan, gan.generator, z)
 
 
@@ -93,12 +93,15 @@ def evaluate(
     real = {split: _pictures(loaded, split, data_dir, say) for split in ("train", "test")}
     judge = extractor(real["train"], real["test"], places(data_dir).cache, say)
     gan = loaded.gan
-    z = latents.noise(range(seed * samples, (seed + 1) * samples), gan.z_dim, gan.noise_kind)
+    z = latents.noise(range(seed * samples, (seed + 1) * samples), gan.z_dim, gan.noise)
     return measure(
         render.batches(gan, gan.generator, z), judge, real["train"], real["test"], seed=seed
     )
 
 
 def _pictures(loaded: Loaded, split: str, data_dir: Path | None, say: Say) -> Pictures:
-    source, size = loaded.header["dataset"]["source"], loaded.header["shape"]["size"]
-    return open_pictures(source, places(data_dir), split, size=size, say=say)
+    """The pictures that a generator was trained on, or the test split, in its size and channels."""
+    source, shape = loaded.header["dataset"]["source"], loaded.gan.shape
+    return open_pictures(
+        source, places(data_dir), split, size=shape.size, channels=shape.channels, say=say
+    )

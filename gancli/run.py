@@ -182,7 +182,7 @@ class Run:
     def _close_epoch(self, report: Report) -> Report:
         """Checkpoint, grid and metrics; the report comes back with any measure taken."""
         self._save()
-        z = latents.noise(SHOWN, self.gan.z_dim, self.gan.noise_kind)
+        z = latents.noise(SHOWN, self.gan.z_dim, self.gan.noise)
         picture = images.grid(np.stack(list(render.pictures(self.gan, self.trainer.ema.module, z))))
         images.save_png(self.folder / "samples" / f"epoch-{report.epoch:04d}.png", picture)
         self.grid = picture

@@ -130,7 +130,7 @@ def test_a_restart_goes_on_bit_for_bit(name: str) -> None:
 @every_model
 def test_a_picture_is_the_same_whatever_the_batch(name: str) -> None:
     gan = small(name, SHAPES[3]).eval()
-    z = latents.noise(range(70), gan.z_dim, gan.noise_kind)
+    z = latents.noise(range(70), gan.z_dim, gan.noise)
     y = torch.nn.functional.one_hot(torch.arange(70) % 2, 2).float()
     many = list(render.pictures(gan, gan.generator, z, y))
     assert len(many) == 70

@@ -2,10 +2,17 @@
 
 Unsupervised Representation Learning with Deep Convolutional Generative Adversarial Networks.
 Alec Radford, Luke Metz, Soumith Chintala, 2015, arXiv:1511.06434.
+
+What we changed: kernels are 4x4 instead of 5x5, which every even size divides, and the depth
+follows from the picture's size. By default z is normal, the generator is wider than the
+discriminator, and training takes small batches with a larger, falling learning rate: at the same
+number of pictures, four times the steps brought the Fréchet distance on Fashion-MNIST nearly down
+to half. The preset `paper` keeps the paper's U(-1, 1), batch, and constant rate.
 """
 
 from dataclasses import dataclass
-from typing import Any
+from itertools import pairwise
+from typing import Any, Literal
 
 from torch import Tensor, nn
 
@@ -16,79 +23,87 @@ from gancli.layers import Reshape, double, halve, init_dcgan, pyramid
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    z_dim: int = 100
-    width: int = 64
-    g_mult: int = 1
-    noise: str = "normal"
-    d_norm: str = "batch"
-    loss: str = "bce"
-    dropout: float = 0.0
-    r1: float = 0.0
+    """Shape of the networks."""
+
+    z_dim: int = 100  # length of the noise vector
+    width: int = 32  # channels of the widest-picture layer, doubled at each halving
+    g_scale: int = 2  # how many times wider the generator is
+    noise: Literal["normal", "uniform"] = "normal"
 
 
-PRESETS: dict[str, dict[str, Any]] = {"default": {}, "paper": {}}
+PRESETS: dict[str, dict[str, Any]] = {
+    "default": {"lr": 1e-3, "batch_size": 32},
+    "paper": {
+        "width": 64,
+        "g_scale": 1,
+        "noise": "uniform",
+        "lr": 2e-4,
+        "batch_size": 128,
+        "lr_decay": 0.0,
+        "ema": 0.0,
+    },
+}
 
 
 def build(settings: Settings, shape: Shape) -> "DCGAN":
+    """The model for pictures of `shape`."""
     return DCGAN(settings, shape)
 
 
 class Generator(nn.Sequential):
+    """Noise (B, Z) to pictures (B, C, H, W) in [-1, 1]."""
+
     def __init__(self, s: Settings, shape: Shape) -> None:
         sizes = pyramid(shape.size)
-        ch = [s.width * s.g_mult * 2**i for i in reversed(range(len(sizes) - 1))]
-        layers = [
-            nn.Linear(s.z_dim, ch[0] * sizes[0] ** 2, bias=False),
-            Reshape(ch[0], sizes[0], sizes[0]),
-            nn.BatchNorm2d(ch[0]),
+        widths = [s.g_scale * s.width * 2**i for i in reversed(range(len(sizes) - 1))]
+        layers: list[nn.Module] = [
+            nn.Linear(s.z_dim, widths[0] * sizes[0] ** 2, bias=False),
+            Reshape(widths[0], sizes[0], sizes[0]),
+            nn.BatchNorm2d(widths[0]),
             nn.ReLU(True),
         ]
-        for i in range(len(ch)):
-            last = i == len(ch) - 1
-            n = shape.channels if last else ch[i + 1]
-            layers += [double(ch[i], n, sizes[i + 1], bias=last)]
-            layers += [nn.Tanh()] if last else [nn.BatchNorm2d(n), nn.ReLU(True)]
-        super().__init__(*layers)
+        for (a, b), size in zip(pairwise(widths), sizes[1:-1], strict=True):
+            layers += [double(a, b, size, bias=False), nn.BatchNorm2d(b), nn.ReLU(True)]
+        super().__init__(*layers, double(widths[-1], shape.channels, sizes[-1]), nn.Tanh())
 
 
 class Discriminator(nn.Sequential):
+    """Pictures (B, C, H, W) to logits (B,); no batch norm in the first layer."""
+
     def __init__(self, s: Settings, shape: Shape) -> None:
-        sizes = pyramid(shape.size)
-        sn = nn.utils.parametrizations.spectral_norm if s.d_norm == "spectral" else lambda m: m
-        ch = [shape.channels] + [s.width * 2**i for i in range(len(sizes) - 1)]
-        layers = []
-        for i in range(len(ch) - 1):
-            layers += [halve(ch[i], ch[i + 1], sizes[-1 - i], bias=i == 0 or s.d_norm != "batch")]
-            if i and s.d_norm == "batch":
-                layers += [nn.BatchNorm2d(ch[i + 1])]
-            layers += [nn.LeakyReLU(0.2, True)]
-            if s.dropout:
-                layers += [nn.Dropout2d(s.dropout)]
-        n = ch[-1] * (sizes[0]) ** 2
-        super().__init__(*layers, nn.Flatten(), sn(nn.Linear(n, 1)), nn.Flatten(0))
+        sizes = pyramid(shape.size)[::-1]
+        widths = [s.width * 2**i for i in range(len(sizes) - 1)]
+        layers: list[nn.Module] = [
+            halve(shape.channels, widths[0], sizes[0]),
+            nn.LeakyReLU(0.2, True),
+        ]
+        for (a, b), size in zip(pairwise(widths), sizes[1:-1], strict=True):
+            layers += [halve(a, b, size, bias=False), nn.BatchNorm2d(b), nn.LeakyReLU(0.2, True)]
+        flat = widths[-1] * sizes[-1] ** 2
+        super().__init__(*layers, nn.Flatten(), nn.Linear(flat, 1), nn.Flatten(0))
 
 
 class DCGAN(GAN):
+    """-log D(x) - log(1 - D(G(z))) for D, -log D(G(z)) for G; real and fake pass D separately."""
+
     def __init__(self, settings: Settings, shape: Shape) -> None:
-        super().__init__()
-        self.shape, self.z_dim, self.noise_kind = shape, settings.z_dim, settings.noise
-        self.s = settings
+        super().__init__(shape, settings.z_dim, settings.noise)
         self.generator = Generator(settings, shape)
         self.discriminator = Discriminator(settings, shape)
         init_dcgan(self)
 
     def generate(self, generator: nn.Module, z: Tensor, y: Tensor | None = None) -> Tensor:
-        return generator(z)
+        picture: Tensor = generator(z)
+        return picture
 
     def discriminator_loss(
         self, batch: Batch, inputs: Inputs, fake: Tensor
     ) -> tuple[Tensor, Metrics]:
-        f = losses.discriminator_hinge if self.s.loss == "hinge" else losses.discriminator_bce
-        real, fake = self.discriminator(batch.image).float(), self.discriminator(fake).float()
-        loss = f(real, fake)
-        return loss, {"d_loss": loss, "real": real.mean(), "fake": fake.mean()}
+        real_logits = self.discriminator(batch.image).float()
+        fake_logits = self.discriminator(fake).float()
+        loss = losses.discriminator_bce(real_logits, fake_logits)
+        return loss, {"d_loss": loss, "d_real": real_logits.mean(), "d_fake": fake_logits.mean()}
 
     def generator_loss(self, batch: Batch, inputs: Inputs, fake: Tensor) -> tuple[Tensor, Metrics]:
-        f = losses.generator_hinge if self.s.loss == "hinge" else losses.generator_non_saturating
-        loss = f(self.discriminator(fake).float())
+        loss = losses.generator_non_saturating(self.discriminator(fake).float())
         return loss, {"g_loss": loss}

@@ -1,0 +1,140 @@
+"""Pictures of a class that is asked for: the discriminator also tells the class.
+
+Conditional Image Synthesis With Auxiliary Classifier GANs. Augustus Odena, Christopher Olah,
+Jonathon Shlens, 2016, arXiv:1610.09585. As in the widespread MNIST version, a label is an embedding
+that multiplies the noise, so blended labels are blended embeddings.
+
+What we changed: by default the discriminator learns the classes from real pictures alone and the
+generator's class term has a small weight. With the paper's own (preset `paper`: L_C on real and
+fake, weight 1) a generator is paid for pictures that are easy to tell apart, and with long training
+the variety inside a class is lost (Gong et al. 2019, arXiv:1907.02690; Kang et al. 2021,
+arXiv:2111.01118).
+"""
+
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any, Literal
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from gancli import losses
+from gancli.gan import GAN, Batch, Feeds, Inputs, Metrics, Shape, need_classes
+from gancli.layers import Reshape, double, halve, init_dcgan, pyramid
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """Shape of the networks, and the weight of the class term L_C."""
+
+    z_dim: int = 100  # length of the noise vector
+    width: int = 64  # channels of the widest-picture layer, doubled at each halving
+    dropout: float = 0.3  # of the discriminator's maps
+    g_class_weight: float = 0.1  # of L_C in the generator's loss
+    classify_fakes: bool = False  # whether the discriminator learns classes from fakes, too
+    noise: Literal["normal", "uniform"] = "normal"
+
+
+PRESETS: dict[str, dict[str, Any]] = {
+    "default": {"lr": 5e-4, "batch_size": 64},
+    "paper": {
+        "g_class_weight": 1.0,
+        "classify_fakes": True,
+        "dropout": 0.5,
+        "lr": 2e-4,
+        "batch_size": 100,
+        "epochs": 50,
+        "lr_decay": 0.0,
+        "ema": 0.0,
+    },
+}
+
+
+def build(settings: Settings, shape: Shape) -> "ACGAN":
+    """The model for pictures of `shape`. Raises UsageError where they have no classes."""
+    return ACGAN(settings, shape)
+
+
+class Generator(nn.Module):
+    """Noise (B, Z) and labels (B, K), one-hot or blended, to pictures (B, C, H, W) in [-1, 1]."""
+
+    def __init__(self, s: Settings, shape: Shape) -> None:
+        super().__init__()
+        sizes = pyramid(shape.size)
+        widths = [2 * s.width * 2**i for i in reversed(range(len(sizes) - 1))]
+        self.embed = nn.Linear(shape.classes, s.z_dim, bias=False)  # an Embedding of soft labels
+        self.start = nn.Sequential(
+            nn.Linear(s.z_dim, widths[0] * sizes[0] ** 2, bias=False),
+            Reshape(widths[0], sizes[0], sizes[0]),
+            nn.BatchNorm2d(widths[0]),
+            nn.ReLU(True),
+        )
+        ups: list[nn.Module] = []
+        for (a, b), size in zip(pairwise(widths), sizes[1:-1], strict=True):
+            ups += [double(a, b, size, bias=False), nn.BatchNorm2d(b), nn.ReLU(True)]
+        self.ups = nn.Sequential(*ups, double(widths[-1], shape.channels, sizes[-1]), nn.Tanh())
+
+    def forward(self, z: Tensor, y: Tensor) -> Tensor:
+        picture: Tensor = self.ups(self.start(z * self.embed(y)))
+        return picture
+
+
+class Discriminator(nn.Module):
+    """Pictures (B, C, H, W) to two heads: source logits (B,) and class logits (B, K)."""
+
+    def __init__(self, s: Settings, shape: Shape) -> None:
+        super().__init__()
+        sizes = pyramid(shape.size)[::-1]
+        widths = [shape.channels] + [s.width * 2**i for i in range(len(sizes) - 1)]
+        layers: list[nn.Module] = []
+        for i, ((a, b), size) in enumerate(zip(pairwise(widths), sizes[:-1], strict=True)):
+            layers += [halve(a, b, size, bias=i == 0)]
+            layers += [] if i == 0 else [nn.BatchNorm2d(b)]
+            layers += [nn.LeakyReLU(0.2, True), nn.Dropout2d(s.dropout)]
+        self.trunk = nn.Sequential(*layers, nn.Flatten())
+        flat = widths[-1] * sizes[-1] ** 2
+        self.source, self.category = nn.Linear(flat, 1), nn.Linear(flat, shape.classes)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        features = self.trunk(x)
+        return self.source(features)[:, 0].float(), self.category(features).float()
+
+
+class ACGAN(GAN):
+    """D maximises L_S + L_C, G maximises L_C - L_S (eq. 2 and 3)."""
+
+    feeds = Feeds.NOISE | Feeds.LABEL
+
+    def __init__(self, settings: Settings, shape: Shape) -> None:
+        super().__init__(shape, settings.z_dim, settings.noise)
+        need_classes("acgan", shape)
+        self.g_class_weight = settings.g_class_weight
+        self.classify_fakes = settings.classify_fakes
+        self.generator = Generator(settings, shape)
+        self.discriminator = Discriminator(settings, shape)
+        init_dcgan(self)
+        nn.init.normal_(self.generator.embed.weight)  # so that z * embedding has a spread of 1
+
+    def generate(self, generator: nn.Module, z: Tensor, y: Tensor | None = None) -> Tensor:
+        picture: Tensor = generator(z, y)
+        return picture
+
+    def discriminator_loss(
+        self, batch: Batch, inputs: Inputs, fake: Tensor
+    ) -> tuple[Tensor, Metrics]:
+        assert batch.label is not None and inputs.y is not None
+        real_source, real_class = self.discriminator(batch.image)
+        fake_source, fake_class = self.discriminator(fake)
+        source = losses.discriminator_bce(real_source, fake_source)
+        category = F.cross_entropy(real_class, batch.label)
+        if self.classify_fakes:
+            category = category + F.cross_entropy(fake_class, inputs.y)
+        loss = source + category
+        return loss, {"d_loss": loss, "d_class": category}
+
+    def generator_loss(self, batch: Batch, inputs: Inputs, fake: Tensor) -> tuple[Tensor, Metrics]:
+        assert inputs.y is not None
+        source, classes = self.discriminator(fake)
+        category = F.cross_entropy(classes, inputs.y)
+        loss = losses.generator_non_saturating(source) + self.g_class_weight * category
+        return loss, {"g_loss": loss, "g_class": category}

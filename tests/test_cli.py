@@ -1,0 +1,248 @@
+"""The command line as a user meets it: real processes, real files, what is said and where."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from conftest import Command
+from PIL import Image
+
+from gancli import checkpoint
+
+TINY = ("--set", "width=4", "--batch-size", "10", "--precision", "fp32", "--device", "cpu")
+HEAVY = ("torch", "torchvision", "numpy", "PIL", "imageio", "safetensors")
+HELPS = ["", "train", "sample", "evaluate", "datasets", "datasets list", "datasets info"]
+
+
+@pytest.mark.parametrize("words", HELPS)
+def test_help_imports_nothing_heavy(words: str) -> None:
+    code = (
+        "import sys\nfrom gancli.cli import app\n"
+        f"try:\n    app({[*words.split(), '--help']!r})\n"
+        "except SystemExit as e:\n    assert not e.code\n"
+        f"heavy = [m for m in {HEAVY!r} if m in sys.modules]\nassert not heavy, heavy"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "Usage" in done.stdout
+
+
+def test_train_makes_a_run_folder_and_sample_needs_its_generator_alone(
+    gan: Command, pictures: Path, tmp_path: Path
+) -> None:
+    done = gan("train", "dcgan", "--dataset", "./pictures", "--epochs", "2", *TINY)
+    assert done.stdout.splitlines() == ["runs/dcgan-pictures"]
+    lines = [line for line in done.stderr.splitlines() if line.startswith("epoch")]
+    assert len(lines) == 2
+    assert re.search(r"epoch 2/2 .* images/s  d_loss \d+\.\d+  g_loss \d+\.\d+", lines[1])
+
+    run = tmp_path / "runs" / "dcgan-pictures"
+    found = {str(f.relative_to(run)) for f in run.rglob("*") if f.is_file()}
+    assert found == {
+        *("generator.safetensors", "discriminator.safetensors", "training.safetensors"),
+        *("run.json", "metrics.jsonl", "progress.gif", "losses.png"),
+        *("samples/epoch-0001.png", "samples/epoch-0002.png"),
+    }
+    metrics = checkpoint.read_lines(run / "metrics.jsonl")
+    assert [m["epoch"] for m in metrics] == [1, 2]
+    assert {"images_seen", "images_per_second", "d_loss", "g_loss"} <= set(metrics[0])
+    with Image.open(run / "progress.gif") as animation:
+        assert getattr(animation, "n_frames", 1) == 2
+
+    (run / "generator.safetensors").rename(tmp_path / "alone.safetensors")
+    done = gan("sample", "alone.safetensors", "--seeds", "3,0-2", "--out", "grid.png")
+    assert done.stdout.strip() == "grid.png"
+    assert re.search(r"dcgan, trained on \d+ pictures of pictures, 16x16 gray", done.stderr)
+    gan("sample", "alone.safetensors", "--seeds", "2", "--out", "singles")
+    single = Image.open(tmp_path / "singles" / "seed-000002.png")
+    assert single.size == (16, 16)
+    assert json.loads(single.text["gan"])["seeds"] == "2"  # type: ignore[attr-defined]
+
+
+EPOCHS = "60"  # of 60 pictures in 6 steps: time enough to be stopped halfway
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with 60 pictures, and a run on them that was never interrupted."""
+    folder = tmp_path_factory.mktemp("stopped")
+    (folder / "pictures").mkdir()
+    for i in range(60):
+        Image.effect_noise((16, 16), 20 + i).save(folder / "pictures" / f"{i:02}.png")
+    assert train(folder, "straight").communicate()[1]
+    return folder
+
+
+def train(folder: Path, out: str, *words: str) -> "subprocess.Popen[str]":
+    """Start a training that keeps every picture of the folder for training."""
+    data = folder / "pictures"
+    command = ["train", "dcgan", "--dataset", str(data), "--epochs", EPOCHS, "--out", out]
+    environment = {**os.environ, "XDG_CACHE_HOME": str(folder / "cache")}
+    return subprocess.Popen(
+        [sys.executable, "-m", "gancli", *command, *TINY, *words],
+        cwd=folder,
+        env=environment,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def weights(run: Path) -> dict[str, bytes]:
+    return {
+        f"{part}.{name}": tensor.numpy().tobytes()
+        for part in ("generator", "discriminator", "training")
+        for name, tensor in checkpoint.load(run / f"{part}.safetensors").items()
+    }
+
+
+@pytest.mark.parametrize("sign", [signal.SIGKILL, signal.SIGINT])
+def test_a_run_that_was_stopped_ends_as_if_it_never_was(folder: Path, sign: signal.Signals) -> None:
+    first = train(folder, sign.name)
+    assert first.stderr is not None
+    while "epoch 2/" not in first.stderr.readline():
+        assert first.poll() is None
+    first.send_signal(sign)
+    _, said = first.communicate()
+    assert first.returncode == (-9 if sign == signal.SIGKILL else 130)
+    if sign == signal.SIGINT:
+        assert "the same command goes on" in said
+
+    again = train(folder, sign.name)
+    _, said = again.communicate()
+    assert again.returncode == 0
+    assert "Going on with" in said
+    assert weights(folder / sign.name) == weights(folder / "straight")
+    straight, stopped = (
+        checkpoint.read_lines(folder / run / "metrics.jsonl") for run in ("straight", sign.name)
+    )
+    for a, b in zip(straight, stopped, strict=True):
+        assert a | {"images_per_second": 0} == b | {"images_per_second": 0}
+
+
+def test_a_folder_is_not_taken_by_another_run_unless_asked(folder: Path) -> None:
+    other = train(folder, "straight", "--lr", "0.1")
+    _, said = other.communicate()
+    assert other.returncode == 2
+    assert "holds another run: its lr is" in said
+    assert "--fresh" in said
+    wider = train(folder, "straight", "--set", "width=8")
+    _, said = wider.communicate()
+    assert wider.returncode == 2
+    assert "its width is 4, not 8" in said
+
+
+def test_more_epochs_extend_a_run(gan: Command, pictures: Path, tmp_path: Path) -> None:
+    for epochs, lines in (("1", 1), ("3", 2), ("3", 0)):
+        done = gan("train", "dcgan", "--dataset", "pictures/", "--epochs", epochs, *TINY)
+        assert len([x for x in done.stderr.splitlines() if x.startswith("epoch")]) == lines
+    assert "is trained already" in done.stderr
+    metrics = checkpoint.read_lines(tmp_path / "runs" / "dcgan-pictures" / "metrics.jsonl")
+    assert [m["epoch"] for m in metrics] == [1, 2, 3]
+
+
+@pytest.mark.parametrize(
+    ("words", "says", "next_"),
+    [
+        (["train", "dcgn", "--dataset", "glyphs"], "Did you mean 'dcgan'?", "gan train --help"),
+        (["train", "dcgan", "--dataset", "mnits"], "Did you mean 'mnist'?", "gan datasets list"),
+        (["train", "dcgan", "--dataset", "./nowhere"], "There is no folder", "gan datasets list"),
+        (["train", "dcgan", "--dataset", "glyphs", "--image-size", "30"], "multiples of 4", "32"),
+        (["train", "dcgan", "--dataset", "glyphs", "--image-size", "999"], "16 to 256", "256"),
+        (["train", "dcgan", "--dataset", "glyphs", "--set", "width"], "KEY=VALUE", "--set width"),
+        (["train", "dcgan", "--dataset", "glyphs", "--set", "widht=3"], "'width'?", "--dry-run"),
+        (["train", "dcgan", "--dataset", "glyphs", "--lr", "0"], "--lr must lie between", ""),
+        (["train", "dcgan", "--dataset", "glyphs", "--device", "cuda"], "no such", "--device auto"),
+        (["sample", "nothing"], "neither a file, nor a run folder", "gan train"),
+        (["sample", "nothing", "--seeds", "5-3"], "empty range", ""),
+        (["sample", "nothing", "--seeds", "x"], "0-63 or 3,7,12", ""),
+        (["sample", "nothing", "-n", "3", "--seeds", "0-63"], "do not agree", "--seeds 0-63"),
+        (["datasets", "info", "mnits"], "Did you mean 'mnist'?", "gan datasets list"),
+        (["datasets", "download", "glyphs"], "needs no download", "gan datasets preview"),
+        (["datasets", "preview", "glyphs", "--out", "x.bmp"], "not a .png", "--out x.png"),
+    ],
+)
+def test_what_cannot_be_meant_gets_a_sentence_and_a_next_command(
+    gan: Command, words: list[str], says: str, next_: str
+) -> None:
+    if words[-1] == "cuda":
+        torch = pytest.importorskip("torch")
+        if torch.cuda.is_available():
+            pytest.skip("there is such a device")
+    done = gan(*words, code=2)
+    assert done.stdout == ""
+    assert says in done.stderr
+    assert next_ in done.stderr
+
+
+def test_a_file_that_is_no_model(gan: Command, tmp_path: Path) -> None:
+    from safetensors.torch import save_file
+    from torch import zeros
+
+    (tmp_path / "text.safetensors").write_text("not at all a model, whatever its name says")
+    (tmp_path / "short.safetensors").write_bytes(b"\x01")
+    save_file({"w": zeros(1)}, tmp_path / "strange.safetensors")
+    newer = {"gan": json.dumps({"format": checkpoint.FORMAT + 1, "version": "99.0"})}
+    save_file({"w": zeros(1)}, tmp_path / "newer.safetensors", newer)
+    for name, says in (
+        ("text", "is not a model"),
+        ("short", "is not a model"),
+        ("strange", "not of a model made by gan"),
+        ("newer", "made by a newer gan (99.0)"),
+    ):
+        assert says in gan("sample", f"{name}.safetensors", code=1).stderr
+
+
+def test_a_damaged_generator_is_refused(gan: Command, pictures: Path, tmp_path: Path) -> None:
+    gan("train", "dcgan", "--dataset", "./pictures", "--epochs", "1", *TINY)
+    file = tmp_path / "runs" / "dcgan-pictures" / checkpoint.GENERATOR
+    file.write_bytes(file.read_bytes()[:-100])
+    assert "is damaged" in gan("sample", "dcgan", code=1).stderr
+
+
+def test_a_batch_larger_than_the_data(gan: Command, pictures: Path) -> None:
+    done = gan("train", "dcgan", "--dataset", "./pictures", "--batch-size", "64", code=2)
+    assert "A batch of 64 is larger than pictures" in done.stderr
+    assert "--batch-size" in done.stderr
+
+
+def test_an_unwritable_place_is_named_before_any_work(gan: Command, pictures: Path) -> None:
+    done = gan("train", "dcgan", "--dataset", "./pictures", "--out", "/proc/run", *TINY, code=1)
+    assert "/proc/run" in done.stderr
+
+
+def test_dry_run_prints_everything_resolved_and_writes_nothing(
+    gan: Command, pictures: Path, tmp_path: Path
+) -> None:
+    done = gan("train", "dcgan", "--dataset", "./pictures", "--lr", "0.001", "--dry-run", *TINY)
+    plan = json.loads(done.stdout)
+    assert plan["training"]["lr"] == 0.001
+    assert plan["settings"]["width"] == 4
+    assert plan["shape"] == {"channels": 1, "size": 16, "classes": 2}
+    assert not (tmp_path / "runs").exists()
+
+
+def test_datasets_list_names_every_file_of_the_folder(gan: Command) -> None:
+    lines = gan("datasets", "list").stdout.splitlines()
+    assert {line.split("\t")[0] for line in lines} >= {"mnist", "fashion-mnist", "glyphs"}
+    assert all(len(line.split("\t")[1]) > 10 for line in lines)
+
+
+def test_a_stranger_s_exception_is_a_sentence_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    from gancli import cli
+
+    def fail() -> None:
+        raise ZeroDivisionError("division by zero")
+
+    monkeypatch.setattr(cli, "app", fail)
+    monkeypatch.delenv("GAN_DEBUG", raising=False)
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    assert ended.value.code == 1
+    monkeypatch.setenv("GAN_DEBUG", "1")
+    with pytest.raises(ZeroDivisionError):
+        cli.main()
