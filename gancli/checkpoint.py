@@ -12,6 +12,7 @@
 A header is read with the standard library alone: asking what a file is never waits for torch.
 """
 
+import hashlib
 import json
 import struct
 from pathlib import Path
@@ -46,7 +47,7 @@ def read_header(path: Path) -> dict[str, Any]:
         raise FileError(
             f"{path} is not a model: it is no safetensors file.", hint="gan sample --help"
         ) from None
-    if not isinstance(header, dict) or not isinstance(header.get("format"), int):
+    if not isinstance(header, dict) or not {"format", "model", "shape"} <= header.keys():
         raise FileError(
             f"{path} holds weights, but not of a model made by gan.", hint="gan train --help"
         )
@@ -107,6 +108,22 @@ def find(ref: str, runs: Path = RUNS) -> Path:
     raise UsageError(
         f"{ref} is neither a file, nor a run folder, nor the model or data set of a run. {there}",
         hint="gan train dcgan --dataset glyphs",
+    )
+
+
+def digest(path: Path) -> str:
+    """The first 16 hex digits of a file's SHA-256: enough to find it again."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+
+
+def find_digest(wanted: str, runs: Path = RUNS) -> Path:
+    """The generator file with this digest. Raises UsageError where no run has it."""
+    for file in _newest_first(runs):
+        if digest(file) == wanted:
+            return file
+    raise UsageError(
+        f"No generator in {runs}/ made this picture (its file begins with SHA-256 {wanted}).",
+        hint="gan sample REF --like PICTURE, with the generator's file for REF",
     )
 
 

@@ -5,6 +5,7 @@ Nothing imported at the top imports torch: `gan --help` answers at once.
 
 import json
 import os
+import shlex
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any, Literal, NoReturn
@@ -12,9 +13,27 @@ from typing import Annotated, Any, Literal, NoReturn
 import typer
 
 import gancli
-from gancli import checkpoint, console, datasets, files, registry
-from gancli.config import Job, numbers
+from gancli import checkpoint, console, datasets, files, formats, registry, words
+from gancli.config import Job
 from gancli.errors import GanError, UsageError
+from gancli.options import (
+    REF_HELP,
+    AnimationOpt,
+    Broken,
+    DataDirOpt,
+    Device,
+    DeviceOpt,
+    FpsOpt,
+    JsonOpt,
+    NameArg,
+    Precision,
+    Preset,
+    RefArg,
+    ScaleOpt,
+    SeedOpt,
+    StepsOpt,
+    listed,
+)
 
 app = typer.Typer(
     help="Train the classic GANs and play with what they learned.",
@@ -24,41 +43,6 @@ app = typer.Typer(
 )
 datasets_app = typer.Typer(help="List, fetch and look at data sets.", no_args_is_help=True)
 app.add_typer(datasets_app, name="datasets")
-
-
-Device = Literal["auto", "cuda", "mps", "cpu"]
-Precision = Literal["auto", "fp32", "bf16"]
-Preset = Literal["default", "paper"]
-Broken = Literal["skip", "refuse"]
-
-
-def _listed(kind: str) -> str:
-    return ", ".join(name for name in registry.names(kind) if name != "folder")
-
-
-RefArg = Annotated[
-    str,
-    typer.Argument(
-        metavar="REF",
-        help="A generator file, a run folder, or the name of a run, model or data set.",
-    ),
-]
-NameArg = Annotated[str, typer.Argument(metavar="NAME", help=f"One of: {_listed('datasets')}.")]
-DataDirOpt = Annotated[
-    Path | None,
-    typer.Option(
-        "--data-dir",
-        metavar="DIR",
-        envvar="GAN_DATA_DIR",
-        help="Where data sets lie or are put; may be read-only.",
-        show_default="the user's cache",
-    ),
-]
-DeviceOpt = Annotated[
-    Device, typer.Option("--device", help="Where to compute; auto takes the best there is.")
-]
-SeedOpt = Annotated[int, typer.Option("--seed", min=0, help="Same seed, same result.")]
-JsonOpt = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 
 
 @app.callback(invoke_without_command=True)
@@ -72,13 +56,13 @@ def _version(
 
 @app.command()
 def train(
-    model: Annotated[str, typer.Argument(metavar="MODEL", help=f"One of: {_listed('models')}.")],
+    model: Annotated[str, typer.Argument(metavar="MODEL", help=f"One of: {listed('models')}.")],
     dataset: Annotated[
         str,
         typer.Option(
             "--dataset",
             metavar="NAME|FOLDER",
-            help=f"{_listed('datasets')}, or a folder of pictures.",
+            help=f"{listed('datasets')}, or a folder of pictures.",
         ),
     ],
     epochs: Annotated[
@@ -147,7 +131,7 @@ def train(
     job = Job(
         model=model,
         dataset=dataset,
-        typed={**_pairs(set_ or []), **{k: v for k, v in typed.items() if v is not None}},
+        typed={**words.pairs(set_ or []), **{k: v for k, v in typed.items() if v is not None}},
         preset=preset,
         image_size=image_size,
         device=device,
@@ -185,7 +169,9 @@ def _train(job: Job, dry_run: bool, preview: bool) -> None:
 
 @app.command()
 def sample(
-    ref: RefArg,
+    ref: Annotated[
+        str | None, typer.Argument(metavar="REF", help=REF_HELP, show_default=False)
+    ] = None,
     count: Annotated[
         int | None,
         typer.Option(
@@ -194,6 +180,26 @@ def sample(
     ] = None,
     seeds: Annotated[
         str | None, typer.Option(metavar="LIST", help="Which pictures: 0-63 or 3,7,12.")
+    ] = None,
+    label: Annotated[
+        str | None,
+        typer.Option(
+            "--label",
+            metavar="LIST",
+            help="Classes by name or number: 3, 0-9, sneaker, all. A row for each.",
+        ),
+    ] = None,
+    per_class: Annotated[
+        int | None,
+        typer.Option(
+            min=1, help="With --label: how many pictures of each class.", show_default="10"
+        ),
+    ] = None,
+    like: Annotated[
+        Path | None,
+        typer.Option(
+            "--like", metavar="PICTURE", help="Make a picture again from the recipe in it."
+        ),
     ] = None,
     out: Annotated[
         Path | None,
@@ -210,18 +216,182 @@ def sample(
 
     Example: gan sample dcgan --seeds 0-63 --out grid.png
     """
-    chosen = _seeds(count, seeds)
-    file = checkpoint.find(ref)
-    header = checkpoint.read_header(file)
-    target = out or Path(
-        f"{file.parent.name if file.name == checkpoint.GENERATOR else file.stem}-samples.png"
-    )
+    if like is not None:
+        _again(like, ref, out)
+        return
+    if ref is None:
+        raise UsageError(
+            "Which generator? Name a file, a run folder, or a run.", hint="gan sample --help"
+        )
+    file, header = _generator(ref)
+    labels = words.labels(header, label) if label else []
+    if per_class and not labels:
+        raise UsageError(
+            "--per-class goes with --label.", hint=f"--label all --per-class {per_class}"
+        )
+    chosen = words.seeds(count or per_class, seeds, otherwise=10 if labels else 64)
+    target = out or Path(f"{_stem(file)}-samples.png")
     _png_or_folder(target)
-    console.say(f"{file}: {_describe(header)}.")
     from gancli import play
 
-    play.save_samples(play.load(file, device), chosen, target)
+    loaded = play.load(file, device)
+    arguments = ["--seeds", seeds or f"0-{len(chosen) - 1}", *(["--label", label] if label else [])]
+    play.save_samples(loaded, chosen, labels, target, _recipe(loaded, "sample", arguments))
     console.result(str(target))
+
+
+@app.command()
+def sweep(
+    ref: RefArg,
+    z_seed: Annotated[int, typer.Option("--z-seed", min=0, help="The noise that is held.")] = 0,
+    classes: Annotated[
+        str, typer.Option(metavar="LIST", help="Classes to pass, by name or number, in order.")
+    ] = "all",
+    steps: StepsOpt = None,
+    grid: Annotated[
+        str, typer.Option(metavar="RxC", help="Rows and columns of noises held, from --z-seed on.")
+    ] = "1x1",
+    out: AnimationOpt = None,
+    fps: FpsOpt = 25,
+    scale: ScaleOpt = None,
+    device: DeviceOpt = "auto",
+) -> None:
+    """Hold the noise and let the label move smoothly through the classes.
+
+    Example: gan sweep acgan --z-seed 3 --out sweep.gif
+    """
+    file, header = _generator(ref)
+    passed = words.labels(header, classes, hint=f"gan interpolate {ref} --z-seeds 3,7,12")
+    if len(passed) < 2:
+        raise UsageError("A sweep needs two classes or more.", hint="--classes all")
+    rows, columns = words.grid(grid)
+    target = out or Path(f"{_stem(file)}-sweep.gif")
+    formats.writer_for(target, fps)
+    count = steps or words.steps(target)
+    from gancli import play
+
+    loaded = play.load(file, device)
+    seeds = range(z_seed, z_seed + rows * columns)
+    arguments = [
+        "--z-seed",
+        str(z_seed),
+        "--classes",
+        classes,
+        "--steps",
+        str(count),
+        "--grid",
+        grid,
+    ]
+    film = play.sweep(loaded, seeds, passed, count, columns)
+    film.save(target, fps, scale, _recipe(loaded, "sweep", arguments))
+    console.result(str(target))
+
+
+@app.command()
+def interpolate(
+    ref: RefArg,
+    z_seeds: Annotated[
+        str, typer.Option("--z-seeds", metavar="LIST", help="Seeds to walk past: 3,7,12.")
+    ] = "0-3",
+    steps: StepsOpt = None,
+    path: Annotated[
+        Literal["slerp", "lerp"] | None,
+        typer.Option(
+            help="Along arcs or straight lines.", show_default="what suits the model's noise"
+        ),
+    ] = None,
+    loop: Annotated[bool, typer.Option("--loop", help="Walk back to the first seed.")] = False,
+    label: Annotated[
+        str | None,
+        typer.Option(
+            "--label",
+            "--labels",
+            metavar="LIST",
+            help="The class to show, several, or all, side by side.",
+            show_default="all, where the model has labels",
+        ),
+    ] = None,
+    plane: Annotated[
+        bool,
+        typer.Option(
+            "--plane",
+            help="A map instead of a walk: all of a z of two numbers, or the plane through three seeds.",
+        ),
+    ] = False,
+    range_: Annotated[
+        str | None,
+        typer.Option(
+            "--range",
+            metavar="LOW,HIGH",
+            help="With --plane: what it spans.",
+            show_default="-1,1 of z; 0,1 from seed to seed",
+        ),
+    ] = None,
+    grid: Annotated[
+        str, typer.Option(metavar="RxC", help="With --plane: rows and columns.")
+    ] = "20x20",
+    out: AnimationOpt = None,
+    fps: FpsOpt = 25,
+    scale: ScaleOpt = None,
+    device: DeviceOpt = "auto",
+) -> None:
+    """Walk from picture to picture: a film, or a strip where --out is a .png.
+
+    Example: gan interpolate dcgan --z-seeds 3,7,12 --loop --out walk.gif
+    """
+    file, header = _generator(ref)
+    labels = words.walk_labels(header, label)
+    seeds = words.numbers(z_seeds, "--z-seeds")
+    kind = "plane" if plane else "walk"
+    target = out or Path(f"{_stem(file)}-{kind}.{'png' if plane else 'gif'}")
+    arguments = ["--z-seeds", z_seeds, *(["--label", label] if label else [])]
+    if plane:
+        _plane(file, header, seeds, labels, target, grid, range_, device, arguments)
+        return
+    if len(seeds) < 2:
+        raise UsageError("A walk needs two seeds or more.", hint="--z-seeds 3,7")
+    formats.writer_for(target, fps)
+    count = steps or words.steps(target)
+    from gancli import play
+
+    loaded = play.load(file, device)
+    arguments += [
+        "--steps",
+        str(count),
+        *(["--path", path] if path else []),
+        *(["--loop"] if loop else []),
+    ]
+    film = play.interpolate(loaded, seeds, count, path, loop, labels)
+    film.save(target, fps, scale, _recipe(loaded, "interpolate", arguments))
+    console.result(str(target))
+
+
+def _plane(
+    file: Path,
+    header: dict[str, Any],
+    seeds: list[int],
+    labels: list[int],
+    out: Path,
+    grid: str,
+    span: str | None,
+    device: Device,
+    arguments: list[str],
+) -> None:
+    two = header["settings"]["z_dim"] == 2
+    if not two and len(seeds) != 3:
+        if len(seeds) < 3:
+            raise UsageError("A plane needs three seeds.", hint="--z-seeds 3,7,12 --plane")
+        seeds = seeds[:3]
+    low, high = words.span(span) if span else ((-1.0, 1.0) if two else (0.0, 1.0))
+    _png_or_folder(out, folder=False)
+    from gancli import play
+
+    loaded = play.load(file, device)
+    arguments += ["--plane", "--grid", grid, "--range", f"{low:g},{high:g}"]
+    shown = labels[0] if labels else None
+    recipe = _recipe(loaded, "interpolate", arguments)
+    play.save_plane(loaded, seeds, words.grid(grid), (low, high), shown, out, recipe)
+    console.result(str(out))
 
 
 @app.command()
@@ -241,9 +411,16 @@ def evaluate(
     checkpoint.read_header(file)
     from gancli import play
 
-    found = play.evaluate(
-        file, samples=samples, seed=seed, device=device, data_dir=data_dir, say=console.say
-    )
+    with console.progress() as show:
+        found = play.evaluate(
+            file,
+            samples=samples,
+            seed=seed,
+            device=device,
+            data_dir=data_dir,
+            say=console.say,
+            progress=show,
+        )
     if json_:
         console.result(json.dumps({"file": str(file), **asdict(found)}, indent=2))
     else:
@@ -334,24 +511,44 @@ def _dataset(name: str) -> Any:
     return registry.load("datasets", name)
 
 
-def _pairs(items: list[str]) -> dict[str, str]:
-    """`["width=32"]` as {"width": "32"}."""
-    for item in items:
-        if "=" not in item or item.startswith("="):
-            raise UsageError(f"--set takes KEY=VALUE, not {item!r}.", hint="--set width=32")
-    return dict(item.split("=", 1) for item in items)
+def _generator(ref: str) -> tuple[Path, dict[str, Any]]:
+    """The file that is meant and its header; what it is goes to stderr."""
+    file = checkpoint.find(ref)
+    header = checkpoint.read_header(file)
+    console.say(f"{file}: {_describe(header)}.")
+    return file, header
 
 
-def _seeds(count: int | None, seeds: str | None) -> list[int]:
-    if seeds is None:
-        return list(range(count or 64))
-    chosen = numbers(seeds, "--seeds")
-    if count is not None and count != len(chosen):
-        raise UsageError(
-            f"-n {count} and --seeds {seeds} ({len(chosen)} seeds) do not agree.",
-            hint=f"--seeds {seeds}",
-        )
-    return chosen
+def _stem(file: Path) -> str:
+    """What results made from a generator file are called."""
+    return file.parent.name if file.name == checkpoint.GENERATOR else file.stem
+
+
+def _recipe(loaded: Any, command: str, arguments: list[str]) -> dict[str, str]:
+    """What a picture carries, so that `gan sample --like` can make it again."""
+    return {
+        "command": shlex.join(["gan", command, "REF", *arguments]),
+        "model": loaded.header["model"],
+        "sha256": loaded.digest,
+        "version": gancli.__version__,
+    }
+
+
+def _again(picture: Path, ref: str | None, out: Path | None) -> None:
+    """Run the command in a picture's recipe with the generator that it was made by."""
+    from gancli.images import read_recipe
+
+    if not picture.is_file():
+        raise UsageError(f"There is no picture {picture}.", hint="gan sample --help")
+    recipe = read_recipe(picture) or {}
+    arguments = shlex.split(recipe.get("command", ""))
+    if arguments[1:2] not in (["sample"], ["sweep"], ["interpolate"]) or arguments[2:3] != ["REF"]:
+        raise UsageError(f"{picture} carries no recipe of gan.", hint="gan sample --help")
+    file = checkpoint.find(ref) if ref else checkpoint.find_digest(recipe["sha256"])
+    if checkpoint.digest(file) != recipe["sha256"]:
+        console.say(f"{file} is not the generator that made {picture}: the result will differ.")
+    target = out or picture.with_stem(f"{picture.stem}-again")
+    app([arguments[1], str(file), *arguments[3:], "--out", str(target)], standalone_mode=False)
 
 
 def _png_or_folder(out: Path, folder: bool = True) -> None:

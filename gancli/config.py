@@ -145,23 +145,5 @@ def check_size(size: int) -> None:
         )
 
 
-def numbers(text: str, option: str) -> list[int]:
-    """`0-3,7` as [0, 1, 2, 3, 7]. Raises UsageError for anything else, and for an empty range."""
-    found: list[int] = []
-    for part in text.split(","):
-        first, dash, last = part.strip().partition("-")
-        if not first.isdecimal() or (dash and not last.isdecimal()):
-            raise UsageError(
-                f"{option} takes numbers and ranges such as 0-63 or 3,7,12, not {text!r}."
-            )
-        span = range(int(first), int(last or first) + 1)
-        if not span:
-            raise UsageError(
-                f"{option} {part.strip()} is an empty range: its end lies before its start."
-            )
-        found.extend(span)
-    return found
-
-
 def _option(name: str) -> str:
     return "--" + name.replace("_", "-")

@@ -27,9 +27,8 @@ class EMA:
             return
         half_life = (images_seen * self.ramp).clamp(1e-8, self.half_life)
         weight = 1 - 0.5 ** (batch_size / half_life)
-        towards = torch._foreach_sub(self._source, self._average)
-        torch._foreach_mul_(towards, weight)  # lerp would read a tensor's value on the host
-        torch._foreach_add_(self._average, towards)
+        for average, source in zip(self._average, self._source, strict=True):
+            average.lerp_(source, weight)  # _foreach_lerp_ would read the weight on the host
 
 
 def _floats(module: nn.Module) -> list[Tensor]:

@@ -107,6 +107,8 @@ class Measure:
     accuracy: float
     shares: Mapping[str, float]
     protocol: Mapping[str, str | int]
+    gan_test: Scores | None = None  # of models with labels
+    gan_train: Scores | None = None
 
     def rows(self) -> list[tuple[str, ...]]:
         """The measures and their protocol, as rows of a table."""
@@ -114,12 +116,21 @@ class Measure:
             ("Fréchet distance", f"{self.frechet:.2f}"),
             ("  of real pictures (floor)", f"{self.floor:.2f}"),
             ("classes hit", f"{self.classes_hit:.0%}"),
+            *self._labelled("recognised as asked for (GAN-test)", self.gan_test),
+            *self._labelled("taught by samples alone (GAN-train)", self.gan_train),
             ("accuracy of the extractor", f"{self.accuracy:.2%}"),
             *(
                 (name, f"{value:,}" if isinstance(value, int) else value)
                 for name, value in self.protocol.items()
             ),
         ]
+
+    @staticmethod
+    def _labelled(title: str, scores: Scores | None) -> list[tuple[str, ...]]:
+        if scores is None:
+            return []
+        each = ", ".join(f"{name} {share:.1%}" for name, share in scores.per_class.items())
+        return [(title, f"{scores.overall:.2%}"), ("  by class", each)]
 
 
 def measure(

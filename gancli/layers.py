@@ -26,15 +26,22 @@ def double(channels: int, out: int, size: int, bias: bool = True) -> nn.Sequenti
     return nn.Sequential(nn.ConvTranspose2d(channels, out, 4, 2, 1, bias=bias), *odd)
 
 
-class Reshape(nn.Module):
-    """(B, C * H * W) -> (B, C, H, W)."""
+class ToMaps(nn.Module):
+    """(B, H * W * C) -> (B, C, H, W) in channels_last layout, so that no later layer reorders it."""
 
-    def __init__(self, *shape: int) -> None:
+    def __init__(self, channels: int, size: int) -> None:
         super().__init__()
-        self.shape = shape
+        self.channels, self.size = channels, size
 
     def forward(self, x: Tensor) -> Tensor:
-        return x.view(len(x), *self.shape)
+        return x.view(len(x), self.size, self.size, self.channels).permute(0, 3, 1, 2)
+
+
+class FromMaps(nn.Module):
+    """(B, C, H, W) in channels_last layout -> (B, H * W * C), without a copy."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.permute(0, 2, 3, 1).flatten(1)
 
 
 class Crop(nn.Module):

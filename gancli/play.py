@@ -1,22 +1,26 @@
-"""What can be done with a generator file: sample it, measure it.
+"""What can be done with a generator file: sample it, walk through it, measure it.
 
 Each function takes a file and needs nothing but that file; nothing here prints.
 """
 
-import hashlib
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
-from gancli import checkpoint, hardware, images, latents, registry, render
+from gancli import checkpoint, formats, hardware, images, latents, registry, render
 from gancli.datasets import Pictures, Progress, Say, open_pictures, places, silent
 from gancli.errors import FileError
-from gancli.evaluate import Measure, extractor, measure
-from gancli.gan import GAN, Shape
+from gancli.evaluate import Measure, Scores, extractor, gan_test, gan_train, measure, quantise
+from gancli.formats import Recipe
+from gancli.gan import GAN, Feeds, Shape
+from gancli.images import Array
+
+SHOWN_SIDE = 256  # pixels: films of small pictures are enlarged to about this
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,10 +31,10 @@ class Loaded:
     header: dict[str, Any]
     path: Path
 
-    def recipe(self, command: str) -> dict[str, str]:
-        """What a picture carries: the command, the model, and the start of its file's hash."""
-        digest = hashlib.sha256(self.path.read_bytes()).hexdigest()
-        return {"command": command, "model": self.header["model"], "sha256": digest[:12]}
+    @property
+    def digest(self) -> str:
+        """The start of the SHA-256 of the file: enough to find it again."""
+        return checkpoint.digest(self.path)
 
 
 def load(path: Path, device: str = "auto") -> Loaded:
@@ -53,22 +57,120 @@ def load(path: Path, device: str = "auto") -> Loaded:
     return Loaded(gan=gan, header=header, path=path)
 
 
-def sample(loaded: Loaded, seeds: Sequence[int]) -> Iterator[images.Array]:
-    """A picture for each seed, uint8 (H, W, C); picture i depends on seed i alone."""
+def draw(loaded: Loaded, seeds: Sequence[int], labels: Sequence[int] = ()) -> Iterator[Array]:
+    """A picture for each seed, uint8 (H, W, C); picture i depends on seed i alone.
+
+    Models with labels are asked for `labels`, one a seed; without any, for class seed % K.
+    """
+    z, y = _inputs(loaded.gan, seeds, labels)
+    return render.pictures(loaded.gan, loaded.gan.generator, z, y)
+
+
+def save_samples(
+    loaded: Loaded, seeds: Sequence[int], labels: Sequence[int], out: Path, recipe: Recipe
+) -> None:
+    """Samples of `seeds`, for each of `labels` where there are any.
+
+    One grid where `out` is a .png, a row for each label; else single pictures in a folder.
+    """
+    each: Sequence[int | None] = labels or [None]
+    pairs = [(seed, label) for label in each for seed in seeds]
+    made = draw(loaded, [s for s, _ in pairs], [x for _, x in pairs if x is not None])
+    if out.suffix:
+        rows = len(labels) if labels else None
+        images.save_png(out, images.grid(np.stack(list(made)), rows=rows), recipe)
+        return
+    for (seed, label), picture in zip(pairs, made, strict=True):
+        name = f"seed-{seed:06d}.png" if label is None else f"label-{label}-seed-{seed:06d}.png"
+        images.save_png(out / name, picture, recipe)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Film:
+    """Frames to be made, each of `rows` x `columns` pictures, from noise and labels."""
+
+    loaded: Loaded
+    inputs: Iterable[tuple[Tensor, Tensor | None]]
+    rows: int
+    columns: int
+
+    def save(self, out: Path, fps: float, scale: int | None, recipe: Recipe) -> int:
+        """Write the film in the format that `out` names; the number of frames.
+
+        A .png shows it as a strip: a row for each picture of a frame, a column for each frame.
+        """
+        writer = formats.writer_for(out, fps)
+        gan = self.loaded.gan
+        made = render.frames(gan, gan.generator, self.inputs)
+        if out.suffix.lower() == ".png":
+            strip = np.stack(list(made), axis=1)  # (pictures, frames, H, W, C)
+            count, length = strip.shape[:2]
+            sheet = images.grid(strip.reshape(-1, *strip.shape[2:]), rows=count)
+            images.save_png(out, images.enlarge(sheet, scale or 1), recipe)
+            return int(length)
+        times = scale or max(1, round(SHOWN_SIDE / (gan.shape.size * max(self.rows, self.columns))))
+        sheets = (images.grid(f, rows=self.rows, columns=self.columns) for f in made)
+        return writer.write(out, (images.enlarge(s, times) for s in sheets), fps, recipe)
+
+
+def sweep(
+    loaded: Loaded, seeds: Sequence[int], classes: Sequence[int], steps: int, columns: int
+) -> Film:
+    """The noise of `seeds` held, in `columns`, while the label moves smoothly past `classes`.
+
+    `steps` frames lead from each class to the next, by y[a] = 1 - p, y[b] = p.
+    """
     gan = loaded.gan
     z = latents.noise(seeds, gan.z_dim, gan.noise)
-    return render.pictures(gan, gan.generator, z)
+    labels = latents.walk(latents.one_hot(classes, gan.shape.classes), steps)
+    inputs = ((z, y.expand(len(z), -1)) for y in labels)
+    return Film(loaded=loaded, inputs=inputs, rows=len(seeds) // columns, columns=columns)
 
 
-def save_samples(loaded: Loaded, seeds: Sequence[int], out: Path) -> None:
-    """One grid, where `out` is a .png, or single pictures in a folder, each with its recipe."""
-    recipe = loaded.recipe("sample")
-    if out.suffix:
-        made = images.grid(np.stack(list(sample(loaded, seeds))))
-        images.save_png(out, made, recipe | {"seeds": ",".join(map(str, seeds))})
-        return
-    for seed, picture in zip(seeds, sample(loaded, seeds), strict=True):
-        images.save_png(out / f"seed-{seed:06d}.png", picture, recipe | {"seeds": str(seed)})
+def interpolate(
+    loaded: Loaded,
+    seeds: Sequence[int],
+    steps: int,
+    path: str | None = None,
+    loop: bool = False,
+    labels: Sequence[int] = (),
+) -> Film:
+    """A walk from seed to seed; for each of `labels`, side by side, where there are any.
+
+    `path` is "slerp", "lerp" or None for what suits the noise: normal noise has a length to keep.
+    """
+    gan = loaded.gan
+    points = latents.noise(seeds, gan.z_dim, gan.noise)
+    way = latents.walk(points, steps, path or _path(gan), loop)
+    y = latents.one_hot(labels, gan.shape.classes) if labels else None
+    count = max(1, len(labels))
+    inputs = ((z.expand(count, -1), y) for z in way)
+    return Film(loaded=loaded, inputs=inputs, rows=1, columns=count)
+
+
+def save_plane(
+    loaded: Loaded,
+    seeds: Sequence[int],
+    grid: tuple[int, int],
+    span: tuple[float, float],
+    label: int | None,
+    out: Path,
+    recipe: Recipe,
+) -> None:
+    """The manifold as a picture: z itself over the square `span` where it has two numbers, else
+    the plane through three `seeds`, which lie at (0, 0), (1, 0) and (0, 1)."""
+    gan = loaded.gan
+    rows, columns = grid
+    z = latents.square(rows, columns, *span)
+    if gan.z_dim != 2:
+        z = latents.plane(latents.noise(seeds, gan.z_dim, gan.noise), z)
+    y = None if label is None else latents.one_hot([label] * len(z), gan.shape.classes)
+    made = np.stack(list(render.pictures(gan, gan.generator, z, y)))
+    images.save_png(out, images.grid(made, rows=rows, columns=columns, gap=0), recipe)
+
+
+def _path(gan: GAN) -> str:
+    return "slerp" if gan.noise == "normal" else "lerp"
 
 
 def preview(name: str, out: Path, data_dir: Path | None, say: Say, progress: Progress) -> None:
@@ -87,16 +189,47 @@ def evaluate(
     device: str = "auto",
     data_dir: Path | None = None,
     say: Say = silent,
+    progress: Progress = silent,
 ) -> Measure:
     """Measure the generator in `path` against the data set that it was trained on."""
     loaded = load(path, device)
     real = {split: _pictures(loaded, split, data_dir, say) for split in ("train", "test")}
-    judge = extractor(real["train"], real["test"], places(data_dir).cache, say)
-    gan = loaded.gan
-    z = latents.noise(range(seed * samples, (seed + 1) * samples), gan.z_dim, gan.noise)
-    return measure(
-        render.batches(gan, gan.generator, z), judge, real["train"], real["test"], seed=seed
-    )
+    judge = extractor(real["train"], real["test"], places(data_dir).cache, say, progress)
+    seeds = range(seed * samples, (seed + 1) * samples)
+    found = measure(_batches(loaded, seeds), judge, real["train"], real["test"], seed=seed)
+    if Feeds.LABEL not in loaded.gan.feeds:
+        return found
+    asked = torch.tensor([s % loaded.gan.shape.classes for s in seeds])
+    recognised = gan_test(judge, torch.cat(list(_batches(loaded, seeds))), asked)
+    return replace(found, gan_test=recognised, gan_train=_teach(loaded, real, seed, say, progress))
+
+
+def _teach(
+    loaded: Loaded, real: dict[str, Pictures], seed: int, say: Say, progress: Progress
+) -> Scores:
+    """GAN-train, on as many fakes as there are real training pictures."""
+    count = len(real["train"].images)
+    say(f"Training a classifier on {count:,} samples alone.")
+    seeds = range(seed * count, (seed + 1) * count)
+    fakes = torch.cat([quantise(batch) for batch in _batches(loaded, seeds)])
+    labels = torch.tensor([s % loaded.gan.shape.classes for s in seeds])
+    return gan_train(fakes, labels, real["test"], seed=seed, progress=progress)
+
+
+def _batches(loaded: Loaded, seeds: Sequence[int]) -> Iterator[Tensor]:
+    """The same pictures as `draw` without labels, as (B, C, H, W) in [-1, 1]."""
+    z, y = _inputs(loaded.gan, seeds)
+    return render.batches(loaded.gan, loaded.gan.generator, z, y)
+
+
+def _inputs(
+    gan: GAN, seeds: Sequence[int], labels: Sequence[int] = ()
+) -> tuple[Tensor, Tensor | None]:
+    z = latents.noise(seeds, gan.z_dim, gan.noise)
+    if Feeds.LABEL not in gan.feeds:
+        return z, None
+    asked = labels or [seed % gan.shape.classes for seed in seeds]
+    return z, latents.one_hot(asked, gan.shape.classes)
 
 
 def _pictures(loaded: Loaded, split: str, data_dir: Path | None, say: Say) -> Pictures:

@@ -4,8 +4,10 @@ The chunk never varies and the last one is padded, so that a picture is computed
 arithmetic whether it is asked for alone or among thousands.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import islice
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -18,7 +20,7 @@ PIXELS = 64 * 64 * 64  # a chunk is 64 pictures of 64x64; fewer of larger ones
 def batches(gan: GAN, generator: nn.Module, z: Tensor, y: Tensor | None = None) -> Iterator[Tensor]:
     """(n, C, H, W) in [-1, 1] on the device, for noise (N, Z) and labels (N, K), chunk by chunk."""
     device = next(generator.parameters()).device
-    size = max(1, min(64, PIXELS // gan.shape.size**2))
+    size = _size(gan)
     for start in range(0, len(z), size):
         part = _padded(z[start : start + size], size).to(device)
         label = None if y is None else _padded(y[start : start + size], size).to(device)
@@ -33,6 +35,28 @@ def pictures(
     """The same as single pictures: uint8 (H, W, C)."""
     for batch in batches(gan, generator, z, y):
         yield from images.to_uint8(batch)
+
+
+def frames(
+    gan: GAN, generator: nn.Module, inputs: Iterable[tuple[Tensor, Tensor | None]]
+) -> Iterator[images.Array]:
+    """For each frame's noise (n, Z) and labels (n, K), its pictures: uint8 (n, H, W, C).
+
+    Frames are taken a few at a time, so that small ones fill a chunk and a film of any length
+    needs the memory of a few.
+    """
+    waiting = iter(inputs)
+    while block := list(islice(waiting, 1)):
+        count = len(block[0][0])
+        block += islice(waiting, max(0, _size(gan) // count - 1))
+        z = torch.cat([z for z, _ in block])
+        labels = [y for _, y in block if y is not None]
+        made = np.stack(list(pictures(gan, generator, z, torch.cat(labels) if labels else None)))
+        yield from made.reshape(len(block), count, *made.shape[1:])
+
+
+def _size(gan: GAN) -> int:
+    return max(1, min(64, PIXELS // gan.shape.size**2))
 
 
 def _padded(rows: Tensor, size: int) -> Tensor:

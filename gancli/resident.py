@@ -9,7 +9,7 @@ from gancli.gan import Batch
 
 
 class Resident:
-    """Pictures (N, C, H, W) uint8 and labels (N,) int64 in device memory."""
+    """Pictures (N, H, W, C) uint8 and labels (N,) int64 in device memory."""
 
     def __init__(
         self, images: Tensor, labels: Tensor | None, classes: int, device: torch.device
@@ -26,10 +26,11 @@ class Resident:
     def batch(self, index: Tensor) -> Batch:
         """The pictures at `index` (B,): (B, C, H, W) in [-1, 1], channels_last."""
         image = self.images.index_select(0, index).float().div_(127.5).sub_(1)
+        image = image.permute(0, 3, 1, 2)  # channels_last as it lies, with one channel, too
         label = None
         if self.labels is not None:
             label = self._one_hot.index_select(0, self.labels.index_select(0, index))
-        return Batch(image=image.contiguous(memory_format=torch.channels_last), label=label)
+        return Batch(image=image, label=label)
 
 
 def order(seed: int, count: int, start: int, stop: int) -> Tensor:

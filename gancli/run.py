@@ -25,7 +25,7 @@ from gancli.datasets import Pictures, Progress, Say, open_pictures, places
 from gancli.errors import FileError, GanError, UsageError
 from gancli.files import write_file
 from gancli.formats import gif
-from gancli.gan import Shape
+from gancli.gan import Feeds, Shape
 from gancli.resident import Resident
 from gancli.trainer import Report, Trainer
 
@@ -112,7 +112,7 @@ class Run:
         """
         hardware.prepare()
         gan = self.gan.to(self.device, memory_format=torch.channels_last)
-        array = torch.from_numpy(self.pictures.images).permute(0, 3, 1, 2)
+        array = torch.from_numpy(self.pictures.images)
         labels = None if self.pictures.labels is None else torch.from_numpy(self.pictures.labels)
         data = Resident(array, labels, self.shape.classes, self.device)
         precision = hardware.FORMATS[self.precision]
@@ -182,8 +182,7 @@ class Run:
     def _close_epoch(self, report: Report) -> Report:
         """Checkpoint, grid and metrics; the report comes back with any measure taken."""
         self._save()
-        z = latents.noise(SHOWN, self.gan.z_dim, self.gan.noise)
-        picture = images.grid(np.stack(list(render.pictures(self.gan, self.trainer.ema.module, z))))
+        picture = self._shown()
         images.save_png(self.folder / "samples" / f"epoch-{report.epoch:04d}.png", picture)
         self.grid = picture
         every = self.job.evaluate_every
@@ -196,6 +195,19 @@ class Run:
         }
         checkpoint.append_line(self.folder / "metrics.jsonl", record | report.metrics)
         return report
+
+    def _shown(self) -> images.Array:
+        """The grid of an epoch: the same seeds each time; a row for each class, where asked for."""
+        gan = self.gan
+        seeds, rows, y = SHOWN, None, None
+        if Feeds.LABEL in gan.feeds:
+            rows = min(10, gan.shape.classes)
+            seeds = range(10)
+            y = latents.one_hot([label for label in range(rows) for _ in seeds], gan.shape.classes)
+        z = latents.noise(seeds, gan.z_dim, gan.noise).repeat(rows or 1, 1)
+        return images.grid(
+            np.stack(list(render.pictures(gan, self.trainer.ema.module, z, y))), rows=rows
+        )
 
     def _measure(self) -> dict[str, float]:
         from gancli import play
@@ -217,6 +229,7 @@ class Run:
         return {
             **{k: v for k, v in self.plan().items() if k not in ("folder", "training", "device")},
             "classes": list(self.pictures.classes),
+            "labelled": Feeds.LABEL in self.gan.feeds,
             "range": [-1, 1],
             "direction": None,
             "images_seen": images_seen,

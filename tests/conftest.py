@@ -30,7 +30,7 @@ def small(name: str, shape: Shape, **settings: object) -> GAN:
 
 def random_data(shape: Shape, count: int = 40) -> Resident:
     generator = torch.Generator().manual_seed(1)
-    size = (count, shape.channels, shape.size, shape.size)
+    size = (count, shape.size, shape.size, shape.channels)
     images = torch.randint(0, 256, size, dtype=torch.uint8, generator=generator)
     labels = torch.arange(count) % shape.classes if shape.classes else None
     return Resident(images, labels, shape.classes, torch.device("cpu"))

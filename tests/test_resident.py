@@ -16,7 +16,7 @@ def test_order_depends_on_seed_and_pass_and_not_on_the_step() -> None:
 
 
 def test_batch_scales_to_minus_one_to_one_and_labels_to_one_hot() -> None:
-    images = torch.tensor([0, 127, 128, 255], dtype=torch.uint8).view(4, 1, 1, 1).expand(4, 3, 2, 2)
+    images = torch.tensor([0, 127, 128, 255], dtype=torch.uint8).view(4, 1, 1, 1).expand(4, 2, 2, 3)
     data = Resident(images, torch.tensor([2, 0, 1, 2]), 3, torch.device("cpu"))
     batch = data.batch(torch.tensor([3, 0]))
     assert batch.image.shape == (2, 3, 2, 2)

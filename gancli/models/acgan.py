@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from gancli import losses
 from gancli.gan import GAN, Batch, Feeds, Inputs, Metrics, Shape, need_classes
-from gancli.layers import Reshape, double, halve, init_dcgan, pyramid
+from gancli.layers import FromMaps, ToMaps, double, halve, init_dcgan, pyramid
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,7 +65,7 @@ class Generator(nn.Module):
         self.embed = nn.Linear(shape.classes, s.z_dim, bias=False)  # an Embedding of soft labels
         self.start = nn.Sequential(
             nn.Linear(s.z_dim, widths[0] * sizes[0] ** 2, bias=False),
-            Reshape(widths[0], sizes[0], sizes[0]),
+            ToMaps(widths[0], sizes[0]),
             nn.BatchNorm2d(widths[0]),
             nn.ReLU(True),
         )
@@ -91,7 +91,7 @@ class Discriminator(nn.Module):
             layers += [halve(a, b, size, bias=i == 0)]
             layers += [] if i == 0 else [nn.BatchNorm2d(b)]
             layers += [nn.LeakyReLU(0.2, True), nn.Dropout2d(s.dropout)]
-        self.trunk = nn.Sequential(*layers, nn.Flatten())
+        self.trunk = nn.Sequential(*layers, FromMaps())
         flat = widths[-1] * sizes[-1] ** 2
         self.source, self.category = nn.Linear(flat, 1), nn.Linear(flat, shape.classes)
 

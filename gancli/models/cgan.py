@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from gancli import losses
 from gancli.gan import GAN, Batch, Feeds, Inputs, Metrics, Shape, need_classes
-from gancli.layers import double, halve, init_dcgan, pyramid
+from gancli.layers import FromMaps, ToMaps, double, halve, init_dcgan, pyramid
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,7 +63,7 @@ class Generator(nn.Module):
         super().__init__()
         k, sizes = shape.classes, pyramid(shape.size)
         widths = [s.width * 2**i for i in reversed(range(len(sizes) - 1))]
-        self.start = (widths[0], sizes[0], sizes[0])
+        self.to_maps = ToMaps(widths[0], sizes[0])
         self.fc = _dense(s.z_dim + k, s.hidden)
         self.project = _dense(s.hidden + k, widths[0] * sizes[0] ** 2)
         self.ups = nn.ModuleList(
@@ -73,7 +73,7 @@ class Generator(nn.Module):
         self.out = nn.Sequential(double(widths[-1] + k, shape.channels, sizes[-1]), nn.Tanh())
 
     def forward(self, z: Tensor, y: Tensor) -> Tensor:
-        x = self.project(join(self.fc(join(z, y)), y)).view(-1, *self.start)
+        x = self.to_maps(self.project(join(self.fc(join(z, y)), y)))
         for up in self.ups:
             x = up(join(x, y))
         picture: Tensor = self.out(join(x, y))
@@ -96,13 +96,14 @@ class Discriminator(nn.Module):
             for i, ((a, b), size) in enumerate(zip(pairwise(widths), sizes[:-1], strict=True))
         )
         flat = widths[-1] * sizes[-1] ** 2
+        self.from_maps = FromMaps()
         self.fc = _dense(flat + k, s.hidden, nn.LeakyReLU(0.2, True))
         self.judge = nn.Linear(s.hidden + k, 1)
 
     def forward(self, x: Tensor, y: Tensor) -> Tensor:
         for down in self.downs:
             x = down(join(x, y))
-        x = self.fc(join(x.flatten(1), y))
+        x = self.fc(join(self.from_maps(x), y))
         logits: Tensor = self.judge(join(x, y))
         return logits[:, 0].float()
 

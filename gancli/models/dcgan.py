@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from gancli import losses
 from gancli.gan import GAN, Batch, Inputs, Metrics, Shape
-from gancli.layers import Reshape, double, halve, init_dcgan, pyramid
+from gancli.layers import FromMaps, ToMaps, double, halve, init_dcgan, pyramid
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,7 +32,7 @@ class Settings:
 
 
 PRESETS: dict[str, dict[str, Any]] = {
-    "default": {"lr": 1e-3, "batch_size": 32},
+    "default": {"lr": 2e-3, "batch_size": 32},
     "paper": {
         "width": 64,
         "g_scale": 1,
@@ -58,7 +58,7 @@ class Generator(nn.Sequential):
         widths = [s.g_scale * s.width * 2**i for i in reversed(range(len(sizes) - 1))]
         layers: list[nn.Module] = [
             nn.Linear(s.z_dim, widths[0] * sizes[0] ** 2, bias=False),
-            Reshape(widths[0], sizes[0], sizes[0]),
+            ToMaps(widths[0], sizes[0]),
             nn.BatchNorm2d(widths[0]),
             nn.ReLU(True),
         ]
@@ -80,7 +80,7 @@ class Discriminator(nn.Sequential):
         for (a, b), size in zip(pairwise(widths), sizes[1:-1], strict=True):
             layers += [halve(a, b, size, bias=False), nn.BatchNorm2d(b), nn.LeakyReLU(0.2, True)]
         flat = widths[-1] * sizes[-1] ** 2
-        super().__init__(*layers, nn.Flatten(), nn.Linear(flat, 1), nn.Flatten(0))
+        super().__init__(*layers, FromMaps(), nn.Linear(flat, 1), nn.Flatten(0))
 
 
 class DCGAN(GAN):

@@ -103,7 +103,7 @@ def main() -> None:
 
     plain = plain_loop(module.build(settings, shape).to(device), images, labels, config)
     gan = module.build(settings, shape).to(device, memory_format=torch.channels_last)
-    data = Resident(images, labels, 10, device)
+    data = Resident(images.permute(0, 2, 3, 1), labels, 10, device)
     trainer = Trainer(gan, data, config, precision=hardware.FORMATS[precision])
     ours = trainer_steps(trainer)
 

@@ -1,0 +1,97 @@
+"""What was typed, as values: seeds, classes, grids, ranges. All raise UsageError for nonsense."""
+
+from pathlib import Path
+from typing import Any
+
+from gancli.errors import UsageError
+
+
+def numbers(text: str, option: str) -> list[int]:
+    """`0-3,7` as [0, 1, 2, 3, 7]. Raises UsageError for anything else, and for an empty range."""
+    found: list[int] = []
+    for part in text.split(","):
+        first, dash, last = part.strip().partition("-")
+        if not first.isdecimal() or (dash and not last.isdecimal()):
+            raise UsageError(
+                f"{option} takes numbers and ranges such as 0-63 or 3,7,12, not {text!r}."
+            )
+        span = range(int(first), int(last or first) + 1)
+        if not span:
+            raise UsageError(
+                f"{option} {part.strip()} is an empty range: its end lies before its start."
+            )
+        found.extend(span)
+    return found
+
+
+def pairs(items: list[str]) -> dict[str, str]:
+    """`["width=32"]` as {"width": "32"}."""
+    for item in items:
+        if "=" not in item or item.startswith("="):
+            raise UsageError(f"--set takes KEY=VALUE, not {item!r}.", hint="--set width=32")
+    return dict(item.split("=", 1) for item in items)
+
+
+def seeds(count: int | None, seeds: str | None, otherwise: int = 64) -> list[int]:
+    if seeds is None:
+        return list(range(count or otherwise))
+    chosen = numbers(seeds, "--seeds")
+    if count is not None and count != len(chosen):
+        raise UsageError(
+            f"{count} pictures and --seeds {seeds} ({len(chosen)} seeds) do not agree.",
+            hint=f"--seeds {seeds}",
+        )
+    return chosen
+
+
+def labels(header: dict[str, Any], text: str, hint: str = "gan sample --help") -> list[int]:
+    """Classes by name, number or range, or `all`. UsageError for one that is not there."""
+    names = [name.lower() for name in header["classes"]] if header["labelled"] else []
+    if not names:
+        raise UsageError(f"{header['model']} was not trained with labels.", hint=hint)
+    if text.lower() == "all":
+        return list(range(len(names)))
+    found = []
+    for part in [text] if text.lower() in names else text.split(","):
+        word = part.strip().lower()
+        found += [names.index(word)] if word in names else _class_numbers(word, header["classes"])
+    return found
+
+
+def _class_numbers(word: str, classes: list[str]) -> list[int]:
+    listed = ", ".join(f"{i} {name}" if name != str(i) else name for i, name in enumerate(classes))
+    if not word[:1].isdecimal():
+        raise UsageError(f"There is no class {word!r}. Classes: {listed}.")
+    chosen = numbers(word, "A class list")
+    if max(chosen) >= len(classes):
+        raise UsageError(f"There is no class {max(chosen)}. Classes: {listed}.")
+    return chosen
+
+
+def walk_labels(header: dict[str, Any], text: str | None) -> list[int]:
+    """The classes of a walk: those asked for, else all that the model was trained with."""
+    if text is None and not header["labelled"]:
+        return []
+    return labels(header, text or "all")
+
+
+def grid(text: str) -> tuple[int, int]:
+    rows, _, columns = text.lower().partition("x")
+    if not (rows.isdecimal() and columns.isdecimal() and int(rows) and int(columns)):
+        raise UsageError(f"--grid takes rows and columns, such as 10x10, not {text!r}.")
+    return int(rows), int(columns)
+
+
+def span(text: str) -> tuple[float, float]:
+    try:
+        low, high = map(float, text.split(","))
+    except ValueError:
+        raise UsageError(f"--range takes two numbers, such as -1,1, not {text!r}.") from None
+    if not low < high:
+        raise UsageError(f"--range {text} is empty: its end must lie above its start.")
+    return low, high
+
+
+def steps(out: Path) -> int:
+    """Frames of a leg where nobody said: a strip has room for few."""
+    return 8 if out.suffix.lower() == ".png" else 50
