@@ -315,7 +315,7 @@ def interpolate(
         bool,
         typer.Option(
             "--plane",
-            help="A map instead of a walk: all of a z of two numbers, or the plane through three seeds.",
+            help="A map: all of a z of two numbers, else the plane through three seeds.",
         ),
     ] = False,
     range_: Annotated[

@@ -98,7 +98,8 @@ def save_png(path: Path, picture: Array, recipe: Mapping[str, str] | None = None
 
 def load_png(path: Path) -> Array:
     """A picture that `save_png` wrote, uint8 (H, W, C)."""
-    array = np.asarray(Image.open(path))
+    with Image.open(path) as picture:
+        array = np.asarray(picture)
     return array.reshape(*array.shape[:2], -1)
 
 

@@ -76,6 +76,5 @@ def plane(corners: Tensor, places: Tensor) -> Tensor:
 
     Place (0, 0) is the first corner, (1, 0) the second, (0, 1) the third.
     """
-    origin, right, up = corners
-    spread: Tensor = places[:, :1] * (right - origin) + places[:, 1:] * (up - origin)
-    return origin + spread
+    origin = corners[0]
+    return origin + places @ (corners[1:] - origin)

@@ -27,7 +27,7 @@ def double(channels: int, out: int, size: int, bias: bool = True) -> nn.Sequenti
 
 
 class ToMaps(nn.Module):
-    """(B, H * W * C) -> (B, C, H, W) in channels_last layout, so that no later layer reorders it."""
+    """(B, H * W * C) -> (B, C, H, W) in channels_last layout: no later layer reorders it."""
 
     def __init__(self, channels: int, size: int) -> None:
         super().__init__()

@@ -1,0 +1,21 @@
+"""Use a trained generator from Python: a closed walk past three seeds, as an animation.
+
+gan train dcgan --dataset glyphs --epochs 5
+python examples/walk.py dcgan walk.gif
+"""
+
+import sys
+from pathlib import Path
+
+from gancli import checkpoint, play
+
+
+def main(ref: str, out: str) -> None:
+    loaded = play.load(checkpoint.find(ref))
+    film = play.interpolate(loaded, seeds=[3, 7, 12], steps=30, loop=True)
+    frames = film.save(Path(out), fps=25, scale=None, recipe={"command": "examples/walk.py"})
+    print(f"{out}: {frames} frames")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,81 @@
+"""The README, its commands and the behaviour cannot drift apart, nor can the examples."""
+
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from conftest import Command, small
+
+from gancli import checkpoint, registry
+from gancli.gan import Shape
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+LINES = [line for line in README.splitlines() if line.startswith("gan ")]
+NEEDS_DATA = ("fashion-mnist", "evaluate", " mnist")
+
+
+@pytest.fixture
+def runs(tmp_path: Path) -> None:
+    """Small generators in place of the runs that the README trains."""
+    for name, labelled in (("dcgan", False), ("cgan", True), ("acgan", True)):
+        model = small(name, Shape(channels=1, size=28, classes=10))
+        header = {
+            "model": name,
+            "settings": {"width": 8, "z_dim": 6},
+            "shape": {"channels": 1, "size": 28, "classes": 10},
+            "dataset": {"name": "glyphs", "source": "glyphs", "pictures": 1, "digest": ""},
+            "classes": list("0123456789"),
+            "labelled": labelled,
+            "images_seen": 0,
+        }
+        for data in ("fashion-mnist", "mnist", "glyphs"):
+            file = tmp_path / "runs" / f"{name}-{data}" / checkpoint.GENERATOR
+            checkpoint.save(file, model.generator.state_dict(), header)
+
+
+@pytest.mark.parametrize("line", LINES)
+def test_a_line_of_the_readme_works(
+    line: str, gan: Command, runs: None, pictures: Path, tmp_path: Path
+) -> None:
+    words = shlex.split(line)[1:]
+    if words[0] == "train":  # everything but the training itself
+        words = [*words, "--dry-run"]
+    if any(word in line for word in NEEDS_DATA) and words[:2] != ["datasets", "info"]:
+        words = [*words, "--help"]  # data that tests cannot count on
+    if "--like" in words:
+        gan("sample", "acgan", "--out", words[words.index("--like") + 1])
+    if words[0] in ("sweep", "interpolate") and "--plane" not in words:
+        words = [*words, "--steps", "2"]
+    gan(*words)
+    if "--out" in words and "--help" not in words:
+        assert (tmp_path / words[words.index("--out") + 1]).exists()
+
+
+def test_the_readme_shows_every_command_and_lists_every_module() -> None:
+    help_text = subprocess.run(
+        [sys.executable, "-m", "gancli", "--help"], capture_output=True, text=True, check=True
+    ).stdout
+    commands = re.findall(r"^│ (\w+) ", help_text, re.MULTILINE)
+    assert {"train", "sample", "datasets"} <= set(commands)
+    for command in commands:
+        assert any(line.startswith(f"gan {command}") for line in LINES), command
+    for file in (ROOT / "gancli").glob("*.py"):
+        assert file.name.startswith("__") or file.name in README, file.name
+
+
+def test_the_readme_names_every_model_and_data_set() -> None:
+    for kind in ("models", "datasets"):
+        for name in registry.names(kind):
+            assert name in README, name
+
+
+def test_the_example_makes_its_animation(runs: None, tmp_path: Path) -> None:
+    command = [sys.executable, str(ROOT / "examples" / "walk.py"), "dcgan", "walk.gif"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == "walk.gif: 90 frames"
+    assert (tmp_path / "walk.gif").stat().st_size > 1000

@@ -1,0 +1,69 @@
+"""What was typed, as values."""
+
+import pytest
+
+from gancli import words
+from gancli.errors import UsageError
+
+CLOTHES = {"model": "acgan", "labelled": True, "classes": ["T-shirt/top", "Trouser", "Bag"]}
+DIGITS = {"model": "cgan", "labelled": True, "classes": list("0123456789")}
+
+
+def test_numbers() -> None:
+    assert words.numbers("0-3,7", "--seeds") == [0, 1, 2, 3, 7]
+    assert words.numbers(" 5 , 2-2", "--seeds") == [5, 2]
+
+
+@pytest.mark.parametrize("text", ["", "a", "3-1", "-3", "1,,2", "1-", "2.5"])
+def test_no_numbers(text: str) -> None:
+    with pytest.raises(UsageError, match="--seeds"):
+        words.numbers(text, "--seeds")
+
+
+def test_labels_by_name_and_number() -> None:
+    assert words.labels(CLOTHES, "all") == [0, 1, 2]
+    assert words.labels(CLOTHES, "bag,t-shirt/top") == [2, 0]
+    assert words.labels(CLOTHES, "T-SHIRT/TOP") == [0]
+    assert words.labels(CLOTHES, "0-1") == [0, 1]
+    assert words.labels(DIGITS, "7,0-2") == [7, 0, 1, 2]
+
+
+@pytest.mark.parametrize("text", ["shoe", "3", "0-3", "bag,shoe"])
+def test_a_class_that_is_not_there_lists_those_that_are(text: str) -> None:
+    with pytest.raises(UsageError, match="Classes: 0 T-shirt/top, 1 Trouser, 2 Bag"):
+        words.labels(CLOTHES, text)
+
+
+def test_a_model_without_labels() -> None:
+    plain = {"model": "dcgan", "labelled": False, "classes": list("01")}
+    with pytest.raises(UsageError, match="dcgan was not trained with labels") as raised:
+        words.labels(plain, "0", hint="gan interpolate x")
+    assert raised.value.hint == "gan interpolate x"
+    assert words.walk_labels(plain, None) == []
+    assert words.walk_labels(DIGITS, None) == list(range(10))
+
+
+def test_seeds_and_counts_must_agree() -> None:
+    assert words.seeds(3, None) == [0, 1, 2]
+    assert words.seeds(None, None) == list(range(64))
+    assert words.seeds(2, "7,9") == [7, 9]
+    with pytest.raises(UsageError, match="do not agree"):
+        words.seeds(3, "7,9")
+
+
+def test_grids_and_ranges() -> None:
+    assert words.grid("10x3") == (10, 3)
+    assert words.span("-1.5,2") == (-1.5, 2.0)
+    for text in ("10", "0x3", "x", "3x-1"):
+        with pytest.raises(UsageError, match="--grid"):
+            words.grid(text)
+    for text in ("1", "2,1", "a,b", "1,1"):
+        with pytest.raises(UsageError, match="--range"):
+            words.span(text)
+
+
+def test_settings_are_pairs() -> None:
+    assert words.pairs(["width=3", "noise=a=b"]) == {"width": "3", "noise": "a=b"}
+    for item in ("width", "=3"):
+        with pytest.raises(UsageError, match="KEY=VALUE"):
+            words.pairs([item])
