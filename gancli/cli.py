@@ -555,7 +555,7 @@ def _png_or_folder(out: Path, folder: bool = True) -> None:
     if out.suffix.lower() != ".png" and (out.suffix or not folder):
         known = "a .png or a folder" if folder else "a .png"
         raise UsageError(f"--out {out} is not {known}.", hint=f"--out {out.with_suffix('.png')}")
-    files.check_writable(out)
+    files.check_writable(out if out.suffix else out / "0.png")
 
 
 def _describe(header: dict[str, Any]) -> str:

@@ -190,8 +190,13 @@ def evaluate(
     data_dir: Path | None = None,
     say: Say = silent,
     progress: Progress = silent,
+    teach: bool = True,
 ) -> Measure:
-    """Measure the generator in `path` against the data set that it was trained on."""
+    """Measure the generator in `path` against the data set that it was trained on.
+
+    Of models with labels also GAN-test and, unless `teach` is False, GAN-train, which trains a
+    classifier on as many samples as there are training pictures.
+    """
     loaded = load(path, device)
     real = {split: _pictures(loaded, split, data_dir, say) for split in ("train", "test")}
     judge = extractor(real["train"], real["test"], places(data_dir).cache, say, progress)
@@ -201,7 +206,8 @@ def evaluate(
         return found
     asked = torch.tensor([s % loaded.gan.shape.classes for s in seeds])
     recognised = gan_test(judge, torch.cat(list(_batches(loaded, seeds))), asked)
-    return replace(found, gan_test=recognised, gan_train=_teach(loaded, real, seed, say, progress))
+    taught = _teach(loaded, real, seed, say, progress) if teach else None
+    return replace(found, gan_test=recognised, gan_train=taught)
 
 
 def _teach(

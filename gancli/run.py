@@ -19,7 +19,17 @@ import numpy as np
 import torch
 
 import gancli
-from gancli import chart, checkpoint, hardware, images, latents, registry, render
+from gancli import (
+    chart,
+    checkpoint,
+    evaluate,
+    hardware,
+    images,
+    latents,
+    play,
+    registry,
+    render,
+)
 from gancli.config import Job, resolve
 from gancli.datasets import Pictures, Progress, Say, open_pictures, places
 from gancli.errors import FileError, GanError, UsageError
@@ -44,25 +54,29 @@ class Run:
 
     def __init__(self, job: Job, say: Say, progress: Progress) -> None:
         self.job, self.folder, self._say, self._progress = job, job.folder, say, progress
+        hardware.prepare()
         module = registry.load("models", job.model)
         self.settings, self.training = resolve(
             module.Settings, _preset(module.PRESETS, job), job.typed, job.model
         )
         self.device = hardware.device(job.device)
-        self.pictures = self._open("train")
+        self.pictures = self._open("train", job.image_size)
         self.shape = _shape(self.pictures)
+        if job.evaluate_every:
+            evaluate.check(self.pictures, self._open("test", self.shape.size, self.shape.channels))
         _check_batch(self.training.batch_size, self.pictures)
         torch.manual_seed(self.training.seed)
         self.gan = module.build(self.settings, self.shape)
         self.precision = self._precision()
 
-    def _open(self, split: str) -> Pictures:
+    def _open(self, split: str, size: int | None, channels: int | None = None) -> Pictures:
         job = self.job
         found = open_pictures(
             job.dataset,
             places(job.data_dir),
             split,
-            size=job.image_size,
+            size=size,
+            channels=channels,
             broken=job.broken,
             say=self._say,
             progress=self._progress,
@@ -110,7 +124,6 @@ class Run:
 
         Raises UsageError when the folder holds another run, FileError when it cannot be used.
         """
-        hardware.prepare()
         gan = self.gan.to(self.device, memory_format=torch.channels_last)
         array = torch.from_numpy(self.pictures.images)
         labels = None if self.pictures.labels is None else torch.from_numpy(self.pictures.labels)
@@ -210,10 +223,9 @@ class Run:
         )
 
     def _measure(self) -> dict[str, float]:
-        from gancli import play
-
+        file, device = self.folder / checkpoint.GENERATOR, self.device.type
         found = play.evaluate(
-            self.folder / checkpoint.GENERATOR, data_dir=self.job.data_dir, say=self._say
+            file, device=device, data_dir=self.job.data_dir, say=self._say, teach=False
         )
         return {"frechet": found.frechet, "classes_hit": found.classes_hit}
 

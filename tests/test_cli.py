@@ -58,7 +58,8 @@ def test_train_makes_a_run_folder_and_sample_needs_its_generator_alone(
     done = gan("sample", "alone.safetensors", "--seeds", "3,0-2", "--out", "grid.png")
     assert done.stdout.strip() == "grid.png"
     assert re.search(r"dcgan, trained on \d+ pictures of pictures, 16x16 gray", done.stderr)
-    gan("sample", "alone.safetensors", "--seeds", "2", "--out", "singles")
+    for _ in range(2):  # a folder that is there already is no obstacle
+        gan("sample", "alone.safetensors", "--seeds", "2", "--out", "singles")
     single = Image.open(tmp_path / "singles" / "seed-000002.png")
     assert single.size == (16, 16)
     assert json.loads(single.text["gan"])["seeds"] == "2"  # type: ignore[attr-defined]
@@ -202,6 +203,34 @@ def test_a_damaged_generator_is_refused(gan: Command, pictures: Path, tmp_path: 
     file = tmp_path / "runs" / "dcgan-pictures" / checkpoint.GENERATOR
     file.write_bytes(file.read_bytes()[:-100])
     assert "is damaged" in gan("sample", "dcgan", code=1).stderr
+
+
+def test_measuring_on_the_way_is_recorded_and_changes_nothing(
+    gan: Command, pictures: Path, tmp_path: Path
+) -> None:
+    run = ("train", "dcgan", "--dataset", "./pictures", "--epochs", "2", *TINY)
+    gan(*run, "--out", "plain")
+    gan(*run, "--out", "measured", "--evaluate-every", "2")
+    plain, measured = (
+        checkpoint.read_lines(tmp_path / r / "metrics.jsonl") for r in ("plain", "measured")
+    )
+    assert "frechet" not in measured[0]
+    assert measured[1]["frechet"] > 0
+    assert 0 <= measured[1]["classes_hit"] <= 1
+    assert [m["d_loss"] for m in plain] == [m["d_loss"] for m in measured]
+    assert weights(tmp_path / "plain") == weights(tmp_path / "measured")
+
+    found = json.loads(gan("evaluate", "measured", "--samples", "200", "--json").stdout)
+    assert found["samples"] == 200
+    assert {"frechet", "floor", "classes_hit", "accuracy", "protocol"} <= set(found)
+    assert "Fréchet distance" in gan("evaluate", "measured", "--samples", "200").stdout
+
+
+def test_what_has_no_classes_cannot_be_measured(folder: Path) -> None:
+    other = train(folder, "unmeasured", "--evaluate-every", "1")
+    _, said = other.communicate()
+    assert other.returncode == 2
+    assert "have no classes" in said
 
 
 def test_a_batch_larger_than_the_data(gan: Command, pictures: Path) -> None:

@@ -28,7 +28,7 @@ class Settings:
     """Shape of the networks, and the weight of the class term L_C."""
 
     z_dim: int = 100  # length of the noise vector
-    width: int = 64  # channels of the widest-picture layer, doubled at each halving
+    width: int = 32  # channels of the widest-picture layer, doubled at each halving
     dropout: float = 0.3  # of the discriminator's maps
     g_class_weight: float = 0.1  # of L_C in the generator's loss
     classify_fakes: bool = False  # whether the discriminator learns classes from fakes, too
@@ -36,7 +36,7 @@ class Settings:
 
 
 PRESETS: dict[str, dict[str, Any]] = {
-    "default": {"lr": 5e-4, "batch_size": 64},
+    "default": {"lr": 1e-3, "batch_size": 32, "epochs": 15},
     "paper": {
         "g_class_weight": 1.0,
         "classify_fakes": True,

@@ -25,13 +25,13 @@ class Settings:
     """Shape of the networks."""
 
     z_dim: int = 100  # length of the noise vector
-    width: int = 64  # channels of the widest-picture layer, doubled at each halving
+    width: int = 32  # channels of the widest-picture layer, doubled at each halving
     hidden: int = 1024  # units of the fully connected layer
     noise: Literal["normal", "uniform"] = "normal"
 
 
 PRESETS: dict[str, dict[str, Any]] = {
-    "default": {"lr": 5e-4, "batch_size": 64},
+    "default": {"lr": 1e-3, "batch_size": 32, "epochs": 15},
     "paper": {
         "noise": "uniform",
         "lr": 2e-4,
