@@ -13,10 +13,11 @@ import tempfile
 import threading
 import time
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from http.client import HTTPException, HTTPResponse
+from itertools import chain
 from pathlib import Path
 from typing import BinaryIO, Protocol
 from urllib.error import HTTPError, URLError
@@ -86,9 +87,10 @@ class Folder:
 
 @dataclass(frozen=True)
 class Mirror:
-    """A web folder: `url` plus "/" plus a file's name."""
+    """A web folder: `url` plus "/" plus a file's name; or one file, at `url` as it stands."""
 
     url: str
+    whole: bool = False
 
     def __str__(self) -> str:
         return urlsplit(self.url).netloc
@@ -116,7 +118,8 @@ class Mirror:
         part = into / f"{file.name}.part"
         resumed = part.exists()
         # Compressed, a file is never noticeably larger than its contents.
-        download(f"{self.url}/{file.name}", part, progress, limit=file.size * 11 // 10 + BLOCK)
+        url = self.url if self.whole else f"{self.url}/{file.name}"
+        download(url, part, progress, limit=file.size * 11 // 10 + BLOCK)
         if reason := _fault(part, file):
             part.unlink()
             if not resumed:
@@ -213,19 +216,36 @@ def candidates(file: File, folders: Sequence[Path]) -> list[Path]:
 
 def contents(path: Path, file: File) -> bytes:
     """The decompressed bytes of `path`, gzip or plain. DataError says why it is not `file`."""
+    return b"".join(verified(path, file))
+
+
+def verified(path: Path, file: File) -> Iterator[bytes]:
+    """The same block by block: that it is `file` is known when the last one has come."""
+    total, length = hashlib.sha256(), 0
+    for block in _blocks(path):
+        length += len(block)
+        if length > file.size:
+            break
+        total.update(block)
+        yield block
+    if length < file.size:
+        raise DataError(f"{path.name} is cut short ({length:,} of {file.size:,} bytes)")
+    if length > file.size or total.hexdigest() != file.sha256:
+        raise DataError(f"{path.name} does not hold what it should")
+
+
+def _blocks(path: Path) -> Iterator[bytes]:
+    """What `path` holds, decompressed where it is gzip. DataError for a page or a damaged file."""
     try:
-        data = path.read_bytes()
+        with path.open("rb") as source:
+            block = source.read(BLOCK)
+            if page := title_of_page(block):
+                raise DataError(f"{path.name} is a web page ({page!r}), not the file")
+            packed = block[:2] == b"\x1f\x8b"
+            rest = chain([block], iter(lambda: source.read(BLOCK), b""))
+            yield from _gunzip(rest, path.name) if packed else rest
     except OSError as error:
         raise DataError(f"{path.name} cannot be read ({_reason(error)})") from error
-    if page := title_of_page(data):
-        raise DataError(f"{path.name} is a web page ({page!r}), not the file")
-    if data[:2] == b"\x1f\x8b":
-        data = _gunzip(data, path.name, file.size)
-    if len(data) < file.size:
-        raise DataError(f"{path.name} is cut short ({len(data):,} of {file.size:,} bytes)")
-    if hashlib.sha256(data).hexdigest() != file.sha256:
-        raise DataError(f"{path.name} does not hold what it should")
-    return data
 
 
 def title_of_page(data: bytes) -> str:
@@ -342,16 +362,21 @@ def _answer(url: str, offset: int) -> HTTPResponse | None:
 def _fault(path: Path, file: File) -> str:
     """Why `path` is not `file`, or nothing where it is."""
     try:
-        contents(path, file)
+        for _ in verified(path, file):
+            pass
     except DataError as error:
         return error.message
     return ""
 
 
-def _gunzip(data: bytes, name: str, size: int) -> bytes:
-    """At most `size` + 1 bytes, so that no file can fill the memory."""
+def _gunzip(blocks: Iterable[bytes], name: str) -> Iterator[bytes]:
+    """Decompressed in small pieces, so that no file can fill the memory."""
+    stream = zlib.decompressobj(wbits=31)
     try:
-        return zlib.decompressobj(wbits=31).decompress(data, size + 1)
+        for block in blocks:
+            while block and not stream.eof:
+                yield stream.decompress(block, BLOCK)
+                block = stream.unconsumed_tail
     except zlib.error as error:
         raise DataError(f"{name} is a damaged gzip file") from error
 

@@ -143,6 +143,14 @@ def test_the_user_sees_which_source_served(site, tmp_path):
     ]
 
 
+def test_a_mirror_may_be_the_address_of_one_file(site, tmp_path):
+    whole = Mirror(f"{site.at('good').url}/download?id=1", whole=True)
+    found, said = get([whole], tmp_path)
+    assert contents(found["some.gz"], FILE) == DATA
+    assert site.asked == [("/good/download?id=1", None)]
+    assert said == [f"things: some.gz from 127.0.0.1:{site.server_port}."]
+
+
 @pytest.mark.parametrize(
     ("manner", "reason"),
     [

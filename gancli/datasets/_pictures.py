@@ -2,12 +2,13 @@
 
 import os
 import warnings
-from collections.abc import Iterator, Sequence
+import zipfile
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
@@ -19,6 +20,11 @@ SUFFIXES = (
     *(".png", ".jpg", ".jpeg", ".jfif", ".webp", ".avif", ".gif", ".bmp", ".tif", ".tiff"),
     *(".ppm", ".pgm", ".pbm", ".pnm", ".tga", ".jp2"),
 )
+Openable = Path | zipfile.Path  # a file, or one inside an archive
+Crop = Callable[[Image.Image], Image.Image]
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
 THREADS = min(8, os.cpu_count() or 1)  # Pillow decodes and resizes without the interpreter's lock
 BATCH = 1024  # pictures handed to the threads at once
 
@@ -29,35 +35,51 @@ class Decoded:
 
     images: Any
     good: Any  # bool, one per file; N are true
-    broken: dict[Path, str]  # why, by file
+    broken: dict[Any, str]  # why, by file
 
 
 def decode_all(
-    paths: Sequence[Path], size: int, channels: int | None = None, progress: Progress = silent
+    paths: Sequence[Openable],
+    size: int,
+    channels: int | None = None,
+    progress: Progress = silent,
+    crop: Crop | None = None,
 ) -> Decoded:
-    """Every readable picture, cropped about its centre to a square and resized to `size`.
+    """Every readable picture, cut by `crop`, then about its centre to a square, resized to `size`.
 
-    Without `channels` the result is gray (C = 1) only where every picture is.
+    Without `channels` the result is gray (C = 1) only where every picture is. What `crop` raises
+    ends the reading; it is given pictures in their own size.
     """
     images = np.empty((len(paths), size, size, channels or 3), np.uint8)
     broken: dict[int, str] = {}
     gray = channels is None
-    with strictly(), ThreadPoolExecutor(THREADS) as pool:
-        for start in range(0, len(paths), BATCH):
-            some = range(start, min(start + BATCH, len(paths)))
-            work = pool.map(_decode_into, (images[i] for i in some), map(paths.__getitem__, some))
-            for i, (is_gray, why) in zip(some, work, strict=True):
-                gray = gray and is_gray
-                if why:
-                    broken[i] = why
-                progress("reading pictures", i + 1, len(paths))
+
+    def read(i: int) -> tuple[bool, str]:
+        return _decode_into(images[i], paths[i], crop)
+
+    for i, (is_gray, why) in enumerate(each(read, range(len(paths)), progress)):
+        gray = gray and is_gray
+        if why:
+            broken[i] = why
     good = np.array([i not in broken for i in range(len(paths))], bool)
     images = images if good.all() else images[good]
     images = np.ascontiguousarray(images[..., :1]) if gray else images
     return Decoded(images=images, good=good, broken={paths[i]: why for i, why in broken.items()})
 
 
-def decode(path: Path, room: int | None = None) -> Image.Image:
+def each(
+    work: Callable[[Item], Result], items: Sequence[Item], progress: Progress = silent
+) -> Iterator[Result]:
+    """`work` done on every item by threads, in order, `strictly`; an exception of it ends all."""
+    with strictly(), ThreadPoolExecutor(THREADS) as pool:
+        for start in range(0, len(items), BATCH):
+            done = pool.map(work, items[start : start + BATCH])
+            for i, result in enumerate(done, start + 1):
+                yield result
+                progress("reading pictures", i, len(items))
+
+
+def decode(path: Openable, room: int | None = None) -> Image.Image:
     """The picture in a file, upright, mode L or RGB, alpha over white; its first frame.
 
     One that is only wanted at `room` x `room` pixels may come smaller than the file has it, which
@@ -65,7 +87,7 @@ def decode(path: Path, room: int | None = None) -> Image.Image:
     a decompression bomb counts as one only inside `strictly`.
     """
     try:
-        with Image.open(path) as image:
+        with path.open("rb") as file, Image.open(file) as image:
             if room:
                 image.draft(None, (2 * room, 2 * room))
             image.load()
@@ -115,13 +137,13 @@ def strictly() -> Iterator[None]:
         yield
 
 
-def _decode_into(into: Any, path: Path) -> tuple[bool, str]:
+def _decode_into(into: Any, path: Openable, crop: Crop | None) -> tuple[bool, str]:
     """Fill `into` (size, size, C); whether the picture is gray, and why there is none."""
     try:
-        picture = decode(path, room=len(into))
-        _put(_square(picture, len(into)), into)
+        picture = decode(path, room=None if crop else len(into))
     except DataError as error:
         return True, error.message
+    _put(_square(crop(picture) if crop else picture, len(into)), into)
     gray = picture.mode == "L" or bool((into == into[..., :1]).all())
     return gray, ""
 
