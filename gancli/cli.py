@@ -446,14 +446,51 @@ def datasets_info(name: NameArg, json_: JsonOpt = False) -> None:
 
 
 @datasets_app.command("download")
-def datasets_download(name: NameArg, data_dir: DataDirOpt = None) -> None:
+def datasets_download(
+    name: NameArg,
+    from_: Annotated[
+        Path | None,
+        typer.Option("--from", metavar="FILE", help="The archive, where you have it already."),
+    ] = None,
+    data_dir: DataDirOpt = None,
+) -> None:
     """Fetch a data set, from the first source that verifies, into the data folder."""
     module = _dataset(name)
     if not hasattr(module, "download"):
         raise UsageError(f"{name} needs no download.", hint=f"gan datasets preview {name}")
+    if from_ and not hasattr(module, "adopt"):
+        raise UsageError(f"{name} is no single archive.", hint=f"gan datasets download {name}")
+    places = datasets.places(data_dir)
     with console.progress() as show:
-        folder = module.download(datasets.places(data_dir), console.say, show)
+        if from_:
+            folder = module.adopt(from_, places, console.say, show)
+        else:
+            folder = module.download(places, console.say, show)
     console.result(str(folder))
+
+
+@datasets_app.command("check")
+def datasets_check(
+    path: Annotated[str, typer.Argument(metavar="FOLDER", help="A folder of pictures.")],
+    json_: JsonOpt = False,
+) -> None:
+    """Name broken, duplicate, tiny and odd-channelled pictures; exit 1 where one is broken.
+
+    Example: gan datasets check ./pictures
+    """
+    folder = datasets.check(path)
+    if folder is None:
+        raise UsageError(f"{path} is a data set, no folder.", hint="gan datasets check ./pictures")
+    from gancli.datasets import _check
+
+    with console.progress() as show:
+        found = _check.check(folder, show)
+    if json_:
+        console.result(json.dumps({"folder": str(folder), **asdict(found)}, indent=2))
+    else:
+        console.table(("", str(folder)), found.rows())
+    if found.broken:
+        raise typer.Exit(1)
 
 
 @datasets_app.command("preview")

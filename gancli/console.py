@@ -52,10 +52,11 @@ def table(columns: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> None:
         return
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
-    drawn = Table(*columns, box=None, header_style="bold", pad_edge=False)
+    drawn = Table(*map(Text, columns), box=None, header_style="bold", pad_edge=False)
     for row in rows:
-        drawn.add_row(*row)
+        drawn.add_row(*map(Text, row))  # names of files are no markup
     Console(highlight=False).print(drawn)
 
 

@@ -15,7 +15,7 @@ from gancli.gan import Shape
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 LINES = [line for line in README.splitlines() if line.startswith("gan ")]
-NEEDS_DATA = ("fashion-mnist", "evaluate", " mnist")
+NEEDS_DATA = ("fashion-mnist", "evaluate", " mnist", "celeba")
 
 
 @pytest.fixture

@@ -1,6 +1,9 @@
 """One data set, one file: an `INFO` and `load(places, split, say, progress) -> Pictures`.
 
-A module whose pictures must be fetched also offers `download(places, say, progress) -> Path`.
+A module whose pictures must be fetched also offers `download(places, say, progress) -> Path`; where
+they are one archive, which people may have already, `adopt(file, places, say, progress) -> Path`.
+One whose files are larger than the pictures it makes of them says `SCALES = True`: its `load` takes
+`size` as well, so that pictures are resized once.
 Data sets return arrays and know nothing of models. Importing this module loads no numpy: the list
 of data sets is part of `gan --help`.
 """
@@ -105,7 +108,9 @@ def open_pictures(
     if path is not None:
         return folder.load(places, split, path, size, channels, broken, say, progress)
     module = registry.load("datasets", name_or_path)
-    return _pictures.fit(module.load(places, split, say=say, progress=progress), size, channels)
+    scales = {"size": size} if getattr(module, "SCALES", False) else {}
+    found = module.load(places, split, **scales, say=say, progress=progress)
+    return _pictures.fit(found, size, channels)
 
 
 def check(name_or_path: str) -> Path | None:

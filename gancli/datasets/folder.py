@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from gancli.datasets import Info, Pictures, Places, Progress, Say, _cache, digest, silent
-from gancli.datasets._pictures import SUFFIXES, Decoded, decode_all, natural_size
+from gancli.datasets._pictures import SUFFIXES, decode_all, natural_size
 from gancli.errors import DataError, UsageError
 
 INFO = Info(
@@ -37,14 +37,16 @@ LEGAL = range(16, 257, 4)  # sizes that models are built for
 SIZE = 64  # where the pictures suggest none
 TEST_FOLDERS = ("test", "val", "valid", "validation")
 FEW = 20  # with fewer pictures, none is held out
-NAMED = 5  # broken files that a message names
+NAMED = 5  # files that a message names
+
+Notes = tuple[str, ...]  # sentences for the user
 
 
 @dataclass(frozen=True, kw_only=True)
 class Found:
     """A picture file: its path, that path inside the folder, and the sub-folder it belongs to."""
 
-    path: Path
+    path: Any  # a Path, or one inside an archive
     name: str
     group: str
 
@@ -72,15 +74,16 @@ def load(
     if path is None:
         raise UsageError("A folder of pictures is named by its path.", hint="--dataset ./pictures")
     path = Path(path)
-    found, classes, notes = _of_split(path, split)
-    kept_at = places.cache / "folders" / f"{_hash(path.resolve(), split, size)}.safetensors"
-    key = _hash(VERSION, size, channels, broken, classes, *map(_stamp, found))
+    found, classes, notes = of_split(path, split)
+    kept_at = places.cache / "folders" / f"{hashed(path.resolve(), split, size)}.safetensors"
+    key = hashed(VERSION, size, channels, broken, classes, *map(stamp, found))
     if kept := _cache.recall(kept_at, key):
         return kept
     say(f"{path}: reading {len(found):,} pictures, once.")
     paths = [f.path for f in found]
     decoded = decode_all(paths, size or natural_size(paths, LEGAL, SIZE), channels, progress)
-    notes += _complaints(path, decoded, broken)
+    named = [f"{p.relative_to(path)} ({why})" for p, why in decoded.broken.items()]
+    notes += complaints(path, named, not len(decoded.images), broken)
     labels = _labels(found, classes, decoded.good) if classes else None
     pictures = Pictures(
         name=path.resolve().name,
@@ -95,40 +98,52 @@ def load(
     return pictures
 
 
-def _of_split(folder: Path, split: str) -> tuple[list[Found], tuple[str, ...], tuple[str, ...]]:
+def of_split(folder: Path, split: str) -> tuple[list[Found], tuple[str, ...], Notes]:
     """The pictures of one split, the classes of all, and notes. DataError where there are none."""
-    splits, notes = _splits(folder)
-    if not any(splits.values()):
-        raise DataError(
-            f"There are no pictures in {folder}.",
-            hint=f"Pictures end in {' '.join(SUFFIXES)}.",
-        )
-    if not splits[split]:
+    every, notes = splits(folder)
+    if not every[split]:
         raise DataError(
             f"There are no {split} pictures in {folder}.",
             hint=f"Put some of them into {folder / split}.",
         )
-    groups = sorted({found.group for some in splits.values() for found in some})
-    classes = tuple(groups) if len(groups) > 1 and "" not in groups else ()
-    return splits[split], classes, notes
+    return every[split], classes_of(every), notes
 
 
-def _splits(folder: Path) -> tuple[dict[str, list[Found]], tuple[str, ...]]:
-    """Every picture by split: by the folders `train` and `test`, else by the names of pictures."""
-    if train := _pictures_in(folder / "train"):
-        others = (_pictures_in(folder / name) for name in TEST_FOLDERS)
+def classes_of(every: dict[str, list[Found]]) -> tuple[str, ...]:
+    """The sub-folders that are classes, by name; none where that is not what they are."""
+    groups = sorted({found.group for some in every.values() for found in some})
+    return tuple(groups) if len(groups) > 1 and "" not in groups else ()
+
+
+def splits(folder: Path) -> tuple[dict[str, list[Found]], Notes]:
+    """Every picture by split, by the folders `train` and `test`, else by names; and notes.
+
+    Raises DataError where there is no picture at all.
+    """
+    if train := pictures_in(folder / "train"):
+        others = (pictures_in(folder / name) for name in TEST_FOLDERS)
         return {"train": train, "test": next(filter(None, others), [])}, ()
-    found = _pictures_in(folder)
-    test = [f for f in found if _held_out(f.name)] if len(found) >= FEW else []
+    found = pictures_in(folder)
+    if not found:
+        raise DataError(
+            f"There are no pictures in {folder}.",
+            hint=f"Pictures end in {' '.join(SUFFIXES)}.",
+        )
+    return tenth(folder, found)
+
+
+def tenth(folder: Path, found: Sequence[Found]) -> tuple[dict[str, list[Found]], Notes]:
+    """Every tenth picture, by its name, as the test split, where there are not too few; a note."""
+    test = [f for f in found if held_out(f.name)] if len(found) >= FEW else []
     if not test:
-        return {"train": found, "test": []}, ()
+        return {"train": list(found), "test": []}, ()
     note = (
         f"{len(test):,} of the {len(found):,} pictures in {folder} are held out as the test split."
     )
-    return {"train": [f for f in found if not _held_out(f.name)], "test": test}, (note,)
+    return {"train": [f for f in found if not held_out(f.name)], "test": test}, (note,)
 
 
-def _pictures_in(root: Path) -> list[Found]:
+def pictures_in(root: Path) -> list[Found]:
     """The picture files at any depth under `root`, by name; hidden ones are none."""
     found = []
     for folder, folders, files in os.walk(root):
@@ -143,9 +158,9 @@ def _pictures_in(root: Path) -> list[Found]:
     return sorted(found, key=lambda f: f.name)
 
 
-def _held_out(name: str) -> bool:
+def held_out(name: str) -> bool:
     """One name in ten, whatever other pictures there are."""
-    return int(_hash(name)[:8], 16) % 10 == 0
+    return int(hashed(name)[:8], 16) % 10 == 0
 
 
 def _labels(found: Sequence[Found], classes: tuple[str, ...], good: Any) -> Any:
@@ -154,14 +169,12 @@ def _labels(found: Sequence[Found], classes: tuple[str, ...], good: Any) -> Any:
     return np.array([number[f.group] for f in found], np.int64)[good]
 
 
-def _complaints(folder: Path, decoded: Decoded, broken: str) -> tuple[str, ...]:
+def complaints(folder: Path, named: Sequence[str], all_of_them: bool, broken: str) -> Notes:
     """What to say of unreadable files; DataError where they are refused, or all there is."""
-    if not decoded.broken:
+    if not named:
         return ()
-    named = [f"{p.relative_to(folder)} ({why})" for p, why in decoded.broken.items()]
-    more = f" and {len(named) - NAMED:,} more" if len(named) > NAMED else ""
-    listed = ", ".join(named[:NAMED]) + more
-    if not len(decoded.images):
+    listed = shortened(named)
+    if all_of_them:
         raise DataError(f"No picture in {folder} can be read: {listed}.")
     if broken == "refuse":
         raise DataError(
@@ -171,11 +184,17 @@ def _complaints(folder: Path, decoded: Decoded, broken: str) -> tuple[str, ...]:
     return (f"Skipped in {folder}, as they cannot be read: {listed}.",)
 
 
-def _stamp(found: Found) -> str:
+def shortened(named: Sequence[str]) -> str:
+    """The first of the names, and how many more there are."""
+    more = f" and {len(named) - NAMED:,} more" if len(named) > NAMED else ""
+    return ", ".join(named[:NAMED]) + more
+
+
+def stamp(found: Found) -> str:
     """What changes when a file does."""
     status = found.path.stat()
     return f"{found.name} {status.st_size} {status.st_mtime_ns}"
 
 
-def _hash(*parts: object) -> str:
+def hashed(*parts: object) -> str:
     return hashlib.sha256("\n".join(map(str, parts)).encode("utf-8", "surrogateescape")).hexdigest()
