@@ -51,12 +51,12 @@ def table(columns: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> None:
             result("\t".join(row))
         return
     from rich.console import Console
+    from rich.markup import escape
     from rich.table import Table
-    from rich.text import Text
 
-    drawn = Table(*map(Text, columns), box=None, header_style="bold", pad_edge=False)
+    drawn = Table(*map(escape, columns), box=None, header_style="bold", pad_edge=False)
     for row in rows:
-        drawn.add_row(*map(Text, row))  # names of files are no markup
+        drawn.add_row(*map(escape, row))  # names of files are no markup
     Console(highlight=False).print(drawn)
 
 
