@@ -1,0 +1,112 @@
+"""Run folders and their files: what is asked of a file is answered by the standard library."""
+
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+
+from gancli import checkpoint
+from gancli.errors import FileError, UsageError
+
+HEADER = {"model": "dcgan", "shape": {"size": 16}, "dataset": {"name": "mnist"}}
+
+
+def put(path: Path, **changes: object) -> Path:
+    checkpoint.save(path, {"w": torch.arange(3.0)}, {**HEADER, **changes})
+    return path
+
+
+def test_tensors_and_header_come_back(tmp_path: Path) -> None:
+    path = put(tmp_path / "run" / "generator.safetensors", images_seen=7)
+    assert torch.equal(checkpoint.load(path)["w"], torch.arange(3.0))
+    header = checkpoint.read_header(path)
+    assert header == {"format": checkpoint.FORMAT, **HEADER, "images_seen": 7}
+    assert [f.name for f in path.parent.iterdir()] == [path.name]
+
+
+def test_a_header_is_read_without_torch(tmp_path: Path) -> None:
+    path = put(tmp_path / "g.safetensors")
+    code = (
+        "import sys, pathlib\nfrom gancli.checkpoint import read_header\n"
+        f"print(read_header(pathlib.Path({str(path)!r}))['model'])\n"
+        "assert not {'torch', 'numpy', 'safetensors'} & set(sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, "dcgan\n"), done.stderr
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"\x01",
+        b"<html>quota exceeded</html>",
+        (2**40).to_bytes(8, "little") + b"{}",
+        (4).to_bytes(8, "little") + b"[[[[",
+        (2).to_bytes(8, "little") + b"[]",
+        b"\x80\x04\x95pickle",
+    ],
+)
+def test_what_is_no_model_is_said_so(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "x.safetensors"
+    path.write_bytes(content)
+    with pytest.raises(FileError, match="is not a model"):
+        checkpoint.read_header(path)
+
+
+def test_a_missing_file_and_a_damaged_one(tmp_path: Path) -> None:
+    with pytest.raises(FileError, match="cannot be read"):
+        checkpoint.read_header(tmp_path / "none.safetensors")
+    path = put(tmp_path / "g.safetensors")
+    path.write_bytes(path.read_bytes()[:-4])
+    with pytest.raises(FileError, match="is damaged"):
+        checkpoint.load(path)
+
+
+def test_a_name_means_the_newest_run_of_that_name_model_or_data(tmp_path: Path) -> None:
+    old = put(tmp_path / "dcgan-mnist" / checkpoint.GENERATOR)
+    time.sleep(0.02)
+    new = put(tmp_path / "mine" / checkpoint.GENERATOR)
+    assert checkpoint.find("dcgan-mnist", tmp_path) == old
+    assert checkpoint.find("dcgan", tmp_path) == new
+    assert checkpoint.find("mnist", tmp_path) == new
+    assert checkpoint.find(str(old), tmp_path) == old
+    assert checkpoint.find(str(old.parent), tmp_path) == old
+    with pytest.raises(UsageError, match="Trained here: dcgan-mnist, mine"):
+        checkpoint.find("acgan", tmp_path)
+    with pytest.raises(UsageError, match="is a folder without"):
+        checkpoint.find(str(tmp_path))
+    with pytest.raises(UsageError, match="Nothing is trained"):
+        checkpoint.find("acgan", tmp_path / "nowhere")
+
+
+def test_a_stranger_s_file_among_the_runs_is_passed_over(tmp_path: Path) -> None:
+    (tmp_path / "odd").mkdir()
+    (tmp_path / "odd" / checkpoint.GENERATOR).write_text("nothing")
+    mine = put(tmp_path / "mine" / checkpoint.GENERATOR)
+    assert checkpoint.find("dcgan", tmp_path) == mine
+
+
+def test_a_digest_finds_its_file(tmp_path: Path) -> None:
+    file = put(tmp_path / "mine" / checkpoint.GENERATOR)
+    assert checkpoint.find_digest(checkpoint.digest(file), tmp_path) == file
+    with pytest.raises(UsageError, match="made this picture"):
+        checkpoint.find_digest("0" * 16, tmp_path)
+
+
+def test_lines_survive_a_torn_end(tmp_path: Path) -> None:
+    path = tmp_path / "metrics.jsonl"
+    assert checkpoint.read_lines(path) == []
+    for epoch in (1, 2):
+        checkpoint.append_line(path, {"epoch": epoch})
+    with path.open("a") as file:
+        file.write(json.dumps({"epoch": 3})[:-3])
+    assert checkpoint.read_lines(path) == [{"epoch": 1}, {"epoch": 2}]
+    checkpoint.write_lines(path, [{"epoch": 9}])
+    assert checkpoint.read_lines(path) == [{"epoch": 9}]
+    with pytest.raises(FileError, match="cannot be written"):
+        checkpoint.append_line(tmp_path, {})

@@ -1,0 +1,27 @@
+"""A folder of files is a registry."""
+
+import pytest
+
+from gancli import registry
+from gancli.errors import UsageError
+
+
+def test_names_are_those_of_the_files() -> None:
+    assert {"acgan", "cgan", "dcgan"} <= set(registry.names("models"))
+    assert {"fashion-mnist", "glyphs", "mnist"} <= set(registry.names("datasets"))
+    assert not any(n.startswith("_") for kind in registry.NOUNS for n in registry.names(kind))
+
+
+@pytest.mark.parametrize("kind", registry.NOUNS)
+def test_every_entry_has_a_summary_and_loads(kind: str) -> None:
+    for name in registry.names(kind):
+        assert 10 < len(registry.summary(kind, name)) < 100, name
+        assert registry.load(kind, name).__name__.endswith(name.replace("-", "_"))
+
+
+def test_an_unknown_name_brings_the_nearest() -> None:
+    with pytest.raises(UsageError, match="no model called 'dcgam'") as raised:
+        registry.load("models", "dcgam")
+    assert raised.value.hint == "gan train --help"
+    with pytest.raises(UsageError, match="Known: acgan"):
+        registry.load("models", "../../etc/passwd")
