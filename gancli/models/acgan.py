@@ -30,7 +30,7 @@ class Settings:
     z_dim: int = 100  # length of the noise vector
     width: int = 32  # channels of the widest-picture layer, doubled at each halving
     dropout: float = 0.3  # of the discriminator's maps
-    g_class_weight: float = 0.1  # of L_C in the generator's loss
+    g_class_weight: float = 0.5  # of L_C in the generator's loss
     classify_fakes: bool = False  # whether the discriminator learns classes from fakes, too
     noise: Literal["normal", "uniform"] = "normal"
 
