@@ -47,7 +47,7 @@ def read_header(path: Path) -> dict[str, Any]:
         raise FileError(
             f"{path} is not a model: it is no safetensors file.", hint="gan sample --help"
         ) from None
-    if not isinstance(header, dict) or not {"format", "model", "shape"} <= header.keys():
+    if not isinstance(header, dict) or not isinstance(header.get("format"), int):
         raise FileError(
             f"{path} holds weights, but not of a model made by gan.", hint="gan train --help"
         )
@@ -56,6 +56,14 @@ def read_header(path: Path) -> dict[str, Any]:
             f"{path} was made by a newer gan ({header.get('version', 'unknown')}).",
             hint="pip install --upgrade gancli",
         )
+    return header
+
+
+def read_generator(path: Path) -> dict[str, Any]:
+    """The header of a generator. FileError for anything else, our own classifiers included."""
+    header = read_header(path)
+    if not {"model", "settings", "shape", "dataset", "classes"} <= header.keys():
+        raise FileError(f"{path} is a file of gan's, but no generator.", hint="gan sample --help")
     return header
 
 
@@ -134,7 +142,7 @@ def _newest_first(runs: Path) -> list[Path]:
 
 def _names(file: Path) -> set[str]:
     try:
-        header = read_header(file)
+        header = read_generator(file)
     except FileError:
         return set()
     return {header["model"], header["dataset"]["name"]}

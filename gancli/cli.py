@@ -282,6 +282,7 @@ def sweep(
         "--grid",
         grid,
     ]
+    arguments += _shown_as(fps, scale)
     film = play.sweep(loaded, seeds, passed, count, columns)
     film.save(target, fps, scale, _recipe(loaded, "sweep", arguments))
     console.result(str(target))
@@ -361,6 +362,7 @@ def interpolate(
         *(["--path", path] if path else []),
         *(["--loop"] if loop else []),
     ]
+    arguments += _shown_as(fps, scale)
     film = play.interpolate(loaded, seeds, count, path, loop, labels)
     film.save(target, fps, scale, _recipe(loaded, "interpolate", arguments))
     console.result(str(target))
@@ -408,7 +410,7 @@ def evaluate(
     Example: gan evaluate dcgan --json
     """
     file = checkpoint.find(ref)
-    checkpoint.read_header(file)
+    checkpoint.read_generator(file)
     from gancli import play
 
     with console.progress() as show:
@@ -551,7 +553,7 @@ def _dataset(name: str) -> Any:
 def _generator(ref: str) -> tuple[Path, dict[str, Any]]:
     """The file that is meant and its header; what it is goes to stderr."""
     file = checkpoint.find(ref)
-    header = checkpoint.read_header(file)
+    header = checkpoint.read_generator(file)
     console.say(f"{file}: {_describe(header)}.")
     return file, header
 
@@ -569,6 +571,10 @@ def _recipe(loaded: Any, command: str, arguments: list[str]) -> dict[str, str]:
         "sha256": loaded.digest,
         "version": gancli.__version__,
     }
+
+
+def _shown_as(fps: float, scale: int | None) -> list[str]:
+    return ["--fps", f"{fps:g}", *(["--scale", str(scale)] if scale else [])]
 
 
 def _again(picture: Path, ref: str | None, out: Path | None) -> None:

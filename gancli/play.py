@@ -39,7 +39,7 @@ class Loaded:
 
 def load(path: Path, device: str = "auto") -> Loaded:
     """The generator in `path`, ready to be called. Raises FileError when it is not what it says."""
-    header = checkpoint.read_header(path)
+    header = checkpoint.read_generator(path)
     module = registry.load("models", header["model"])
     hardware.prepare()
     try:

@@ -6,7 +6,6 @@ whoever iterates it draws the progress.
 
 import json
 import math
-import shutil
 import signal
 import threading
 from collections.abc import Callable, Iterator
@@ -42,7 +41,7 @@ from gancli.trainer import Report, Trainer
 SHOWN = range(64)  # seeds of the grid that is drawn after each epoch
 OURS = (
     *(checkpoint.GENERATOR, checkpoint.DISCRIMINATOR, checkpoint.TRAINING),
-    *("run.json", "metrics.jsonl", "samples", "progress.gif", "losses.png"),
+    *("metrics.jsonl", "progress.gif", "losses.png", "run.json"),
 )
 
 
@@ -146,7 +145,8 @@ class Run:
                     report = self._close_epoch(report)
                 yield report
                 if stopped():
-                    self._save()
+                    self._save_networks()
+                    self._save_training()
                     raise KeyboardInterrupt
         self._finish()
 
@@ -193,8 +193,12 @@ class Run:
             self._say(f"Going on with {self.folder} after {done:.1f} epochs.")
 
     def _close_epoch(self, report: Report) -> Report:
-        """Checkpoint, grid and metrics; the report comes back with any measure taken."""
-        self._save()
+        """Networks, grid, metrics and checkpoint; the report comes back with any measure taken.
+
+        What going on starts from is written last: a crash before it repeats the epoch, and no line
+        of metrics is ever missing.
+        """
+        self._save_networks()
         picture = self._shown()
         images.save_png(self.folder / "samples" / f"epoch-{report.epoch:04d}.png", picture)
         self.grid = picture
@@ -207,6 +211,7 @@ class Run:
             "images_per_second": round(report.images_per_second, 1),
         }
         checkpoint.append_line(self.folder / "metrics.jsonl", record | report.metrics)
+        self._save_training()
         return report
 
     def _shown(self) -> images.Array:
@@ -229,12 +234,15 @@ class Run:
         )
         return {"frechet": found.frechet, "classes_hit": found.classes_hit}
 
-    def _save(self) -> None:
+    def _save_networks(self) -> None:
         header = self._header(self.trainer.images_seen)
         averaged = self.trainer.ema.module.state_dict()
         checkpoint.save(self.folder / checkpoint.GENERATOR, averaged, header)
         critic = self.gan.discriminator.state_dict()
         checkpoint.save(self.folder / checkpoint.DISCRIMINATOR, critic, header)
+
+    def _save_training(self) -> None:
+        header = self._header(self.trainer.images_seen)
         checkpoint.save(self.folder / checkpoint.TRAINING, self.trainer.state(), header)
 
     def _header(self, images_seen: int) -> dict[str, Any]:
@@ -308,13 +316,12 @@ def _check_same(begun: dict[str, Any], now: dict[str, Any], folder: Path) -> Non
 
 
 def _clear(folder: Path) -> None:
-    """Remove an earlier run's files, and nothing else, from the folder."""
+    """Remove the files of an earlier run, and nothing else, from the folder."""
+    if not (folder / "run.json").exists():
+        return
     try:
-        for path in (folder / name for name in OURS):
-            if path.is_dir():
-                shutil.rmtree(path)
-            else:
-                path.unlink(missing_ok=True)
+        for path in (*(folder / name for name in OURS), *folder.glob("samples/epoch-*.png")):
+            path.unlink(missing_ok=True)
     except OSError as e:
         raise FileError(f"{folder} cannot be cleared: {e.strerror}.", hint="--out") from None
 

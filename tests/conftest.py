@@ -11,7 +11,7 @@ import pytest
 import torch
 from PIL import Image
 
-from gancli import registry
+from gancli import checkpoint, registry
 from gancli.config import Training
 from gancli.gan import GAN, Shape
 from gancli.resident import Resident
@@ -71,3 +71,22 @@ def pictures(tmp_path: Path) -> Path:
         low = 0 if i % 2 else 128
         Image.fromarray(generator.integers(low, low + 128, (16, 16), dtype=np.uint8)).save(path)
     return tmp_path / "pictures"
+
+
+@pytest.fixture
+def runs(tmp_path: Path) -> None:
+    """Generators that learned nothing, in runs such as training leaves behind."""
+    for name, labelled in (("dcgan", False), ("cgan", True), ("acgan", True)):
+        model = small(name, Shape(channels=1, size=28, classes=10))
+        header = {
+            "model": name,
+            "settings": {"width": 8, "z_dim": 6},
+            "shape": {"channels": 1, "size": 28, "classes": 10},
+            "dataset": {"name": "glyphs", "source": "glyphs", "pictures": 1, "digest": ""},
+            "classes": list("0123456789"),
+            "labelled": labelled,
+            "images_seen": 0,
+        }
+        for data in ("fashion-mnist", "mnist", "glyphs"):
+            file = tmp_path / "runs" / f"{name}-{data}" / checkpoint.GENERATOR
+            checkpoint.save(file, model.generator.state_dict(), header)

@@ -12,7 +12,13 @@ import torch
 from gancli import checkpoint
 from gancli.errors import FileError, UsageError
 
-HEADER = {"model": "dcgan", "shape": {"size": 16}, "dataset": {"name": "mnist"}}
+HEADER = {
+    "model": "dcgan",
+    "settings": {},
+    "shape": {"size": 16},
+    "dataset": {"name": "mnist"},
+    "classes": [],
+}
 
 
 def put(path: Path, **changes: object) -> Path:
@@ -56,6 +62,13 @@ def test_what_is_no_model_is_said_so(tmp_path: Path, content: bytes) -> None:
     path.write_bytes(content)
     with pytest.raises(FileError, match="is not a model"):
         checkpoint.read_header(path)
+
+
+def test_a_file_of_ours_that_is_no_generator(tmp_path: Path) -> None:
+    checkpoint.save(tmp_path / "c.safetensors", {"w": torch.zeros(1)}, {"accuracy": 0.9})
+    assert checkpoint.read_header(tmp_path / "c.safetensors")["accuracy"] == 0.9
+    with pytest.raises(FileError, match="but no generator"):
+        checkpoint.read_generator(tmp_path / "c.safetensors")
 
 
 def test_a_missing_file_and_a_damaged_one(tmp_path: Path) -> None:

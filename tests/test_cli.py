@@ -180,6 +180,51 @@ def test_what_cannot_be_meant_gets_a_sentence_and_a_next_command(
     assert next_ in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("words", "says", "next_"),
+    [
+        (["sweep", "dcgan"], "dcgan was not trained with labels", "gan interpolate dcgan"),
+        (["sweep", "acgan", "--classes", "3"], "two classes or more", "--classes all"),
+        (["sweep", "acgan", "--classes", "0-12"], "no class 12. Classes: 0, 1, 2", ""),
+        (["sweep", "acgan", "--out", "x.avi"], "Known: .gif, .mp4, .png, .webp", "x.gif"),
+        (["sweep", "acgan", "--grid", "3"], "such as 10x10", ""),
+        (["interpolate", "dcgan", "--z-seeds", "3"], "two seeds or more", "--z-seeds 3,7"),
+        (["interpolate", "dcgan", "--z-seeds", "a,b"], "0-63 or 3,7,12", ""),
+        (["interpolate", "dcgan", "--label", "3"], "was not trained with labels", ""),
+        (["interpolate", "dcgan", "--plane", "--z-seeds", "1,2"], "needs three seeds", "--plane"),
+        (["interpolate", "dcgan", "--plane", "--range", "1,0"], "is empty", ""),
+        (["sample", "dcgan", "--label", "3"], "was not trained with labels", ""),
+        (["sample", "acgan", "--per-class", "3"], "goes with --label", "--label all"),
+        (["sample", "acgan", "--label", "shoe"], "no class 'shoe'. Classes: 0, 1", ""),
+        (["sample", "--like", "nothing.png"], "There is no picture nothing.png", ""),
+        (["sample"], "Which generator?", "gan sample --help"),
+    ],
+)
+def test_playing_refuses_what_cannot_be_shown(
+    gan: Command, runs: None, words: list[str], says: str, next_: str
+) -> None:
+    done = gan(*words, code=2)
+    assert done.stdout == ""
+    assert says in done.stderr
+    assert next_ in done.stderr
+
+
+def test_a_picture_makes_itself_again(gan: Command, runs: None, tmp_path: Path) -> None:
+    made = [
+        ("sample", "acgan", "--label", "7,3", "--per-class", "2", "--out", "a.png"),
+        ("sweep", "cgan", "--steps", "2", "--classes", "1-3", "--grid", "2x1", "--out", "b.gif"),
+        ("interpolate", "dcgan", "--plane", "--z-seeds", "4-6", "--grid", "2x2", "--out", "c.png"),
+    ]
+    for words in made:
+        gan(*words)
+        first = tmp_path / words[-1]
+        gan("sample", "--like", words[-1])
+        again = first.with_stem(f"{first.stem}-again")
+        assert again.read_bytes() == first.read_bytes()
+    Image.new("L", (4, 4)).save(tmp_path / "plain.png")
+    assert "carries no recipe" in gan("sample", "--like", "plain.png", code=2).stderr
+
+
 def test_a_file_that_is_no_model(gan: Command, tmp_path: Path) -> None:
     from safetensors.torch import save_file
     from torch import zeros
