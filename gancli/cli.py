@@ -223,13 +223,13 @@ def sample(
         raise UsageError(
             "Which generator? Name a file, a run folder, or a run.", hint="gan sample --help"
         )
+    chosen = words.seeds(count or per_class, seeds, otherwise=10 if label else 64)
     file, header = _generator(ref)
     labels = words.labels(header, label) if label else []
     if per_class and not labels:
         raise UsageError(
             "--per-class goes with --label.", hint=f"--label all --per-class {per_class}"
         )
-    chosen = words.seeds(count or per_class, seeds, otherwise=10 if labels else 64)
     target = out or Path(f"{_stem(file)}-samples.png")
     _png_or_folder(target)
     from gancli import play

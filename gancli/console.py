@@ -60,12 +60,13 @@ def table(columns: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> None:
     Console(highlight=False).print(drawn)
 
 
-def show_picture(picture: Any, width: int | None = None) -> None:
-    """Draw a uint8 (H, W, C) picture in the terminal, on stderr."""
+def show_picture(picture: Any) -> None:
+    """Draw a uint8 (H, W, C) picture on the terminal's stderr, as large as fits."""
     from gancli.preview import half_blocks
 
     console = _stderr()
-    console.print(half_blocks(picture, width or min(console.width, picture.shape[1])))
+    room = min(console.width, 2 * (console.height - 4), picture.shape[1])  # two pixels a line
+    console.print(half_blocks(picture, max(8, room)))
 
 
 @contextmanager

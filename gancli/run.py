@@ -260,8 +260,9 @@ class Run:
     def _check_finite(self, report: Report) -> None:
         if all(math.isfinite(v) for v in report.metrics.values()):
             return
+        epoch = report.epoch + (not report.epoch_ended)
         raise GanError(
-            f"Training diverged in epoch {report.epoch + 1}: a loss is no longer a number. "
+            f"Training diverged in epoch {epoch}: a loss is no longer a number. "
             f"The last good checkpoint is kept in {self.folder}.",
             hint=f"--lr {self.training.lr / 2:g} --fresh",
         )

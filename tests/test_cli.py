@@ -60,9 +60,10 @@ def test_train_makes_a_run_folder_and_sample_needs_its_generator_alone(
     assert re.search(r"dcgan, trained on \d+ pictures of pictures, 16x16 gray", done.stderr)
     for _ in range(2):  # a folder that is there already is no obstacle
         gan("sample", "alone.safetensors", "--seeds", "2", "--out", "singles")
-    single = Image.open(tmp_path / "singles" / "seed-000002.png")
-    assert single.size == (16, 16)
-    assert json.loads(single.text["gan"])["seeds"] == "2"  # type: ignore[attr-defined]
+    with Image.open(tmp_path / "singles" / "seed-000002.png") as single:
+        assert single.size == (16, 16)
+        recipe = json.loads(single.text["gan"])  # type: ignore[attr-defined]
+    assert recipe["command"] == "gan sample REF --seeds 2"
 
 
 EPOCHS = "60"  # of 60 pictures in 6 steps: time enough to be stopped halfway
