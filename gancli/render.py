@@ -15,6 +15,7 @@ from gancli import images
 from gancli.gan import GAN
 
 PIXELS = 64 * 64 * 64  # a chunk is 64 pictures of 64x64; fewer of larger ones
+CHUNKS = 8  # made before frames are handed on, so that little of a chunk is padding
 
 
 def batches(gan: GAN, generator: nn.Module, z: Tensor, y: Tensor | None = None) -> Iterator[Tensor]:
@@ -42,13 +43,13 @@ def frames(
 ) -> Iterator[images.Array]:
     """For each frame's noise (n, Z) and labels (n, K), its pictures: uint8 (n, H, W, C).
 
-    Frames are taken a few at a time, so that small ones fill a chunk and a film of any length
-    needs the memory of a few.
+    Frames are taken a few chunks at a time, so that they fill them and a film of any length needs
+    the memory of a few.
     """
     waiting = iter(inputs)
     while block := list(islice(waiting, 1)):
         count = len(block[0][0])
-        block += islice(waiting, max(0, _size(gan) // count - 1))
+        block += islice(waiting, max(0, CHUNKS * _size(gan) // count - 1))
         z = torch.cat([z for z, _ in block])
         labels = [y for _, y in block if y is not None]
         made = np.stack(list(pictures(gan, generator, z, torch.cat(labels) if labels else None)))
