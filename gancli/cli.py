@@ -568,7 +568,7 @@ def _recipe(loaded: Any, command: str, arguments: list[str]) -> dict[str, str]:
     return {
         "command": shlex.join(["gan", command, "REF", *arguments]),
         "model": loaded.header["model"],
-        "sha256": loaded.digest,
+        "sha256": checkpoint.digest(loaded.path),
         "version": gancli.__version__,
     }
 

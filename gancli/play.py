@@ -31,11 +31,6 @@ class Loaded:
     header: dict[str, Any]
     path: Path
 
-    @property
-    def digest(self) -> str:
-        """The start of the SHA-256 of the file: enough to find it again."""
-        return checkpoint.digest(self.path)
-
 
 def load(path: Path, device: str = "auto") -> Loaded:
     """The generator in `path`, ready to be called. Raises FileError when it is not what it says."""
@@ -201,11 +196,12 @@ def evaluate(
     real = {split: _pictures(loaded, split, data_dir, say) for split in ("train", "test")}
     judge = extractor(real["train"], real["test"], places(data_dir).cache, say, progress)
     seeds = range(seed * samples, (seed + 1) * samples)
-    found = measure(_batches(loaded, seeds), judge, real["train"], real["test"], seed=seed)
+    made = [quantise(batch) for batch in _batches(loaded, seeds)]
+    found = measure(made, judge, real["train"], real["test"], seed=seed)
     if Feeds.LABEL not in loaded.gan.feeds:
         return found
-    asked = torch.tensor([s % loaded.gan.shape.classes for s in seeds])
-    recognised = gan_test(judge, torch.cat(list(_batches(loaded, seeds))), asked)
+    asked = torch.tensor(_classes(loaded.gan, seeds))
+    recognised = gan_test(judge, torch.cat(made), asked)
     taught = _teach(loaded, real, seed, say, progress) if teach else None
     return replace(found, gan_test=recognised, gan_train=taught)
 
@@ -218,7 +214,7 @@ def _teach(
     say(f"Training a classifier on {count:,} samples alone.")
     seeds = range(seed * count, (seed + 1) * count)
     fakes = torch.cat([quantise(batch) for batch in _batches(loaded, seeds)])
-    labels = torch.tensor([s % loaded.gan.shape.classes for s in seeds])
+    labels = torch.tensor(_classes(loaded.gan, seeds))
     return gan_train(fakes, labels, real["test"], seed=seed, progress=progress)
 
 
@@ -234,8 +230,12 @@ def _inputs(
     z = latents.noise(seeds, gan.z_dim, gan.noise)
     if Feeds.LABEL not in gan.feeds:
         return z, None
-    asked = labels or [seed % gan.shape.classes for seed in seeds]
-    return z, latents.one_hot(asked, gan.shape.classes)
+    return z, latents.one_hot(labels or _classes(gan, seeds), gan.shape.classes)
+
+
+def _classes(gan: GAN, seeds: Sequence[int]) -> list[int]:
+    """The class of each seed where nobody asked for one."""
+    return [seed % gan.shape.classes for seed in seeds]
 
 
 def _pictures(loaded: Loaded, split: str, data_dir: Path | None, say: Say) -> Pictures:
