@@ -77,7 +77,13 @@ def save_samples(
         return
     for (seed, label), picture in zip(pairs, made, strict=True):
         name = f"seed-{seed:06d}.png" if label is None else f"label-{label}-seed-{seed:06d}.png"
-        images.save_png(out / name, picture, recipe)
+        images.save_png(out / name, picture, {**recipe, "command": _alone(seed, label)})
+
+
+def _alone(seed: int, label: int | None) -> str:
+    """The command that makes one picture of a folder again, without the others."""
+    asked = "" if label is None else f" --label {label}"
+    return f"gan sample REF --seeds {seed}{asked}"
 
 
 @dataclass(frozen=True, kw_only=True)

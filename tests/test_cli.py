@@ -222,6 +222,10 @@ def test_a_picture_makes_itself_again(gan: Command, runs: None, tmp_path: Path) 
         gan("sample", "--like", words[-1])
         again = first.with_stem(f"{first.stem}-again")
         assert again.read_bytes() == first.read_bytes()
+    gan("sample", "acgan", "--label", "7", "--per-class", "2", "--out", "folder")
+    first = tmp_path / "folder" / "label-7-seed-000001.png"
+    gan("sample", "--like", str(first), "--out", "alone.png")  # that one, not its neighbours
+    assert (tmp_path / "alone.png").read_bytes() == first.read_bytes()
     Image.new("L", (4, 4)).save(tmp_path / "plain.png")
     assert "carries no recipe" in gan("sample", "--like", "plain.png", code=2).stderr
 
