@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 from gancli.errors import UsageError
 
@@ -30,6 +31,14 @@ def summary(kind: str, name: str) -> str:
     """The first docstring line of an entry, read without importing it."""
     source = _path(kind, name).read_text(encoding="utf-8")
     return (ast.get_docstring(ast.parse(source)) or "").partition("\n")[0]
+
+
+def declared(kind: str, name: str, word: str, otherwise: Any = None) -> Any:
+    """The value of the literal `word = ...` in an entry, read without importing it."""
+    tree = ast.parse(_path(kind, name).read_text(encoding="utf-8"))
+    assigned = (node for node in tree.body if isinstance(node, ast.Assign))
+    named = {ast.unparse(node.targets[0]): node.value for node in assigned}
+    return ast.literal_eval(named[word]) if word in named else otherwise
 
 
 def load(kind: str, name: str) -> ModuleType:

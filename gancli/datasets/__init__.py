@@ -3,7 +3,8 @@
 A module whose pictures must be fetched also offers `download(places, say, progress) -> Path`; where
 they are one archive, which people may have already, `adopt(file, places, say, progress) -> Path`.
 One whose files are larger than the pictures it makes of them says `SCALES = True`: its `load` takes
-`size` as well, so that pictures are resized once.
+`size` as well, so that pictures are resized once. One whose pictures come in pairs says
+`PAIRS = True`.
 Data sets return arrays and know nothing of models. Importing this module loads no numpy: the list
 of data sets is part of `gan --help`.
 """
@@ -44,15 +45,18 @@ class Pictures:
     """One split of a data set.
 
     `images` is uint8 (N, H, W, C) with C 1 (gray) or 3 (RGB); `labels` is int64 (N,) into
-    `classes`, or None. Both arrays are writable, as torch wants them. `digest` is a hex SHA-256
-    that changes when any picture or label does.
+    `classes`, or None. Of pairs, `images` are the A and `partners`, of the same kind, the B;
+    `palette` names the colours of B where it is a map of labels. All arrays are writable, as torch
+    wants them. `digest` is a hex SHA-256 that changes when any picture or label does.
     """
 
     name: str
     split: str
     images: Any
     labels: Any = None
+    partners: Any = None
     classes: tuple[str, ...] = ()
+    palette: tuple[tuple[str, tuple[int, int, int]], ...] = ()
     digest: str = ""
     notes: tuple[str, ...] = field(default=())  # sentences for the user: skipped files and the like
 
@@ -90,6 +94,7 @@ def open_pictures(
     *,
     size: int | None = None,
     channels: int | None = None,
+    pairs: bool = False,
     broken: str = "skip",
     say: Say = silent,
     progress: Progress = silent,
@@ -97,14 +102,17 @@ def open_pictures(
     """One split (`train` or `test`) of a data set by name, or of a folder of pictures by path.
 
     `size` and `channels` (1 or 3) ask for other pictures than the data set has; None keeps its own.
-    `broken` ("skip" or "refuse") is about unreadable files of a folder.
+    `pairs` asks for pairs, which are in colour whatever `channels` says. `broken` ("skip" or
+    "refuse") is about unreadable files of a folder.
 
-    Raises UsageError for a name or a path that is not there; DataError and FileError as loading
-    does.
+    Raises UsageError for a name or a path that is not there, or has no pairs; DataError and
+    FileError as loading does.
     """
-    from gancli.datasets import _pictures, folder
+    from gancli.datasets import _pairs, _pictures, folder
 
-    path = check(name_or_path)
+    path = check(name_or_path, pairs)
+    if path is not None and pairs:
+        return _pairs.load(places, split, path, size, broken, say, progress)
     if path is not None:
         return folder.load(places, split, path, size, channels, broken, say, progress)
     module = registry.load("datasets", name_or_path)
@@ -113,14 +121,16 @@ def open_pictures(
     return _pictures.fit(found, size, channels)
 
 
-def check(name_or_path: str) -> Path | None:
-    """The folder that is meant, or None where it is the name of a data set.
+def check(name_or_path: str, pairs: bool = False) -> Path | None:
+    """The folder that is meant, or None where it is the name of a data set (with `pairs`).
 
     Imports nothing heavy. Raises UsageError where it is neither.
     """
     if name_or_path == "folder":
         raise UsageError("A folder of pictures is named by its path.", hint="--dataset ./pictures")
     if name_or_path in registry.names("datasets"):
+        if pairs and not registry.declared("datasets", name_or_path, "PAIRS"):
+            raise UsageError(f"{name_or_path} has no pairs.", hint="--dataset toy-facades")
         return None
     path = Path(name_or_path).expanduser()
     if path.is_dir():
@@ -133,12 +143,12 @@ def check(name_or_path: str) -> Path | None:
     return None
 
 
-def digest(images: Any, labels: Any = None) -> str:
-    """Hex SHA-256 over the shape and the bytes of `images`, and of `labels` where there are any."""
+def digest(images: Any, labels: Any = None, partners: Any = None) -> str:
+    """Hex SHA-256 over the shape and bytes of `images`, and the bytes of what goes with them."""
     total = hashlib.sha256(repr(images.shape).encode())
-    total.update(images.data)
-    if labels is not None:
-        total.update(labels.data)
+    for array in (images, labels, partners):
+        if array is not None:
+            total.update(array.data)
     return total.hexdigest()
 
 

@@ -28,13 +28,15 @@ def recall(path: Path, key: str) -> Pictures | None:
         pictures = _pictures(arrays, json.loads(header["pictures"]))
     except (OSError, SafetensorError, ValueError, TypeError, KeyError):
         return None
-    return pictures if pictures.digest == digest(pictures.images, pictures.labels) else None
+    found = digest(pictures.images, pictures.labels, pictures.partners)
+    return pictures if pictures.digest == found else None
 
 
 def remember(path: Path, key: str, pictures: Pictures) -> bool:
     """Write `path`, whole. False where that fails: nothing depends on it."""
-    arrays = {"images": pictures.images, "labels": pictures.labels}
-    about = {k: getattr(pictures, k) for k in ("name", "split", "classes", "digest", "notes")}
+    arrays = {name: getattr(pictures, name) for name in ("images", "labels", "partners")}
+    plain = ("name", "split", "classes", "palette", "digest", "notes")
+    about = {name: getattr(pictures, name) for name in plain}
     header = {"key": key, "pictures": json.dumps(about)}
     try:
         with replacing(path) as beside:
@@ -51,7 +53,9 @@ def _pictures(arrays: dict[str, Any], about: dict[str, Any]) -> Pictures:
         split=about["split"],
         images=arrays["images"],
         labels=arrays.get("labels"),
+        partners=arrays.get("partners"),
         classes=tuple(about["classes"]),
+        palette=tuple((name, tuple(colour)) for name, colour in about.get("palette", ())),
         digest=about["digest"],
         notes=tuple(about["notes"]),
     )

@@ -122,7 +122,8 @@ def fit(pictures: Pictures, size: int | None = None, channels: int | None = None
     for image, into in zip(images, fitted, strict=True):
         picture = Image.fromarray(image if depth == 3 else image[..., 0])
         _put(_square(picture, size), into)
-    return replace(pictures, images=fitted, digest=digest(fitted, pictures.labels))
+    found = digest(fitted, pictures.labels)
+    return replace(pictures, images=fitted, partners=None, digest=found)
 
 
 @contextmanager

@@ -44,11 +44,15 @@ Notes = tuple[str, ...]  # sentences for the user
 
 @dataclass(frozen=True, kw_only=True)
 class Found:
-    """A picture file: its path, that path inside the folder, and the sub-folder it belongs to."""
+    """A picture file: its path, that path inside the folder, and the sub-folder it belongs to.
+
+    `partner` is the file that B is in, of a pair that is not one picture.
+    """
 
     path: Any  # a Path, or one inside an archive
     name: str
     group: str
+    partner: Path | None = None
 
 
 def load(
@@ -192,8 +196,8 @@ def shortened(named: Sequence[str]) -> str:
 
 def stamp(found: Found) -> str:
     """What changes when a file does."""
-    status = found.path.stat()
-    return f"{found.name} {status.st_size} {status.st_mtime_ns}"
+    states = [path.stat() for path in (found.path, found.partner) if path]
+    return " ".join([found.name, *(f"{s.st_size} {s.st_mtime_ns}" for s in states)])
 
 
 def hashed(*parts: object) -> str:

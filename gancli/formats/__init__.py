@@ -4,7 +4,6 @@ Frames are streamed: a writer takes one, encodes it, and forgets it, so that ten
 more memory than ten. Importing this module loads no numpy.
 """
 
-import ast
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, cast
@@ -61,7 +60,8 @@ def writer_for(path: Path, fps: float = 25) -> Format:
 
 def suffixes() -> dict[str, str]:
     """Suffix to format, of all formats, read without importing them."""
-    return {s: name for name in registry.names("formats") for s in _declared(name)}
+    every = registry.names("formats")
+    return {s: name for name in every for s in registry.declared("formats", name, "SUFFIXES")}
 
 
 def numbered(frames: "Iterable[Array]") -> "Iterator[tuple[int, Array]]":
@@ -86,11 +86,3 @@ def check_sides(frame: "Array", most: int, suffix: str) -> None:
     if max(frame.shape) > most:
         height, width = frame.shape[:2]
         raise UsageError(f"A {suffix} has at most {most} pixels a side, not {width}x{height}.")
-
-
-def _declared(name: str) -> tuple[str, ...]:
-    """The `SUFFIXES` of a format, a literal in its source."""
-    tree = ast.parse((Path(__file__).parent / f"{name}.py").read_text(encoding="utf-8"))
-    assigned = (node for node in tree.body if isinstance(node, ast.Assign))
-    named = {ast.unparse(node.targets[0]): node.value for node in assigned}
-    return cast("tuple[str, ...]", ast.literal_eval(named["SUFFIXES"]))

@@ -1,0 +1,205 @@
+"""Pairs of pictures from files: side by side in one, or in two folders matched by name."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from gancli.datasets import Pictures, Places, Progress, Say, _cache, digest, silent
+from gancli.datasets._pictures import decode, each
+from gancli.datasets.folder import (
+    TEST_FOLDERS,
+    Found,
+    Notes,
+    complaints,
+    hashed,
+    pictures_in,
+    shortened,
+    splits,
+    stamp,
+    tenth,
+)
+from gancli.errors import DataError
+
+VERSION = "pairs-1"  # of how pairs are found, decoded and fitted
+SIZE = 256  # where nobody asks for another
+LAYOUTS = (
+    "Pairs lie side by side in one picture, or in two folders A and B (also trainA and trainB) "
+    "under the same names."
+)
+Palette = tuple[tuple[str, tuple[int, int, int]], ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Decoded:
+    """A and B, uint8 (N, size, size, 3), and why the pairs that are missing are."""
+
+    a: Any
+    b: Any
+    broken: dict[str, str]  # by the name of the file
+
+
+def load(
+    places: Places,
+    split: str,
+    path: Path,
+    size: int | None = None,
+    broken: str = "skip",
+    say: Say = silent,
+    progress: Progress = silent,
+) -> Pictures:
+    """The pairs of one split of the folder `path`: `images` are A, `partners` B, in colour.
+
+    Both halves are cropped alike about their centre and resized to `size` (256). Files without a
+    partner are named and skipped; what cannot be read, or has halves of different sizes, is named,
+    and skipped or refused as `broken` says. The result is kept in the cache until a file changes.
+
+    Raises DataError where there is nothing to read.
+    """
+    every, notes = of_folder(path)
+    if not every[split]:
+        raise DataError(
+            f"There are no {split} pairs in {path}.", hint=f"Put some of them into {path / split}."
+        )
+    pairs = Pictures(name=path.resolve().name, split=split, images=None, notes=notes)
+    return read(pairs, every[split], path, places, size or SIZE, broken, say, progress)
+
+
+def of_folder(path: Path) -> tuple[dict[str, list[Found]], Notes]:
+    """Every pair by split, and notes. Raises DataError where there is no picture."""
+    if train := _two_folders(path, "train"):
+        held_out = (_two_folders(path, name) for name in TEST_FOLDERS)
+        test, test_notes = next(filter(None, held_out), ([], ()))
+        return {"train": train[0], "test": test}, train[1] + test_notes
+    if both := _two_folders(path, ""):
+        every, notes = tenth(path, both[0])
+        return every, both[1] + notes
+    return splits(path)
+
+
+def _two_folders(path: Path, split: str) -> tuple[list[Found], Notes] | None:
+    """The pairs in trainA and trainB, or train/A and train/B, and a note on those left over."""
+    for a, b in (
+        (path / f"{split}A", path / f"{split}B"),
+        (path / split / "A", path / split / "B"),
+    ):
+        if a.is_dir() and b.is_dir():
+            return matched(path, pictures_in(a), pictures_in(b))
+    return None
+
+
+def matched(path: Path, a: Sequence[Found], b: Sequence[Found]) -> tuple[list[Found], Notes]:
+    """Pairs of files under the same name but for the suffix, and a note on those left over."""
+    of_a, of_b = ({Path(f.name).with_suffix("").as_posix(): f for f in some} for some in (a, b))
+    both = [name for name in of_a if name in of_b]
+    alone = sorted(
+        str(f.path.relative_to(path))
+        for mine, other in ((of_a, of_b), (of_b, of_a))
+        for name, f in mine.items()
+        if name not in other
+    )
+    pairs = [replace(of_a[name], partner=of_b[name].path) for name in both]
+    if not pairs:
+        raise DataError(f"No two pictures in {path} go by the same name.", hint=LAYOUTS)
+    return pairs, (
+        (f"Skipped in {path}, as they have no partner: {shortened(alone)}.",) if alone else ()
+    )
+
+
+def read(
+    pairs: Pictures,
+    found: Sequence[Found],
+    root: Path,
+    places: Places,
+    size: int,
+    broken: str,
+    say: Say,
+    progress: Progress,
+) -> Pictures:
+    """`pairs` with the pictures of the files `found` below `root`, by way of the cache.
+
+    Where `pairs` has a palette, B are label maps, of its colours alone.
+    """
+    kept_at = (
+        places.cache / "folders" / f"{hashed(root.resolve(), pairs.split, size)}-ab.safetensors"
+    )
+    key = hashed(VERSION, broken, pairs.palette, pairs.notes, *map(stamp, found))
+    if kept := _cache.recall(kept_at, key):
+        return kept
+    say(f"{root}: reading {len(found):,} pairs, once.")
+    decoded = decode_all(found, size, pairs.palette, progress)
+    named = [f"{name} ({why})" for name, why in decoded.broken.items()]
+    notes = pairs.notes + complaints(root, named, not len(decoded.a), broken)
+    a, b = decoded.a, decoded.b
+    made = replace(pairs, images=a, partners=b, digest=digest(a, None, b), notes=notes)
+    _cache.remember(kept_at, key, made)
+    return made
+
+
+def decode_all(
+    found: Sequence[Found], size: int, palette: Palette = (), progress: Progress = silent
+) -> Decoded:
+    """Every readable pair at `size` x `size`, in colour."""
+    a = np.empty((len(found), size, size, 3), np.uint8)
+    b = np.empty_like(a)
+
+    def read(i: int) -> str:
+        try:
+            first, second = halves(found[i])
+        except DataError as error:
+            return error.message
+        a[i] = np.asarray(ImageOps.fit(first, (size, size), Image.Resampling.LANCZOS))
+        b[i] = snapped(second, size, palette)
+        return ""
+
+    reasons = list(each(read, range(len(found)), progress))
+    good = np.array([not why for why in reasons], bool)
+    broken = {f.name: why for f, why in zip(found, reasons, strict=True) if why}
+    return Decoded(a=a[good], b=b[good], broken=broken)
+
+
+def halves(pair: Found) -> tuple[Image.Image, Image.Image]:
+    """A and B of one pair, RGB and of one size. Raises DataError where they are not."""
+    if pair.partner is None:
+        return split(decode(pair.path))
+    a, b = decode(pair.path).convert("RGB"), decode(pair.partner).convert("RGB")
+    if a.size != b.size:
+        (w, h), (v, g) = a.size, b.size
+        raise DataError(f"A is {w}x{h}, B {v}x{g}")
+    return a, b
+
+
+def split(picture: Image.Image) -> tuple[Image.Image, Image.Image]:
+    """The left and the right half. Raises DataError for a picture that cannot be two."""
+    width, height = picture.size
+    if width % 2 or width < 2:
+        raise DataError(f"no two pictures side by side: {width} pixels wide")
+    picture, half = picture.convert("RGB"), width // 2
+    return picture.crop((0, 0, half, height)), picture.crop((half, 0, width, height))
+
+
+def snapped(picture: Image.Image, size: int, palette: Palette) -> Any:
+    """uint8 (size, size, 3), every pixel the nearest colour of `palette`, if there is one.
+
+    JPEG blurs the edges between labels: colours are set right first and then resized unmixed.
+    """
+    if not palette:
+        return np.asarray(ImageOps.fit(picture, (size, size), Image.Resampling.LANCZOS))
+    crisp = Image.fromarray(colours(palette)[nearest(np.asarray(picture), palette)])
+    return np.asarray(ImageOps.fit(crisp, (size, size), Image.Resampling.NEAREST))
+
+
+def colours(palette: Palette) -> Any:
+    """uint8 (K, 3)."""
+    return np.array([colour for _, colour in palette], np.uint8)
+
+
+def nearest(picture: Any, palette: Palette) -> Any:
+    """The index in `palette` of the colour nearest to each pixel of uint8 (..., 3)."""
+    # |p - c|^2 = |p|^2 - 2 p.c + |c|^2, and |p|^2 is the same for every c
+    table = colours(palette).astype(np.float32)
+    scores = picture.astype(np.float32) @ (2 * table.T) - np.square(table).sum(1)
+    return scores.argmax(-1)

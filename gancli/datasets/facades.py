@@ -1,0 +1,182 @@
+"""Building fronts: photos (A) and their label maps in 12 colours (B), side by side.
+
+Radim Tylecek, Radim Sara: Spatial Pattern Templates for Recognition of Objects with Regular
+Structure (GCPR 2013), the CMP Facade Database; in pairs side by side by Isola et al. 2016,
+arXiv:1611.07004.
+
+They lie in the data folder as `facades/train` with `facades/test` or `facades/val` (the former
+where there are both), 512x256 pixels, photo on the left. CMP's own base archive lies in
+`facades/base`, a .jpg and a .png of each front, and a tenth of it is held out.
+"""
+
+import gzip
+import tarfile
+import tempfile
+import zipfile
+import zlib
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+from urllib.parse import urlsplit
+
+from gancli import download as downloads
+from gancli.datasets import Info, Pictures, Places, Progress, Say, _pairs, folder, silent
+from gancli.datasets._cmp import PALETTE
+from gancli.datasets.folder import Found, Notes
+from gancli.errors import DataError, FileError, UsageError
+from gancli.files import replacing
+
+INFO = Info(
+    title="CMP Facades: photos of building fronts and their label maps",
+    size="256x256 colour, photo (A) and label map (B)",
+    train=400,
+    test=106,
+    terms="for research; cite Tylecek and Sara, Spatial Pattern Templates for Recognition of "
+    "Objects with Regular Structure (GCPR 2013)",
+    home="https://cmp.felk.cvut.cz/~tylecr1/facade/",
+)
+SCALES = True
+PAIRS = True
+
+NAME = "facades"
+BASE = "base"
+PARTS = ("train", "val", "test", BASE)  # folders in the archives
+ALL = {"train": 606, BASE: 378}  # pairs in an archive, by a folder in it
+LIMIT = 100_000_000  # bytes; both archives are well below
+MIRRORS = (
+    "https://efrosgans.eecs.berkeley.edu/pix2pix/datasets/facades.tar.gz",
+    "https://people.eecs.berkeley.edu/~tinghuiz/projects/pix2pix/datasets/facades.tar.gz",
+    "https://cmp.felk.cvut.cz/~tylecr1/facade/CMP_facade_DB_base.zip",
+)
+DAMAGED = (
+    *(tarfile.TarError, gzip.BadGzipFile, zipfile.BadZipFile, zlib.error, EOFError),
+    RuntimeError,  # zipfile's, for what is encrypted or packed in a way it does not know
+)
+BY_HAND = (
+    f"Download it from {INFO.home}, then: gan datasets download facades --from "
+    "CMP_facade_DB_base.zip. Without any download: --dataset toy-facades"
+)
+
+
+def load(
+    places: Places,
+    split: str,
+    size: int | None = None,
+    say: Say = silent,
+    progress: Progress = silent,
+) -> Pictures:
+    """The pairs of one split at `size` x `size` (256): photos A and label maps B, both in colour.
+
+    Every pixel of B has one of the 12 colours of the palette exactly. Downloaded first where there
+    are none. Raises DataError where there is nothing to read.
+    """
+    root = _here(places) or download(places, say, progress)
+    every, notes = _splits(root)
+    if not every[split]:
+        raise DataError(f"There are no {split} pairs in {root}.", hint=BY_HAND)
+    pairs = Pictures(name=NAME, split=split, images=None, palette=PALETTE, notes=notes)
+    chosen = every[split]
+    return _pairs.read(pairs, chosen, root, places, size or _pairs.SIZE, "skip", say, progress)
+
+
+def download(places: Places, say: Say = silent, progress: Progress = silent) -> Path:
+    """Have the pairs on this machine; the folder that they lie in."""
+    if here := _here(places):
+        return here
+    say(f"facades: {INFO.terms}.")
+    for url in MIRRORS:
+        host, name = urlsplit(url).netloc, PurePosixPath(url).name
+        try:
+            with tempfile.TemporaryDirectory() as room:
+                downloads.download(url, Path(room, name), progress, LIMIT)
+                found = _unpacked(Path(room, name), places, progress)
+        except DataError as error:
+            say(f"facades: {host}: {error.message}.")
+        else:
+            say(f"facades: from {host}.")
+            return found
+    raise DataError("The facades are to be had from no source.", hint=BY_HAND)
+
+
+def adopt(file: Path, places: Places, say: Say = silent, progress: Progress = silent) -> Path:
+    """Unpack an archive downloaded by hand, of pairs side by side or CMP's own; the folder.
+
+    Raises UsageError where there is none, DataError where it is not what it should be, and
+    FileError where the folder cannot be put there.
+    """
+    if not file.is_file():
+        raise UsageError(f"There is no file {file}.", hint=BY_HAND)
+    say(f"facades: {INFO.terms}.")
+    try:
+        return _unpacked(file, places, progress)
+    except DataError as error:
+        raise DataError(f"{error.message}.", hint=error.hint) from error
+
+
+def _here(places: Places) -> Path | None:
+    """The folder of pairs, where this machine has one."""
+    folders = [here for here in places.folders(NAME) if here.is_dir()]
+    return next((f for f in folders if any((f / s).is_dir() for s in ("train", BASE))), None)
+
+
+def _splits(root: Path) -> tuple[dict[str, list[Found]], Notes]:
+    if (root / "train").is_dir():
+        return folder.splits(root)
+    pairs = _base(root / BASE)
+    return folder.tenth(root, pairs)
+
+
+def _base(root: Path) -> list[Found]:
+    """CMP's own pairs: a photo and a label map of the same name."""
+    found = folder.pictures_in(root)
+    photos = [f for f in found if f.path.suffix.lower() == ".jpg"]
+    pairs, _ = _pairs.matched(root, photos, [f for f in found if f.path.suffix.lower() == ".png"])
+    return pairs
+
+
+def _unpacked(file: Path, places: Places, progress: Progress) -> Path:
+    """Unpack an archive, look at every pair, and only then give the folder its name.
+
+    No hash of these archives was ever published: what one is known by is the number of its pairs,
+    all of them readable. Raises DataError where it is not what it should be.
+    """
+    root = places.keep / NAME
+    try:
+        with replacing(root) as beside:
+            for name, data in _members(file):
+                inside = beside / Path(*PurePosixPath(name).parts[-2:])
+                if inside.parent.name in PARTS and inside.suffix in (".jpg", ".png"):
+                    inside.parent.mkdir(parents=True, exist_ok=True)
+                    inside.write_bytes(data)
+            _check(file, beside, progress)
+    except FileError as error:
+        hint = "Choose another folder with --data-dir, or make room there."
+        raise FileError(error.message, hint=hint) from error
+    return root
+
+
+def _members(file: Path) -> Iterator[tuple[str, bytes]]:
+    """Names and contents of the files in a tar or zip archive."""
+    try:
+        if zipfile.is_zipfile(file):
+            with zipfile.ZipFile(file) as packed:
+                yield from ((name, packed.read(name)) for name in packed.namelist())
+        else:
+            with tarfile.open(file) as tar:
+                files = ((m.name, tar.extractfile(m)) for m in tar if m.isfile())
+                yield from ((name, found.read()) for name, found in files if found)
+    except DAMAGED as error:
+        raise DataError(f"{file.name} is no whole archive", hint=BY_HAND) from error
+
+
+def _check(file: Path, root: Path, progress: Progress) -> None:
+    """Raise DataError unless `root` holds all pairs of an archive, and none is broken."""
+    base = (root / BASE).is_dir()
+    expected = ALL[BASE if base else "train"]
+    try:
+        pairs = _base(root / BASE) if base else folder.pictures_in(root)
+    except DataError:  # no photo has its map
+        pairs = []
+    broken = _pairs.decode_all(pairs, 16, PALETTE, progress).broken if pairs else {}
+    if len(pairs) != expected or broken:
+        good = len(pairs) - len(broken)
+        raise DataError(f"{file.name} holds {good} of {expected} pairs", hint=BY_HAND)

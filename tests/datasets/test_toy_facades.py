@@ -1,0 +1,108 @@
+"""Building fronts that are the same every time, and whose label maps say what the photos show."""
+
+import numpy as np
+import pytest
+
+from gancli.datasets import Places, toy_facades
+from gancli.datasets._cmp import PALETTE
+
+NAMES = [name for name, _ in PALETTE]
+
+
+@pytest.fixture(scope="module")
+def drawn():
+    """Photos and label maps, each uint8 (60, 256, 256, 3)."""
+    photos, maps = zip(*map(toy_facades.draw, range(60)), strict=True)
+    return np.array(photos), np.array(maps)
+
+
+@pytest.fixture
+def few(tmp_path, monkeypatch):
+    small = toy_facades.replace(toy_facades.INFO, train=6, test=3)
+    monkeypatch.setattr(toy_facades, "INFO", small)
+    return Places(data=tmp_path / "data", cache=tmp_path / "cache")
+
+
+def names_in(maps):
+    """Every pixel's place in the palette, (..., H, W); -1 where its colour is none of them."""
+    codes = maps.astype(np.int32) @ np.array([65536, 256, 1], np.int32)
+    known = [red << 16 | green << 8 | blue for _, (red, green, blue) in PALETTE]
+    number = np.full(codes.shape, -1, np.int8)
+    for i, code in enumerate(known):
+        number[codes == code] = i
+    return number
+
+
+def test_a_pair_depends_on_seed_and_number_alone(drawn):
+    photos, maps = drawn
+    photo, labels = toy_facades.draw(7)
+    np.testing.assert_array_equal(photo, photos[7])
+    np.testing.assert_array_equal(labels, maps[7])
+    assert (toy_facades.draw(7, seed=1)[1] != labels).any()
+    assert len({pixels.tobytes() for pixels in photos}) == len(photos)
+    assert len({pixels.tobytes() for pixels in maps}) == len(maps)
+
+
+def test_maps_hold_the_colours_of_the_palette_and_no_others(drawn):
+    photos, maps = drawn
+    assert photos.shape == maps.shape == (60, 256, 256, 3)
+    assert photos.dtype == maps.dtype == np.uint8
+    assert set(np.unique(names_in(maps))) == set(range(12))
+
+
+@pytest.mark.parametrize("name", ["window", "door", "blind", "shop"])
+def test_an_element_looks_other_than_the_wall(drawn, name):
+    differences = []
+    for photo, labels in zip(drawn[0][:30], names_in(drawn[1][:30]), strict=True):
+        here = labels == NAMES.index(name)
+        if here.any():
+            wall = photo[labels == NAMES.index("facade")].mean(0)
+            differences.append(abs(photo[here] - wall).mean())
+    assert len(differences) > 5
+    assert np.mean(np.array(differences) > 10) > 0.9
+
+
+def test_outlines_of_photo_and_map_coincide(drawn):
+    """The photo changes most where the map does, not a pixel beside."""
+    photos, maps = drawn[0][:20], drawn[1][:20]
+    for axis in (1, 2):
+        change = abs(np.diff(photos[..., 1].astype(int), axis=axis))
+        border = np.diff(names_in(maps), axis=axis) != 0
+        beside = [change[np.roll(border, shift, axis)].mean() for shift in range(-3, 4)]
+        assert np.argmax(beside) == 3
+
+
+def test_the_splits_are_drawn_once_and_kept(few):
+    said, seen = [], []
+    first = toy_facades.load(few, "train", 64, said.append, lambda *a: seen.append(a))
+    again = toy_facades.load(few, "train", 64, said.append)
+    assert said == ["toy-facades: drawing 6 pairs, once."]
+    assert seen[-1] == ("toy-facades", 6, 6)
+    for pictures in (first, again):
+        assert pictures.images.shape == pictures.partners.shape == (6, 64, 64, 3)
+        assert pictures.images.dtype == pictures.partners.dtype == np.uint8
+        assert pictures.palette == PALETTE
+        assert (names_in(pictures.partners) >= 0).all()
+    np.testing.assert_array_equal(first.images, again.images)
+    np.testing.assert_array_equal(first.partners, again.partners)
+    assert first.digest == again.digest
+
+
+def test_other_splits_and_sizes_are_other_pairs(few):
+    train, test = toy_facades.load(few, "train"), toy_facades.load(few, "test")
+    small = toy_facades.load(few, "test", 32)
+    assert small.images.shape == (3, 32, 32, 3)
+    assert (test.name, test.split, len(test.images)) == ("toy-facades", "test", 3)
+    for i, number in enumerate(range(6, 9)):
+        photo, labels = toy_facades.draw(number)
+        np.testing.assert_array_equal(test.images[i], photo)
+        np.testing.assert_array_equal(test.partners[i], labels)
+    assert not {p.tobytes() for p in train.partners} & {p.tobytes() for p in test.partners}
+    assert len({train.digest, test.digest, small.digest}) == 3
+
+
+def test_where_nothing_can_be_kept_they_are_drawn_all_the_same(few, tmp_path):
+    (tmp_path / "data").write_text("a file in the way")
+    pictures = toy_facades.load(few, "test", 32)
+    assert len(pictures.images) == len(pictures.partners) == 3
+    assert "could not be kept" in pictures.notes[0]
