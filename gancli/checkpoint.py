@@ -15,9 +15,11 @@ A header is read with the standard library alone: asking what a file is never wa
 import hashlib
 import json
 import struct
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from gancli import registry
 from gancli.errors import FileError, UsageError
 from gancli.files import write_file
 
@@ -95,28 +97,68 @@ def load(path: Path) -> "dict[str, Tensor]":
         raise FileError(f"{path} is damaged: {e}.", hint="gan train --help") from None
 
 
-def find(ref: str, runs: Path = RUNS) -> Path:
+def find(
+    ref: str,
+    runs: Path = RUNS,
+    fits: Callable[[Path], bool] = lambda _: True,
+    does: str = "",
+    train: str = "gan train dcgan --dataset glyphs",
+) -> Path:
     """The generator file meant by `ref`: a file, a run folder, or a name.
 
-    A name is that of a run (`dcgan-mnist`), a model or a data set; of several runs the newest
-    counts. Raises UsageError, with the runs there are, when nothing fits.
+    A name is that of a run (`dcgan-mnist`), a model or a data set; of several runs that `fits`
+    allows, the newest counts. Raises UsageError, with the runs there are and the command `train`
+    that makes one, when nothing is meant, or nothing `does` what it should.
     """
     path = Path(ref)
     if path.is_file():
         return path
-    if path.is_dir():
-        if (path / GENERATOR).is_file():
-            return path / GENERATOR
+    if (path / GENERATOR).is_file():
+        return path / GENERATOR
+    meant = [f for f in _newest_first(runs) if ref == f.parent.name or ref in _names(f)]
+    if found := next(filter(fits, meant), None):
+        return found
+    if meant:
+        raise UsageError(f"No run of {ref} in {runs}/ {does}.", hint=train)
+    if path.is_dir():  # a data set of that name may lie here, too
         raise UsageError(f"{ref} is a folder without a {GENERATOR}.", hint="gan train --help")
-    fits = [f for f in _newest_first(runs) if ref == f.parent.name or ref in _names(f)]
-    if fits:
-        return fits[0]
     known = sorted({f.parent.name for f in _newest_first(runs)})
     there = f"Trained here: {', '.join(known)}." if known else f"Nothing is trained in {runs}/ yet."
     raise UsageError(
         f"{ref} is neither a file, nor a run folder, nor the model or data set of a run. {there}",
-        hint="gan train dcgan --dataset glyphs",
+        hint=train,
     )
+
+
+def find_translator(ref: str, direction: str | None, runs: Path = RUNS) -> Path:
+    """The generator meant by `ref` that translates pictures, in `direction` if that is given.
+
+    Raises UsageError, naming the command that trains one, where there is none.
+    """
+
+    def fits(file: Path) -> bool:
+        there = _direction(file)
+        return there is not None and direction in (None, there)
+
+    known = ref in registry.names("datasets") and registry.declared("datasets", ref, "PAIRS")
+    data = ref if known else "toy-facades"
+    train = f"gan train pix2pix --dataset {data} --direction {direction or 'A2B'}"
+    file = find(ref, runs, fits, f"translates {direction or 'pictures'}", train)
+    header = read_generator(file)
+    if fits(file):
+        return file
+    there = header.get("direction")
+    trained = f"translates {there}, not {direction}" if there else "translates no pictures"
+    data = header["dataset"].get("source", data) if there else data
+    train = f"gan train pix2pix --dataset {data} --direction {direction or 'A2B'}"
+    raise UsageError(f"{file}, a {header['model']}, {trained}.", hint=train)
+
+
+def _direction(file: Path) -> str | None:
+    try:
+        return read_generator(file).get("direction")
+    except FileError:
+        return None
 
 
 def digest(path: Path) -> str:

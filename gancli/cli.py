@@ -14,8 +14,8 @@ import typer
 
 import gancli
 from gancli import checkpoint, console, datasets, files, formats, registry, words
-from gancli.config import Job
-from gancli.errors import GanError, UsageError
+from gancli.config import DIRECTIONS, Job
+from gancli.errors import DataError, GanError, UsageError
 from gancli.options import (
     REF_HELP,
     AnimationOpt,
@@ -23,6 +23,7 @@ from gancli.options import (
     DataDirOpt,
     Device,
     DeviceOpt,
+    DirectionOpt,
     FpsOpt,
     JsonOpt,
     NameArg,
@@ -84,6 +85,7 @@ def train(
     z_dim: Annotated[
         int | None, typer.Option(help="Length of the noise vector.", show_default="the model's")
     ] = None,
+    direction: DirectionOpt = None,
     seed: SeedOpt = 0,
     device: DeviceOpt = "auto",
     precision: Annotated[
@@ -133,6 +135,7 @@ def train(
         dataset=dataset,
         typed={**words.pairs(set_ or []), **{k: v for k, v in typed.items() if v is not None}},
         preset=preset,
+        direction=direction,
         image_size=image_size,
         device=device,
         precision=precision,
@@ -142,7 +145,7 @@ def train(
         fresh=fresh,
         evaluate_every=evaluate_every,
     )
-    datasets.check(dataset)
+    datasets.check(dataset, job.pairs)
     _train(job, dry_run, preview)
 
 
@@ -397,6 +400,88 @@ def _plane(
 
 
 @app.command()
+def translate(
+    ref: RefArg,
+    inputs: Annotated[
+        list[str],
+        typer.Argument(metavar="INPUT...", help="Pictures, folders, patterns or videos."),
+    ],
+    direction: DirectionOpt = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out", metavar="FILE|DIR", help="Where to.", show_default="in-A2B.png beside in.jpg"
+        ),
+    ] = None,
+    variations: Annotated[
+        int, typer.Option(min=1, help="Results of each input, by seeds from --seed on.")
+    ] = 1,
+    seed: SeedOpt = 0,
+    paired: Annotated[
+        bool,
+        typer.Option("--paired", help="Inputs are pairs side by side; show input, output, truth."),
+    ] = False,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite results.")] = False,
+    device: DeviceOpt = "auto",
+) -> None:
+    """Translate pictures of any size with a generator that was trained on pairs.
+
+    Example: gan translate facades --direction A2B in.jpg
+    """
+    file = checkpoint.find_translator(ref, direction)
+    header = checkpoint.read_generator(file)
+    console.say(f"{file}: {_describe(header)}.")
+    turn = header["direction"]
+    sources = words.inputs(inputs, skip=[f"-{d}" for d in DIRECTIONS])
+    targets = words.targets(sources, out, turn, variations)
+    _spare([target for some in targets for target in some], force)
+    from gancli import play
+
+    loaded = play.load(file, device)
+    if variations > 1 and not play.varies(loaded):
+        raise UsageError(
+            f"{file} has no dropout: all its results are alike.", hint="--variations 1"
+        )
+    broken = []
+    with console.progress() as show:
+        for number, (source, outs) in enumerate(zip(sources, targets, strict=True), 1):
+            try:
+                _translate(loaded, source, outs, seed, paired)
+            except DataError as error:
+                broken.append(f"{source} ({error.message})")
+                continue
+            finally:
+                show("translating", number, len(sources))
+            for target in outs:
+                console.result(str(target))
+    if broken:
+        raise DataError(f"Not translated: {'; '.join(broken)}.", hint="gan translate --help")
+
+
+def _translate(loaded: Any, source: Path, outs: list[Path], seed: int, paired: bool) -> None:
+    from gancli import play
+
+    def recipe(seed: int) -> dict[str, str]:
+        return _recipe(loaded, "translate", [source.name, "--seed", str(seed)])
+
+    if not words.is_video(source):
+        play.translate_picture(loaded, source, outs, seed, paired, recipe)
+        return
+    for k, out in enumerate(outs):
+        play.translate_video(loaded, source, out, seed + k, recipe(seed + k))
+
+
+def _spare(targets: list[Path], force: bool) -> None:
+    """Refuse, before any work, what cannot be written or would overwrite something."""
+    there = [target for target in targets if target.exists()]
+    if there and not force:
+        more = f" and {len(there) - 1} more" if len(there) > 1 else ""
+        raise UsageError(f"{there[0]}{more} is there already.", hint="--force, or --out DIR")
+    for target in targets:
+        files.check_writable(target)
+
+
+@app.command()
 def evaluate(
     ref: RefArg,
     samples: Annotated[int, typer.Option(min=200, help="How many samples to measure.")] = 10_000,
@@ -554,6 +639,11 @@ def _generator(ref: str) -> tuple[Path, dict[str, Any]]:
     """The file that is meant and its header; what it is goes to stderr."""
     file = checkpoint.find(ref)
     header = checkpoint.read_generator(file)
+    if header.get("direction"):
+        raise UsageError(
+            f"{file}, a {header['model']}, makes pictures from pictures.",
+            hint=f"gan translate {ref} in.jpg",
+        )
     console.say(f"{file}: {_describe(header)}.")
     return file, header
 

@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from gancli.errors import UsageError
-from gancli.registry import check, did_you_mean, names
+from gancli.registry import check, declared, did_you_mean, names
 
 T = TypeVar("T")
 
+DIRECTIONS = ("A2B", "B2A")
 SMALLEST, LARGEST, STEP = 16, 256, 4  # legal picture sizes: every multiple of 4 from 16 to 256
 
 
@@ -30,6 +31,8 @@ class Training:
     beta2: float = 0.999
     lr_decay: float = 0.5  # the last part of the run over which lr falls to 0; 0 keeps it constant
     ema: float = 50_000.0  # half-life, in images, of the generator's average; 0: no average
+    jitter: float = 0.0  # pictures are enlarged by this share and cropped at random
+    mirror: bool = False  # whether every other picture is mirrored
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -43,13 +46,14 @@ class Training:
 
 _RANGES = (
     ("epochs", 1, 1_000_000),
-    ("batch_size", 2, 1_000_000),  # batch normalisation needs two pictures
+    ("batch_size", 1, 1_000_000),
     ("lr", 1e-9, 1.0),
     ("d_lr_scale", 1e-3, 1e3),
     ("beta1", 0.0, 0.99999),
     ("beta2", 0.0, 0.9999999),
     ("lr_decay", 0.0, 1.0),
     ("ema", 0.0, 1e12),
+    ("jitter", 0.0, 1.0),
     ("seed", 0, 2**32 - 1),
 )
 
@@ -62,6 +66,7 @@ class Job:
     dataset: str
     typed: Mapping[str, Any]  # settings and training options by name
     preset: str = "default"
+    direction: str | None = None  # A2B or B2A, of models that learn from pairs
     image_size: int | None = None
     device: str = "auto"
     precision: str = "auto"
@@ -77,13 +82,32 @@ class Job:
             check_size(self.image_size)
         if self.evaluate_every < 0:
             raise UsageError("--evaluate-every takes a number of epochs, 0 for never.")
+        self._check_direction()
+
+    def _check_direction(self) -> None:
+        if self.pairs and self.direction not in DIRECTIONS:
+            raise UsageError(
+                f"{self.model} learns from pairs (A, B): say which of the two it is given.",
+                hint=f"gan train {self.model} --dataset {self.dataset} --direction A2B",
+            )
+        if self.direction and not self.pairs:
+            raise UsageError(
+                f"{self.model} translates no pictures: --direction is not for it.",
+                hint="gan train pix2pix --dataset toy-facades --direction A2B",
+            )
+
+    @property
+    def pairs(self) -> bool:
+        """Whether the model learns from pairs of pictures."""
+        return bool(declared("models", self.model, "PAIRS"))
 
     @property
     def folder(self) -> Path:
-        """Where the run lives: `--out`, else runs/MODEL-DATASET."""
+        """Where the run lives: `--out`, else runs/MODEL-DATASET, of pairs with the direction."""
         named = self.dataset in names("datasets")
         data = self.dataset if named else Path(self.dataset).expanduser().resolve().name
-        return self.out or Path("runs") / f"{self.model}-{data}"
+        turn = f"-{self.direction}" if self.direction else ""
+        return self.out or Path("runs") / f"{self.model}-{data}{turn}"
 
 
 def resolve(

@@ -11,11 +11,15 @@ class EMA:
 
     Early on the half-life is at most `ramp` times the images seen, so that the first weights are
     soon forgotten. Batch norm's statistics are averaged like the weights, since the averaged
-    weights need averaged statistics. A half-life of 0 makes it a plain copy.
+    weights need averaged statistics. With a half-life of 0 it shares the weights: no average, and
+    nothing to copy.
     """
 
     def __init__(self, module: nn.Module, half_life: float, ramp: float = 0.05) -> None:
-        self.module = copy.deepcopy(module).requires_grad_(False).eval()
+        shared = [] if half_life else [*module.parameters(), *module.buffers()]
+        self.module = copy.deepcopy(module, {id(t): t for t in shared}).eval()
+        if half_life:
+            self.module.requires_grad_(False)
         self.half_life, self.ramp = half_life, ramp
         self._average, self._source = _floats(self.module), _floats(module)
 
@@ -23,7 +27,6 @@ class EMA:
     def update(self, images_seen: Tensor, batch_size: int) -> None:
         """Move towards the weights after a step; `images_seen` is a scalar on the device."""
         if self.half_life == 0:
-            torch._foreach_copy_(self._average, self._source)
             return
         half_life = (images_seen * self.ramp).clamp(1e-8, self.half_life)
         weight = 1 - 0.5 ** (batch_size / half_life)

@@ -4,7 +4,10 @@ A model file in `models/` offers three things:
 
 - `Settings`: a frozen dataclass of what shapes the networks (`z_dim`, `width`, ...);
 - `PRESETS`: `{"default": {...}, "paper": {...}}`, values for `Settings` and `config.Training`;
-- `build(settings, shape) -> GAN`.
+- `build(settings, shape) -> GAN`;
+
+and, if it learns from pairs of pictures, `PAIRS = True`. A preset `default-A2B` adds to `default`
+what is meant for that direction.
 
 The GAN owns its networks, its formulas and its extra state (buffers). It never touches an
 optimiser, `requires_grad`, a learning rate or a file: those are the trainer's.
@@ -32,27 +35,39 @@ class Feeds(enum.Flag):
 
 @dataclass(frozen=True, kw_only=True)
 class Shape:
-    """The pictures a model is built for: `channels` x `size` x `size`, in `classes` classes."""
+    """The pictures a model is built for: `channels` x `size` x `size`, in `classes` classes.
+
+    `source` are the channels of the pictures that they are made from, where a model is given any.
+    """
 
     channels: int
     size: int
     classes: int = 0
+    source: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
 class Batch:
-    """Real pictures, (B, C, H, W) in [-1, 1], and their labels, (B, K) one-hot, where known."""
+    """Real pictures, (B, C, H, W) in [-1, 1], and their labels, (B, K) one-hot, where known.
+
+    Of pairs, `image` is the half to be made and `source` the half that it is made from.
+    """
 
     image: Tensor
     label: Tensor | None = None
+    source: Tensor | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Inputs:
-    """What one generator call is given: noise (B, Z), and labels (B, K) where it feeds on them."""
+    """What one generator call is given: noise (B, Z), where it feeds on them labels (B, K), too.
+
+    A generator that feeds on pictures is given those, (B, source, H, W), and Z is 0.
+    """
 
     z: Tensor
     y: Tensor | None = None
+    source: Tensor | None = None
 
 
 def need_classes(model: str, shape: Shape) -> None:
@@ -84,14 +99,21 @@ class GAN(nn.Module):
         """What a fake for each picture of `batch` is made from: new noise, the picture's label."""
         z = torch.empty(len(batch.image), self.z_dim, device=batch.image.device)
         z = z.uniform_(-1, 1) if self.noise == "uniform" else z.normal_()
-        return Inputs(z=z, y=batch.label if Feeds.LABEL in self.feeds else None)
+        label = batch.label if Feeds.LABEL in self.feeds else None
+        return Inputs(z=z, y=label, source=batch.source)
 
     def fake(self, inputs: Inputs) -> Tensor:
         """(B, C, H, W) in [-1, 1], by the generator in training mode."""
+        if inputs.source is not None:
+            return self.translate(self.generator, inputs.source)
         return self.generate(self.generator, inputs.z, inputs.y)
 
     def generate(self, generator: nn.Module, z: Tensor, y: Tensor | None = None) -> Tensor:
         """(B, C, H, W) in [-1, 1] by any `generator` of this model, an averaged one too. Pure."""
+        raise NotImplementedError
+
+    def translate(self, generator: nn.Module, image: Tensor) -> Tensor:
+        """(B, C, H, W) in [-1, 1] from pictures (B, source, H, W); where a model feeds on IMAGE."""
         raise NotImplementedError
 
     def discriminator_loss(

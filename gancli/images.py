@@ -24,6 +24,15 @@ if TYPE_CHECKING:  # formats and charts need no torch, and it takes a second to 
 
 Array = NDArray[np.uint8]
 
+SUFFIXES = {  # single pictures are written to, by Pillow's name for the format
+    ".png": "PNG",
+    ".jpg": "JPEG",
+    ".jpeg": "JPEG",
+    ".webp": "WEBP",
+    ".tif": "TIFF",
+    ".tiff": "TIFF",
+    ".bmp": "BMP",
+}
 RECIPE_KEY = "gan"  # the keyword of the PNG text that holds a recipe, as JSON
 EXIF_DESCRIPTION = 0x010E  # the Exif tag ImageDescription, which holds that of a WebP
 
@@ -94,6 +103,15 @@ def encode_png(picture: Array, recipe: Mapping[str, str] | None = None) -> bytes
 def save_png(path: Path, picture: Array, recipe: Mapping[str, str] | None = None) -> None:
     """Write (H, W, C) as PNG, `recipe` in its text. Raises FileError where that cannot be."""
     write_file(path, encode_png(picture, recipe))
+
+
+def save(path: Path, picture: Array, recipe: Mapping[str, str] | None = None) -> None:
+    """Write (H, W, C) in the format of `path`'s suffix, one of SUFFIXES; a PNG holds `recipe`."""
+    if path.suffix.lower() == ".png":
+        return save_png(path, picture, recipe)
+    file = io.BytesIO()
+    to_pillow(picture).save(file, format=SUFFIXES[path.suffix.lower()], quality=95)
+    return write_file(path, file.getvalue())
 
 
 def load_png(path: Path) -> Array:

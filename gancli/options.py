@@ -39,6 +39,12 @@ DataDirOpt = Annotated[
 DeviceOpt = Annotated[
     Device, typer.Option("--device", help="Where to compute; auto takes the best there is.")
 ]
+DirectionOpt = Annotated[
+    Literal["A2B", "B2A"] | None,
+    typer.Option(
+        "--direction", help="Of pairs (A, B): which is given and which is made.", show_default=False
+    ),
+]
 SeedOpt = Annotated[int, typer.Option("--seed", min=0, help="Same seed, same result.")]
 StepsOpt = Annotated[
     int | None,

@@ -3,7 +3,7 @@
 Each function takes a file and needs nothing but that file; nothing here prints.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -12,13 +12,25 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from gancli import checkpoint, formats, hardware, images, latents, registry, render
-from gancli.datasets import Pictures, Progress, Say, open_pictures, places, silent
+from gancli import (
+    checkpoint,
+    formats,
+    hardware,
+    images,
+    latents,
+    registry,
+    render,
+    translate,
+    videos,
+)
+from gancli.datasets import Pictures, Progress, Say, _pairs, open_pictures, places, silent
+from gancli.datasets._pictures import decode, strictly
 from gancli.errors import FileError
 from gancli.evaluate import Measure, Scores, extractor, gan_test, gan_train, measure, quantise
 from gancli.formats import Recipe
 from gancli.gan import GAN, Feeds, Shape
 from gancli.images import Array
+from gancli.pairs import Fidelity, of_labels, of_photos
 
 SHOWN_SIDE = 256  # pixels: films of small pictures are enlarged to about this
 
@@ -170,16 +182,63 @@ def save_plane(
     images.save_png(out, images.grid(made, rows=rows, columns=columns, gap=0), recipe)
 
 
+def translate_picture(
+    loaded: Loaded,
+    source: Path,
+    outs: Sequence[Path],
+    seed: int,
+    paired: bool,
+    recipe: Callable[[int], Recipe],
+) -> None:
+    """Translate the picture in `source` once for each of `outs`, by seeds from `seed` on.
+
+    The result has the input's size. With `paired`, the file holds a pair side by side, and the
+    result shows input, output and truth. Raises DataError for what is no picture.
+    """
+    with strictly():
+        picture = decode(source).convert("RGB")
+    given, truth = np.array(picture), None
+    if paired:
+        halves = _pairs.split(picture)
+        given, truth = map(
+            np.array, halves if loaded.header["direction"] == "A2B" else halves[::-1]
+        )
+    for k, out in enumerate(outs):
+        made = translate.picture(loaded.gan, loaded.gan.generator, given, seed + k)
+        shown = made if truth is None else np.concatenate([given, made, truth], axis=1)
+        images.save(out, shown, recipe(seed + k))
+
+
+def varies(loaded: Loaded) -> bool:
+    """Whether seeds change a translation."""
+    return translate.varies(loaded.gan.generator)
+
+
+def translate_video(loaded: Loaded, source: Path, out: Path, seed: int, recipe: Recipe) -> None:
+    """Translate a video frame by frame, all by one seed, at its own rate, without its sound.
+
+    Raises GanError where the extra that reads videos is not installed, DataError for a file that is
+    no video.
+    """
+    writer = formats.writer_for(out)
+    with videos.opened(source) as (frames, fps):
+        made = (translate.picture(loaded.gan, loaded.gan.generator, f, seed) for f in frames)
+        writer.write(out, made, fps, recipe)
+
+
 def _path(gan: GAN) -> str:
     return "slerp" if gan.noise == "normal" else "lerp"
 
 
 def preview(name: str, out: Path, data_dir: Path | None, say: Say, progress: Progress) -> None:
-    """A grid of the first 64 training pictures of a data set."""
+    """A grid of the first 64 training pictures of a data set; of pairs, A beside B."""
     found = open_pictures(name, places(data_dir), "train", say=say, progress=progress)
     for note in found.notes:
         say(note)
-    images.save_png(out, images.grid(found.images[:64]))
+    shown = found.images[:64]
+    if found.partners is not None:
+        shown = np.concatenate([shown[:20], found.partners[:20]], axis=2)
+    images.save_png(out, images.grid(shown))
 
 
 def evaluate(
@@ -192,13 +251,17 @@ def evaluate(
     say: Say = silent,
     progress: Progress = silent,
     teach: bool = True,
-) -> Measure:
+) -> Measure | Fidelity:
     """Measure the generator in `path` against the data set that it was trained on.
+
+    One that translates pictures is measured on the test pairs, see `pairs`; else `samples` of it.
 
     Of models with labels also GAN-test and, unless `teach` is False, GAN-train, which trains a
     classifier on as many samples as there are training pictures.
     """
     loaded = load(path, device)
+    if Feeds.IMAGE in loaded.gan.feeds:
+        return _fidelity(loaded, seed, data_dir, say, progress)
     real = {split: _pictures(loaded, split, data_dir, say) for split in ("train", "test")}
     judge = extractor(real["train"], real["test"], places(data_dir).cache, say, progress)
     seeds = range(seed * samples, (seed + 1) * samples)
@@ -210,6 +273,28 @@ def evaluate(
     recognised = gan_test(judge, torch.cat(made), asked)
     taught = _teach(loaded, real, seed, say, progress) if teach else None
     return replace(found, gan_test=recognised, gan_train=taught)
+
+
+def _fidelity(
+    loaded: Loaded, seed: int, data_dir: Path | None, say: Say, progress: Progress
+) -> Fidelity:
+    """The translated test pictures against their partners."""
+    header = loaded.header
+    source, size = header["dataset"]["source"], loaded.gan.shape.size
+    test = open_pictures(source, places(data_dir), "test", size=size, pairs=True, say=say)
+    given, truth = test.images, test.partners
+    if header["direction"] == "B2A":
+        given, truth = truth, given
+    made = _translated(loaded, given, seed, progress)
+    if test.palette and header["direction"] == "A2B":
+        return of_labels(made, truth, test.palette)
+    return of_photos(made, truth, say)
+
+
+def _translated(loaded: Loaded, given: Array, seed: int, progress: Progress) -> Iterator[Array]:
+    for number, picture in enumerate(given, 1):
+        yield translate.picture(loaded.gan, loaded.gan.generator, picture, seed)
+        progress("translating", number, len(given))
 
 
 def _teach(

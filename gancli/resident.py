@@ -1,21 +1,45 @@
 """A data set on the device as uint8: one host-to-device copy before training, none after."""
 
+from dataclasses import dataclass
 from functools import lru_cache
 
 import torch
 from torch import Tensor
 
+from gancli import augment
 from gancli.gan import Batch
 
 
+@dataclass(frozen=True, kw_only=True)
+class Vary:
+    """How pictures are varied as they are drawn; label maps are `crisp`, see `augment`."""
+
+    jitter: float = 0.0
+    mirror: bool = False
+    crisp_image: bool = False
+    crisp_source: bool = False
+
+
 class Resident:
-    """Pictures (N, H, W, C) uint8 and labels (N,) int64 in device memory."""
+    """Pictures (N, H, W, C) uint8 and labels (N,) int64 in device memory.
+
+    `sources` (N, H, W, C') uint8 are what the pictures are to be made from, where that is learned.
+    """
 
     def __init__(
-        self, images: Tensor, labels: Tensor | None, classes: int, device: torch.device
+        self,
+        images: Tensor,
+        labels: Tensor | None,
+        classes: int,
+        device: torch.device,
+        *,
+        sources: Tensor | None = None,
+        vary: Vary = Vary(),
     ) -> None:
         self.images = images.to(device).contiguous()
         self.labels = None if labels is None else labels.to(device)
+        self.sources = None if sources is None else sources.to(device).contiguous()
+        self.vary = vary
         self._one_hot = torch.eye(
             classes, device=device
         )  # rows; F.one_hot would look at the labels
@@ -25,12 +49,22 @@ class Resident:
 
     def batch(self, index: Tensor) -> Batch:
         """The pictures at `index` (B,): (B, C, H, W) in [-1, 1], channels_last."""
-        image = self.images.index_select(0, index).float().div_(127.5).sub_(1)
-        image = image.permute(0, 3, 1, 2)  # channels_last as it lies, with one channel, too
+        image = _pictures(self.images, index)
+        source = None if self.sources is None else _pictures(self.sources, index)
+        vary = self.vary
+        if vary.jitter or vary.mirror:
+            window = augment.window(len(index), vary.jitter, vary.mirror, image.device)
+            image = augment.look(image, window, vary.crisp_image)
+            source = None if source is None else augment.look(source, window, vary.crisp_source)
         label = None
         if self.labels is not None:
             label = self._one_hot.index_select(0, self.labels.index_select(0, index))
-        return Batch(image=image, label=label)
+        return Batch(image=image, label=label, source=source)
+
+
+def _pictures(data: Tensor, index: Tensor) -> Tensor:
+    """(B, C, H, W) in [-1, 1], channels_last as they lie, with one channel, too."""
+    return data.index_select(0, index).float().div_(127.5).sub_(1).permute(0, 3, 1, 2)
 
 
 def order(seed: int, count: int, start: int, stop: int) -> Tensor:

@@ -28,17 +28,20 @@ from gancli import (
     play,
     registry,
     render,
+    translate,
 )
 from gancli.config import Job, resolve
 from gancli.datasets import Pictures, Progress, Say, open_pictures, places
-from gancli.errors import FileError, GanError, UsageError
+from gancli.errors import DataError, FileError, GanError, UsageError
 from gancli.files import write_file
 from gancli.formats import gif
 from gancli.gan import Feeds, Shape
-from gancli.resident import Resident
+from gancli.resident import Resident, Vary
 from gancli.trainer import Report, Trainer
 
 SHOWN = range(64)  # seeds of the grid that is drawn after each epoch
+SHOWN_PAIRS = 6  # or pairs
+MEASURES = ("frechet", "classes_hit", "accuracy", "class_accuracy", "mean_iou", "l1", "ssim")
 OURS = (
     *(checkpoint.GENERATOR, checkpoint.DISCRIMINATOR, checkpoint.TRAINING),
     *("metrics.jsonl", "progress.gif", "losses.png", "run.json"),
@@ -60,10 +63,11 @@ class Run:
         )
         self.device = hardware.device(job.device)
         self.pictures = self._open("train", job.image_size)
-        self.shape = _shape(self.pictures)
+        self.shape = _shape(self.pictures, job.pairs)
         if job.evaluate_every:
-            evaluate.check(self.pictures, self._open("test", self.shape.size, self.shape.channels))
-        _check_batch(self.training.batch_size, self.pictures)
+            self._check_measure()
+        self._held_out = self._show_pairs() if job.pairs else None
+        _check_batch(self.training.batch_size, self.pictures, 1 if job.pairs else 2)
         torch.manual_seed(self.training.seed)
         self.gan = module.build(self.settings, self.shape)
         self.precision = self._precision()
@@ -76,6 +80,7 @@ class Run:
             split,
             size=size,
             channels=channels,
+            pairs=job.pairs,
             broken=job.broken,
             say=self._say,
             progress=self._progress,
@@ -83,6 +88,22 @@ class Run:
         for note in found.notes:
             self._say(note)
         return found
+
+    def _check_measure(self) -> None:
+        """Raise UsageError, before any training, where `--evaluate-every` asks in vain."""
+        if self.job.pairs:
+            return
+        evaluate.check(self.pictures, self._open("test", self.shape.size, self.shape.channels))
+
+    def _show_pairs(self) -> "tuple[Any, Any]":
+        """A few inputs and truths, uint8 (n, H, W, C), that nobody trains on, if there are any."""
+        try:
+            shown = self._open("test", self.shape.size)
+        except DataError:
+            self._say("There are no test pairs: what is shown was trained on.")
+            shown = self.pictures
+        source, image = _directed(shown, self.job.direction)
+        return source[:SHOWN_PAIRS], image[:SHOWN_PAIRS]
 
     def _precision(self) -> str:
         """The format of a run that was begun (so that going on is exact), else the best here."""
@@ -102,6 +123,7 @@ class Run:
             "settings": asdict(self.settings),
             "training": asdict(self.training),
             "shape": asdict(self.shape),
+            "direction": self.job.direction,
             "dataset": self._dataset(),
             "device": self.device.type,
             "precision": self.precision,
@@ -124,12 +146,31 @@ class Run:
         Raises UsageError when the folder holds another run, FileError when it cannot be used.
         """
         gan = self.gan.to(self.device, memory_format=torch.channels_last)
-        array = torch.from_numpy(self.pictures.images)
-        labels = None if self.pictures.labels is None else torch.from_numpy(self.pictures.labels)
-        data = Resident(array, labels, self.shape.classes, self.device)
+        data = self._resident()
         precision = hardware.FORMATS[self.precision]
         self.trainer = Trainer(gan, data, self.training, precision=precision)
         self._resume()
+
+    def _resident(self) -> Resident:
+        """The training pictures on the device, each with what it is to be made from or asked by."""
+        pictures, config = self.pictures, self.training
+        source, image = _directed(pictures, self.job.direction)
+        labels = None if pictures.labels is None else torch.from_numpy(pictures.labels)
+        crisp = bool(pictures.palette)  # B is a map of labels
+        vary = Vary(
+            jitter=config.jitter,
+            mirror=config.mirror,
+            crisp_image=crisp and self.job.direction == "A2B",
+            crisp_source=crisp and self.job.direction == "B2A",
+        )
+        return Resident(
+            torch.from_numpy(image),
+            labels,
+            self.shape.classes,
+            self.device,
+            sources=None if source is None else torch.from_numpy(source),
+            vary=vary,
+        )
 
     def train(self) -> Iterator[Report]:
         """Train from where `begin` left off to the last epoch.
@@ -217,6 +258,8 @@ class Run:
     def _shown(self) -> images.Array:
         """The grid of an epoch: the same seeds each time; a row for each class, where asked for."""
         gan = self.gan
+        if self._held_out is not None:
+            return self._shown_pairs(*self._held_out)
         seeds, rows, y = SHOWN, None, None
         if Feeds.LABEL in gan.feeds:
             rows = min(10, gan.shape.classes)
@@ -227,12 +270,20 @@ class Run:
             np.stack(list(render.pictures(gan, self.trainer.ema.module, z, y))), rows=rows
         )
 
+    def _shown_pairs(self, sources: images.Array, truths: images.Array) -> images.Array:
+        """A row for each pair: input, output and truth."""
+        generator = self.trainer.ema.module
+        made = [translate.picture(self.gan, generator, source, seed=0) for source in sources]
+        rows = zip(sources, made, truths, strict=True)
+        return images.grid(np.stack([p for row in rows for p in row]), columns=3)
+
     def _measure(self) -> dict[str, float]:
         file, device = self.folder / checkpoint.GENERATOR, self.device.type
         found = play.evaluate(
             file, device=device, data_dir=self.job.data_dir, say=self._say, teach=False
         )
-        return {"frechet": found.frechet, "classes_hit": found.classes_hit}
+        numbers = ((k, getattr(found, k, None)) for k in MEASURES)
+        return {k: v for k, v in numbers if v is not None}
 
     def _save_networks(self) -> None:
         header = self._header(self.trainer.images_seen)
@@ -251,7 +302,6 @@ class Run:
             "classes": list(self.pictures.classes),
             "labelled": Feeds.LABEL in self.gan.feeds,
             "range": [-1, 1],
-            "direction": None,
             "images_seen": images_seen,
             "seed": self.training.seed,
             "torch": torch.__version__,
@@ -282,18 +332,30 @@ class Run:
 
 
 def _preset(presets: dict[str, dict[str, Any]], job: Job) -> dict[str, Any]:
+    """What a preset sets, and what it adds in the direction asked for."""
     if job.preset not in presets:
         raise UsageError(f"{job.model} has no preset {job.preset!r}: it has {', '.join(presets)}.")
-    return presets[job.preset]
+    return presets[job.preset] | presets.get(f"{job.preset}-{job.direction}", {})
 
 
-def _shape(pictures: Pictures) -> Shape:
+def _shape(pictures: Pictures, pairs: bool) -> Shape:
     _, size, _, channels = pictures.images.shape
-    return Shape(channels=channels, size=size, classes=len(pictures.classes))
+    source = pictures.partners.shape[-1] if pairs else 0
+    return Shape(channels=channels, size=size, classes=len(pictures.classes), source=source)
 
 
-def _check_batch(size: int, pictures: Pictures) -> None:
+def _directed(pictures: Pictures, direction: str | None) -> "tuple[Any, Any]":
+    """What is given (None unless there are pairs) and what is to be made, uint8 (N, H, W, C)."""
+    if direction is None:
+        return None, pictures.images
+    pair = pictures.images, pictures.partners
+    return pair if direction == "A2B" else pair[::-1]
+
+
+def _check_batch(size: int, pictures: Pictures, least: int) -> None:
     count = len(pictures.images)
+    if size < least:
+        raise UsageError("--batch-size 1: batch normalisation needs two.", hint="--batch-size 2")
     if size > count:
         raise UsageError(
             f"A batch of {size} is larger than {pictures.name}, which has {count} pictures.",
@@ -303,7 +365,7 @@ def _check_batch(size: int, pictures: Pictures) -> None:
 
 def _check_same(begun: dict[str, Any], now: dict[str, Any], folder: Path) -> None:
     """Raise UsageError unless `now` goes on with `begun`: alike but for the number of epochs."""
-    for part in ("model", "dataset", "shape", "settings", "training", "precision"):
+    for part in ("model", "dataset", "direction", "shape", "settings", "training", "precision"):
         old, new = begun.get(part), now[part]
         if not isinstance(new, dict) or not isinstance(old, dict):
             old, new = {part: old}, {part: new}

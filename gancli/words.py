@@ -1,9 +1,14 @@
 """What was typed, as values: seeds, classes, grids, ranges. All raise UsageError for nonsense."""
 
+import glob
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from gancli.errors import UsageError
+from gancli.errors import DataError, UsageError
+
+VIDEOS = (".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm")
 
 
 def numbers(text: str, option: str) -> list[int]:
@@ -95,3 +100,74 @@ def span(text: str) -> tuple[float, float]:
 def steps(out: Path) -> int:
     """Frames of a leg where nobody said: a strip has room for few."""
     return 8 if out.suffix.lower() == ".png" else 50
+
+
+def inputs(words: list[str], skip: Sequence[str] = ()) -> list[Path]:
+    """Files, and those in folders and behind patterns, in order; names once.
+
+    Of a folder or a pattern, pictures alone, but for those whose stem ends in one of `skip`. Raises
+    UsageError for what is not there, DataError for a folder without pictures.
+    """
+    found: list[Path] = []
+    for word in words:
+        path = Path(word).expanduser()
+        if path.is_dir():
+            found += _pictures(path, path.iterdir(), skip)
+        elif path.exists():
+            found.append(path)
+        elif any(sign in word for sign in "*?["):
+            found_here = glob.glob(str(path), recursive=True)  # noqa: PTH207 - absolute ones, too
+            matches = (Path(p) for p in found_here)
+            found += _pictures(path, matches, skip)
+        else:
+            raise UsageError(f"There is no file {word}.", hint="gan translate --help")
+    return list(dict.fromkeys(found))
+
+
+def _pictures(where: Path, paths: Iterable[Path], skip: Sequence[str]) -> list[Path]:
+    from gancli.datasets._pictures import SUFFIXES
+
+    found = sorted(
+        path
+        for path in paths
+        if path.suffix.lower() in SUFFIXES and not path.stem.endswith(tuple(skip))
+    )
+    if not found:
+        raise DataError(f"There are no pictures in {where}.", hint="gan translate --help")
+    return found
+
+
+def targets(
+    sources: Sequence[Path], out: Path | None, ending: str, count: int = 1
+) -> list[list[Path]]:
+    """Where the `count` results of each source go: `in-ENDING.png` beside it, or in the folder
+    `out`; of a single source to the file `out`. Results are numbered where there are several.
+
+    A video's results are videos. Raises UsageError for a suffix that is no picture's.
+    """
+    from gancli.images import SUFFIXES
+
+    numbers = [""] if count == 1 else [f"-{k}" for k in range(1, count + 1)]
+    if out is not None and out.suffix and not out.is_dir():
+        kinds = VIDEOS if is_video(sources[0]) else tuple(SUFFIXES)
+        if len(sources) > 1:
+            raise UsageError(
+                f"{len(sources)} inputs need a folder, not the file {out}.",
+                hint=f"--out {out.with_suffix('')}",
+            )
+        if out.suffix.lower() not in kinds:
+            raise UsageError(f"--out {out} is none of {', '.join(kinds)}.", hint="--out out.png")
+        return [[out.with_stem(f"{out.stem}{number}") for number in numbers]]
+    stems = Counter((s.parent if out is None else out, s.stem) for s in sources)
+    every = []
+    for source in sources:
+        where = source.parent if out is None else out
+        twice = stems[where, source.stem] > 1  # in.jpg and in.png
+        stem = source.name.replace(".", "-") if twice else source.stem
+        suffix = ".mp4" if is_video(source) else ".png"
+        every.append([where / f"{stem}-{ending}{number}{suffix}" for number in numbers])
+    return every
+
+
+def is_video(path: Path) -> bool:
+    return path.suffix.lower() in VIDEOS

@@ -1,5 +1,6 @@
 """What several tests need: small models, small runs, and the command line as a user meets it."""
 
+import dataclasses
 import os
 import subprocess
 import sys
@@ -21,10 +22,14 @@ Command = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
 def small(name: str, shape: Shape, **settings: object) -> GAN:
-    """A narrow model of the registry, with weights by a fixed seed."""
+    """A narrow model of the registry, with weights by a fixed seed; of pairs, if it needs them."""
     module = registry.load("models", name)
+    known = {f.name for f in dataclasses.fields(module.Settings)}
+    narrow = {k: v for k, v in {"width": 8, "z_dim": 6}.items() if k in known}
+    if registry.declared("models", name, "PAIRS"):
+        shape = dataclasses.replace(shape, source=shape.channels)
     torch.manual_seed(0)
-    gan: GAN = module.build(module.Settings(**{"width": 8, "z_dim": 6, **settings}), shape)
+    gan: GAN = module.build(module.Settings(**{**narrow, **settings}), shape)
     return gan
 
 
@@ -33,14 +38,15 @@ def random_data(shape: Shape, count: int = 40) -> Resident:
     size = (count, shape.size, shape.size, shape.channels)
     images = torch.randint(0, 256, size, dtype=torch.uint8, generator=generator)
     labels = torch.arange(count) % shape.classes if shape.classes else None
-    return Resident(images, labels, shape.classes, torch.device("cpu"))
+    sources = 255 - images if shape.source else None
+    return Resident(images, labels, shape.classes, torch.device("cpu"), sources=sources)
 
 
 def small_trainer(name: str, shape: Shape, **options: object) -> Trainer:
     """A trainer of a narrow model on random pictures, in steps of 8."""
     gan = small(name, shape).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     options = {"batch_size": 8, "epochs": 2, **options}
-    return Trainer(gan, random_data(shape), Training(**options))  # type: ignore[arg-type]
+    return Trainer(gan, random_data(gan.shape), Training(**options))  # type: ignore[arg-type]
 
 
 @pytest.fixture
@@ -76,6 +82,20 @@ def pictures(tmp_path: Path) -> Path:
 @pytest.fixture
 def runs(tmp_path: Path) -> None:
     """Generators that learned nothing, in runs such as training leaves behind."""
+    unet = small("pix2pix", Shape(channels=3, size=32))
+    for data in ("toy-facades", "facades"):
+        header = {
+            "model": "pix2pix",
+            "settings": {"width": 8},
+            "shape": {"channels": 3, "size": 32, "classes": 0, "source": 3},
+            "dataset": {"name": data, "source": data, "pictures": 1, "digest": ""},
+            "classes": [],
+            "labelled": False,
+            "direction": "A2B",
+            "images_seen": 0,
+        }
+        file = tmp_path / "runs" / f"pix2pix-{data}-A2B" / checkpoint.GENERATOR
+        checkpoint.save(file, unet.generator.state_dict(), header)
     for name, labelled in (("dcgan", False), ("cgan", True), ("acgan", True)):
         model = small(name, Shape(channels=1, size=28, classes=10))
         header = {

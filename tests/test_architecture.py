@@ -21,7 +21,10 @@ MAY = {
     "latents": set(),
     "hardware": {"errors"},
     "registry": {"errors"},
-    "resident": {"gan"},
+    "augment": set(),
+    "resident": {"augment", "gan"},
+    "translate": {"gan", "images"},
+    "pairs": {"datasets", "images"},
     "trainer": {"capture", "config", "ema", "gan", "resident", "stats"},
     "evaluate": {"checkpoint", "datasets", "errors", "images"},
 }

@@ -8,11 +8,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from conftest import Command
 from PIL import Image
 
 from gancli import checkpoint
+from gancli.images import read_recipe
 
 TINY = ("--set", "width=4", "--batch-size", "10", "--precision", "fp32", "--device", "cpu")
 HEAVY = ("torch", "torchvision", "numpy", "PIL", "imageio", "safetensors")
@@ -325,3 +327,104 @@ def test_a_stranger_s_exception_is_a_sentence_too(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setenv("GAN_DEBUG", "1")
     with pytest.raises(ZeroDivisionError):
         cli.main()
+
+
+TOY = ("--image-size", "16", "--epochs", "1", "--batch-size", "8", "--precision", "fp32")
+
+
+@pytest.fixture
+def fronts(tmp_path: Path) -> Path:
+    """A folder of 40 pairs side by side, 16x16 each: B is A the other way round."""
+    generator = np.random.default_rng(0)
+    for i in range(40):
+        path = tmp_path / "fronts" / ("test" if i % 4 == 0 else "train") / f"{i:02d}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        a = generator.integers(0, 256, (16, 16, 3), dtype=np.uint8)
+        Image.fromarray(np.concatenate([a, 255 - a], axis=1)).save(path)
+    return tmp_path / "fronts"
+
+
+def test_pairs_from_training_to_translations(gan: Command, fronts: Path, tmp_path: Path) -> None:
+    gan("train", "pix2pix", "--dataset", "./fronts", "--direction", "B2A", *TOY, "--set", "width=8")
+    run = tmp_path / "runs" / "pix2pix-fronts-B2A"
+    with Image.open(run / "samples" / "epoch-0001.png") as shown:
+        assert shown.size == (3 * 18 - 2, 6 * 18 - 2)  # input, output, truth of six test pairs
+        truth = np.asarray(shown.crop((36, 0, 52, 16)))
+    with Image.open(sorted((fronts / "test").iterdir())[0]) as pair:
+        assert (truth == np.asarray(pair)[:, :16]).all()
+        pair.crop((0, 0, 16, 16)).resize((50, 21)).save(tmp_path / "in.jpg")
+    Image.new("RGB", (20, 30), "red").save(tmp_path / "turned.jpg", exif=turned())
+
+    done = gan("translate", "fronts", "in.jpg", "turned.jpg")
+    assert done.stdout.split() == ["in-B2A.png", "turned-B2A.png"]
+    for name, size in zip(done.stdout.split(), ((50, 21), (30, 20)), strict=True):
+        with Image.open(tmp_path / name) as picture:
+            assert picture.size == size
+    first = (tmp_path / "in-B2A.png").read_bytes()
+    assert "is there already" in gan("translate", "fronts", "in.jpg", code=2).stderr
+    gan("translate", "fronts", "in.jpg", "--force")
+    assert (tmp_path / "in-B2A.png").read_bytes() == first
+    assert read_recipe(tmp_path / "in-B2A.png")["command"].endswith("in.jpg --seed 0")  # type: ignore[index]
+
+    gan("translate", "fronts", "in.jpg", "--variations", "2", "--seed", "7", "--out", "many")
+    made = [(tmp_path / "many" / f"in-B2A-{k}.png").read_bytes() for k in (1, 2)]
+    assert made[0] != made[1]
+    gan("translate", "pix2pix", "fronts/test", "--paired", "--out", "shown")
+    shown = sorted((tmp_path / "shown").iterdir())
+    assert len(shown) == 10
+    with Image.open(shown[0]) as picture:
+        assert picture.size == (48, 16)
+    assert "PSNR" in gan("evaluate", "fronts").stdout
+
+
+def turned() -> Image.Exif:
+    exif = Image.Exif()
+    exif[0x0112] = 6  # on its side
+    return exif
+
+
+def test_translate_goes_on_past_a_broken_picture(gan: Command, runs: None, tmp_path: Path) -> None:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    for name in ("a.png", "c.png", "old-A2B.png"):
+        Image.new("L", (40, 40)).save(folder / name)
+    (folder / "b.jpg").write_bytes(b"no picture at all")
+    done = gan("translate", "toy-facades", "in", "--out", "out", code=1)
+    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["a-A2B.png", "c-A2B.png"]
+    assert "b.jpg (no picture)" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "says", "next_"),
+    [
+        (["toy-facades", "in.png", "--direction", "B2A"], 2, "translates B2A", "--direction B2A"),
+        (["dcgan", "in.png"], 2, "No run of dcgan", "gan train pix2pix"),
+        (["celeba", "in.png"], 2, "neither a file", "--dataset toy-facades --direction A2B"),
+        (["runs/dcgan-mnist", "in.png"], 2, "translates no pictures", "gan train pix2pix"),
+        (["toy-facades", "nothing.png"], 2, "no file nothing.png", ""),
+        (["toy-facades", "empty"], 1, "no pictures in empty", ""),
+        (["toy-facades", "in.png", "--out", "a.xyz"], 2, "none of .png", ""),
+        (["toy-facades", "in.png", "in2.png", "--out", "a.png"], 2, "need a folder", "--out a"),
+        (["toy-facades", "bomb.png"], 1, "bomb.png (too many pixels)", ""),
+    ],
+)
+def test_translate_refuses(
+    gan: Command, runs: None, tmp_path: Path, words: list[str], code: int, says: str, next_: str
+) -> None:
+    (tmp_path / "empty").mkdir()
+    for name in ("in.png", "in2.png"):
+        Image.new("L", (40, 40)).save(tmp_path / name)
+    if "bomb.png" in words:
+        Image.new("1", (20_000, 10_000)).save(tmp_path / "bomb.png")
+    done = gan("translate", *words, code=code)
+    assert done.stdout == ""
+    assert says in done.stderr
+    assert next_ in done.stderr
+
+
+def test_pairs_are_asked_for_where_they_are_needed(gan: Command, pictures: Path) -> None:
+    train = ("train", "pix2pix", "--dataset")
+    assert "say which" in gan(*train, "toy-facades", code=2).stderr
+    assert "has no pairs" in gan(*train, "glyphs", "--direction", "A2B", code=2).stderr
+    refused = gan("train", "dcgan", "--dataset", "glyphs", "--direction", "A2B", code=2)
+    assert "translates no pictures" in refused.stderr

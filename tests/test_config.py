@@ -42,7 +42,7 @@ def test_strings_are_read_as_the_field_s_type() -> None:
         ({"lr": "nan"}, "--lr must lie between"),
         ({"lr": -1.0}, "--lr must lie between"),
         ({"epochs": 0}, "--epochs must lie between 1"),
-        ({"batch_size": 1}, "--batch-size must lie between 2"),
+        ({"batch_size": 0}, "--batch-size must lie between 1"),
         ({"seed": -1}, "--seed must lie between 0"),
         ({"lr_decay": 1.5}, "--lr-decay must lie between 0 and 1"),
     ],

@@ -31,11 +31,14 @@ def test_the_ramp_forgets_the_first_weights() -> None:
     assert ema.module.weight.item() == pytest.approx(1.0, abs=0.01)  # type: ignore[union-attr]
 
 
-def test_without_a_half_life_it_is_a_copy_buffers_too() -> None:
+def test_without_a_half_life_it_shares_the_weights_and_leaves_them_to_be_trained() -> None:
     module = nn.Sequential(nn.Linear(4, 4), nn.BatchNorm1d(4))
     ema = EMA(module, 0)
-    module(torch.randn(8, 4))
+    module(torch.randn(8, 4)).square().sum().backward()
+    torch.optim.SGD(module.parameters(), 0.1).step()
     ema.update(torch.tensor(8.0), 8)
+    assert not ema.module.training
+    assert module.training
     for name, value in module.state_dict().items():
         if value.is_floating_point():
             assert torch.equal(ema.module.state_dict()[name], value), name

@@ -8,6 +8,7 @@ from conftest import random_data, small
 
 from gancli.errors import UsageError
 from gancli.gan import GAN, Batch, Inputs, Shape
+from gancli.layers import InstanceNorm
 
 DIGITS = Shape(channels=1, size=28, classes=3)
 
@@ -121,3 +122,66 @@ def test_every_legal_size_goes_in_and_out(size: int) -> None:
     picture = gan.generate(gan.generator, torch.randn(2, 6))
     assert picture.shape == (2, 1, size, size)
     assert gan.discriminator(picture).shape == (2,)
+
+
+def test_pix2pix_judges_pairs_and_weighs_its_terms() -> None:
+    gan = small("pix2pix", DIGITS, dropout=0.0, l1_weight=7.0, gan_weight=0.5)
+    batch, inputs = batch_and_inputs(gan)
+    assert batch.source is not None
+    fake = gan.fake(inputs)
+    real_pair = torch.cat([batch.source, batch.image], 1)  # (x, y)
+    fake_pair = torch.cat([batch.source, fake.detach()], 1)  # (x, G(x))
+    real = gan.discriminator(real_pair).flatten().tolist()
+    made = gan.discriminator(fake_pair).flatten().tolist()
+
+    expected = -sum(map(log_sigmoid, real)) / len(real)
+    expected -= sum(log_sigmoid(-x) for x in made) / len(made)
+    found = gan.discriminator_loss(batch, inputs, fake.detach())[0].item()
+    assert found == pytest.approx(0.5 * expected, rel=1e-4)
+
+    adversarial = -sum(map(log_sigmoid, made)) / len(made)
+    l1 = sum((fake - batch.image).abs().flatten().tolist()) / fake.numel()
+    found = gan.generator_loss(batch, inputs, fake)[0].item()
+    assert found == pytest.approx(0.5 * adversarial + 7 * l1, rel=1e-4)
+
+
+def test_pix2pix_sees_patches_of_70_pixels() -> None:
+    gan = small("pix2pix", Shape(channels=3, size=256))
+    layers = [m for m in gan.discriminator if not isinstance(m, InstanceNorm)]  # type: ignore[attr-defined]
+    pair = torch.rand(1, 6, 256, 256, requires_grad=True)
+    logits = torch.nn.Sequential(*layers)(pair)
+    assert logits.shape == (1, 1, 30, 30)
+    logits[0, 0, 15, 15].backward()
+    assert pair.grad is not None
+    seen = pair.grad[0].abs().sum(0).nonzero()
+    assert (seen.max(0).values - seen.min(0).values + 1).tolist() == [70, 70]
+
+
+@pytest.mark.parametrize(("size", "depth", "dropouts"), [(64, 6, 1), (128, 7, 2), (256, 8, 3)])
+def test_pix2pix_is_the_u_net_of_the_paper(size: int, depth: int, dropouts: int) -> None:
+    from gancli.models import pix2pix
+
+    with torch.device("meta"):
+        shape = Shape(channels=3, size=size, source=3)
+        net = pix2pix.Generator(pix2pix.Settings(width=64), shape)
+    downs = [m for m in net.modules() if isinstance(m, torch.nn.Conv2d)]
+    assert [m.out_channels for m in downs] == [64, 128, 256, 512, 512, 512, 512, 512][:depth]
+    ups = [m for m in net.modules() if isinstance(m, torch.nn.ConvTranspose2d)]
+    assert ups[0].in_channels == 512
+    assert all(
+        m.in_channels == 2 * n.out_channels for m, n in zip(ups[1:], downs[-2::-1], strict=True)
+    )
+    assert sum(isinstance(m, torch.nn.Dropout) for m in net.modules()) == dropouts
+    if size == 256:
+        assert round(sum(p.numel() for p in net.parameters()) / 1e6, 1) == 54.4
+
+
+def test_instance_norm_uses_each_picture_s_own_statistics() -> None:
+    norm = InstanceNorm(3)
+    torch.nn.init.normal_(norm.weight)
+    torch.nn.init.normal_(norm.bias)
+    x = torch.randn(4, 3, 5, 6) * 3 + 1
+    mean, var = x.mean((2, 3), keepdim=True), x.var((2, 3), unbiased=False, keepdim=True)
+    expected = (x - mean) / (var + 1e-5).sqrt()
+    expected = expected * norm.weight[:, None, None] + norm.bias[:, None, None]
+    torch.testing.assert_close(norm(x), expected)

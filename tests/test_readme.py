@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from PIL import Image
 from typer.testing import CliRunner
 
 from gancli import registry
@@ -34,6 +35,9 @@ def test_a_line_of_the_readme_works(
         words = [*words, "--dry-run"]
     if any(word in line for word in NEEDS_DATA) and words[:2] != ["datasets", "info"]:
         words = [*words, "--help"]  # data that tests cannot count on
+    if words[0] == "translate":
+        Image.new("RGB", (40, 30)).save(tmp_path / "in.jpg")
+        Image.new("RGB", (64, 32)).save(tmp_path / "pictures" / "pair.jpg")
     if "--like" in words:
         gan("sample", "acgan", "--out", words[words.index("--like") + 1])
     if words[0] in ("sweep", "interpolate") and "--plane" not in words:

@@ -1,0 +1,141 @@
+"""How near translated pictures come to the truth, where there is one.
+
+For maps of labels: every pixel counts as the label whose colour is nearest; then per-pixel
+accuracy, mean class accuracy and mean IoU over the confusion of all pictures (Long, Shelhamer,
+Darrell 2015, arXiv:1411.4038, section 5). For photos: L1, PSNR and SSIM, and LPIPS where it is
+installed.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from importlib.util import find_spec
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from gancli.datasets import Say, silent
+from gancli.datasets._pairs import Palette, nearest
+from gancli.images import Array, from_uint8
+
+WINDOW, SIGMA = 11, 1.5  # of SSIM's Gaussian, pixels
+K1, K2 = 0.01, 0.03
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fidelity:
+    """Translated pictures against the truth: the first three for label maps, the rest for photos.
+
+    Accuracies and IoU are shares in 0..1, `iou_by_class` by the names of the classes that the truth
+    shows; `l1` is the mean absolute difference of values in 0..1, `psnr` is in dB, `ssim` is at
+    most 1, `lpips` is 0 for what looks the same.
+    """
+
+    pairs: int
+    accuracy: float | None = None
+    class_accuracy: float | None = None
+    mean_iou: float | None = None
+    iou_by_class: dict[str, float] | None = None
+    l1: float | None = None
+    psnr: float | None = None
+    ssim: float | None = None
+    lpips: float | None = None
+    protocol: str = ""
+
+    def rows(self) -> list[tuple[str, ...]]:
+        """The measures that there are, as rows of a table."""
+        shares = {
+            "per-pixel accuracy": self.accuracy,
+            "mean class accuracy": self.class_accuracy,
+            "mean IoU": self.mean_iou,
+            **{f"  IoU of {name}": iou for name, iou in (self.iou_by_class or {}).items()},
+            "L1 (of 0..1)": self.l1,
+            "SSIM": self.ssim,
+            "LPIPS": self.lpips,
+        }
+        rows: list[tuple[str, ...]] = [(k, f"{v:.3f}") for k, v in shares.items() if v is not None]
+        rows += [] if self.psnr is None else [("PSNR", f"{self.psnr:.1f} dB")]
+        return [*rows, ("pairs", f"{self.pairs:,}"), ("protocol", self.protocol)]
+
+
+def of_labels(made: Iterable[Array], truth: Sequence[Array], palette: Palette) -> Fidelity:
+    """Label maps, uint8 (H, W, 3), against the true ones, by their nearest colours."""
+    table = np.zeros((len(palette), len(palette)), np.int64)
+    for ours, theirs in zip(made, truth, strict=True):
+        table += confusion(nearest(ours, palette), nearest(theirs, palette), len(palette))
+    right, shown = table.diagonal(), table.sum(1)
+    there = shown > 0
+    recall = right[there] / shown[there]
+    iou = right[there] / (shown + table.sum(0) - right)[there]
+    names = [name for (name, _), known in zip(palette, there, strict=True) if known]
+    return Fidelity(
+        pairs=len(truth),
+        accuracy=float(right.sum() / table.sum()),
+        class_accuracy=float(recall.mean()),
+        mean_iou=float(iou.mean()),
+        iou_by_class=dict(zip(names, map(float, iou), strict=True)),
+        protocol=f"nearest of {len(palette)} colours; means over the {len(names)} classes shown",
+    )
+
+
+def confusion(made: Any, truth: Any, classes: int) -> Any:
+    """How many pixels of true class i were made class j, int64 (classes, classes)."""
+    joint = truth.reshape(-1).astype(np.int64) * classes + made.reshape(-1)
+    return np.bincount(joint, minlength=classes**2).reshape(classes, classes)
+
+
+def of_photos(made: Iterable[Array], truth: Sequence[Array], say: Say = silent) -> Fidelity:
+    """Photos, uint8 (H, W, C), against the true ones; means over the pairs."""
+    judge = _lpips(say)
+    found = []
+    for ours, theirs in zip(made, truth, strict=True):
+        a, b = from_uint8(ours[None].copy()), from_uint8(theirs[None].copy())
+        error = (a - b).div(2).square().mean().clamp(min=1e-10)
+        row = [(a - b).abs().div(2).mean(), -10 * error.log10(), ssim((a + 1) / 2, (b + 1) / 2)]
+        found.append(torch.stack([*row, *([judge(a, b).mean()] if judge else [])]))
+    means = torch.stack(found).double().mean(0).tolist()
+    return Fidelity(
+        pairs=len(truth),
+        l1=means[0],
+        psnr=means[1],
+        ssim=means[2],
+        lpips=means[3] if judge else None,
+        protocol="means over pairs; SSIM by 11x11 Gaussian windows, each channel of values in 0..1",
+    )
+
+
+def ssim(a: Tensor, b: Tensor) -> Tensor:
+    """Structural similarity of (B, C, H, W) in [0, 1]: a scalar, 1 where they are equal.
+
+    Wang, Bovik, Sheikh, Simoncelli 2004, doi:10.1109/TIP.2003.819861, eq. 13; where the window
+    fits.
+    """
+    x = torch.arange(WINDOW) - WINDOW // 2
+    line = torch.exp(-x.square() / (2 * SIGMA**2))
+    kernel = torch.outer(line, line).div(line.sum() ** 2)[None, None]
+
+    def blur(t: Tensor) -> Tensor:
+        return F.conv2d(t.flatten(0, 1)[:, None], kernel.to(t))
+
+    mean_a, mean_b = blur(a), blur(b)
+    var_a, var_b = blur(a * a) - mean_a**2, blur(b * b) - mean_b**2
+    covariance = blur(a * b) - mean_a * mean_b
+    c1, c2 = K1**2, K2**2
+    above = (2 * mean_a * mean_b + c1) * (2 * covariance + c2)
+    return (above / ((mean_a**2 + mean_b**2 + c1) * (var_a + var_b + c2))).mean()
+
+
+def _lpips(say: Say) -> Any:
+    """The learned distance of Zhang et al. 2018, arXiv:1801.03924; None where it is not there."""
+    if find_spec("lpips") is None:
+        say("LPIPS is left out: pip install 'gancli[perceptual]' adds it.")
+        return None
+    try:
+        import lpips
+
+        return torch.inference_mode()(lpips.LPIPS(net="alex", verbose=False).eval())
+    except Exception as error:  # it fetches weights, in whatever way its libraries do
+        say(f"LPIPS is left out: its weights cannot be had ({error}).")
+        return None

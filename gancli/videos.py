@@ -1,0 +1,30 @@
+"""Frames of a video file; needs the extra `gancli[video]`."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+
+import imageio.v2 as imageio
+import numpy as np
+
+from gancli.errors import DataError, GanError
+from gancli.images import Array
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[tuple[Iterator[Array], float]]:
+    """The frames, uint8 (H, W, 3), read one by one, and how many there are a second."""
+    if find_spec("imageio_ffmpeg") is None:
+        raise GanError(
+            "Reading videos needs a decoder that is not installed.",
+            hint="pip install 'gancli[video]'",
+        )
+    try:
+        reader = imageio.get_reader(path, format="FFMPEG")
+    except (OSError, ValueError, RuntimeError, StopIteration) as error:
+        raise DataError(f"{path} is no video that can be read.") from error
+    with reader:
+        fps = float(reader.get_meta_data()["fps"])
+        frames: Iterator[Array] = map(np.asarray, reader.iter_data())
+        yield frames, fps
