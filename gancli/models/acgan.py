@@ -36,7 +36,7 @@ class Settings:
 
 
 PRESETS: dict[str, dict[str, Any]] = {
-    "default": {"lr": 1e-3, "batch_size": 32, "epochs": 15},
+    "default": {"lr": 1e-3, "batch_size": 64, "epochs": 15},
     "paper": {
         "g_class_weight": 1.0,
         "classify_fakes": True,
