@@ -62,7 +62,8 @@ def load(
     every, notes = of_folder(path)
     if not every[split]:
         raise DataError(
-            f"There are no {split} pairs in {path}.", hint=f"Put some of them into {path / split}."
+            f"There are no {split} pairs in {path}.",
+            hint=f"Put some of them into {path / split}, or into {split}A and {split}B.",
         )
     pairs = Pictures(name=path.resolve().name, split=split, images=None, notes=notes)
     return read(pairs, every[split], path, places, size or SIZE, broken, say, progress)
@@ -86,22 +87,17 @@ def _two_folders(path: Path, split: str) -> tuple[list[Found], Notes] | None:
         (path / f"{split}A", path / f"{split}B"),
         (path / split / "A", path / split / "B"),
     ):
-        if a.is_dir() and b.is_dir():
-            return matched(path, pictures_in(a), pictures_in(b))
+        if a.is_dir() and b.is_dir() and (found := pictures_in(a)):
+            return matched(path, found, pictures_in(b))
     return None
 
 
 def matched(path: Path, a: Sequence[Found], b: Sequence[Found]) -> tuple[list[Found], Notes]:
     """Pairs of files under the same name but for the suffix, and a note on those left over."""
     of_a, of_b = ({Path(f.name).with_suffix("").as_posix(): f for f in some} for some in (a, b))
-    both = [name for name in of_a if name in of_b]
-    alone = sorted(
-        str(f.path.relative_to(path))
-        for mine, other in ((of_a, of_b), (of_b, of_a))
-        for name, f in mine.items()
-        if name not in other
-    )
-    pairs = [replace(of_a[name], partner=of_b[name].path) for name in both]
+    pairs = [replace(f, partner=of_b[name].path) for name, f in of_a.items() if name in of_b]
+    paired = {path for f in pairs for path in (f.path, f.partner)}
+    alone = sorted(str(f.path.relative_to(path)) for f in (*a, *b) if f.path not in paired)
     if not pairs:
         raise DataError(f"No two pictures in {path} go by the same name.", hint=LAYOUTS)
     return pairs, (

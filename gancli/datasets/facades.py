@@ -161,7 +161,7 @@ def _members(file: Path) -> Iterator[tuple[str, bytes]]:
             with zipfile.ZipFile(file) as packed:
                 yield from ((name, packed.read(name)) for name in packed.namelist())
         else:
-            with tarfile.open(file) as tar:
+            with tarfile.open(file, "r:gz") as tar:
                 files = ((m.name, tar.extractfile(m)) for m in tar if m.isfile())
                 yield from ((name, found.read()) for name, found in files if found)
     except DAMAGED as error:
