@@ -50,8 +50,8 @@ class Trainer:
         self.ema = EMA(gan.generator, config.ema)
         self.lr = torch.tensor(config.lr, device=self.device)
         self.d_lr = torch.tensor(config.lr * config.d_lr_scale, device=self.device)
-        self.g_optimiser = self._adam(gan.generator, self.lr)
-        self.d_optimiser = self._adam(gan.discriminator, self.d_lr)
+        self.g_optimiser = Optimiser(gan.generator, self.lr, config)
+        self.d_optimiser = Optimiser(gan.discriminator, self.d_lr, config)
         self.stats = Stats(self.device)
         self.images_seen = 0
         self._clock = torch.zeros((), device=self.device)  # images_seen, where the step can see it
@@ -61,15 +61,6 @@ class Trainer:
         )
         self._step = Captured(self._plain_step, self.device, enabled=capture)
         torch.manual_seed(config.seed)  # the noise of training; pictures are ordered by `order`
-
-    def _adam(self, network: nn.Module, lr: Tensor) -> torch.optim.Adam:
-        return torch.optim.Adam(
-            network.parameters(),
-            lr=lr,
-            betas=(self.config.beta1, self.config.beta2),
-            fused=True,
-            capturable=self.device.type == "cuda",
-        )
 
     @property
     def total(self) -> int:
@@ -125,11 +116,11 @@ class Trainer:
             fake = gan.fake(inputs)
             loss, metrics = gan.discriminator_loss(batch, inputs, fake.detach())
         loss.backward()  # type: ignore[no-untyped-call]
-        _update(self.d_optimiser)
+        self.d_optimiser.step()
         with frozen(gan.discriminator), self._autocast:
             loss, g_metrics = gan.generator_loss(batch, inputs, fake)
             loss.backward()  # type: ignore[no-untyped-call]
-        _update(self.g_optimiser)
+        self.g_optimiser.step()
         self._clock += size
         self.ema.update(self._clock, size)
         gan.after_step(metrics | g_metrics)
@@ -140,8 +131,7 @@ class Trainer:
         tensors = {f"gan.{k}": v for k, v in self.gan.state_dict().items()}
         tensors |= {f"ema.{k}": v for k, v in self.ema.module.state_dict().items()}
         for name, optimiser in self._optimisers():
-            for i, moments in enumerate(optimiser.state[p] for p in _parameters(optimiser)):
-                tensors |= {f"{name}.{i}.{k}": v for k, v in moments.items()}
+            tensors |= {f"{name}.{k}": v for k, v in optimiser.state().items()}
         tensors |= {f"stats.{k}": v for k, v in self.stats.state().items()}
         tensors |= {"clock": torch.tensor(self.images_seen), "noise.cpu": torch.get_rng_state()}
         if self.device.type == "cuda":
@@ -153,10 +143,7 @@ class Trainer:
         self.gan.load_state_dict(_below("gan", tensors))
         self.ema.module.load_state_dict(_below("ema", tensors))
         for name, optimiser in self._optimisers():
-            for i, p in enumerate(_parameters(optimiser)):
-                optimiser.state[p] = {
-                    k: _like(v, p) for k, v in _below(f"{name}.{i}", tensors).items()
-                }
+            optimiser.load(_below(name, tensors))
         self.stats.load(_below("stats", tensors))
         self.images_seen = int(tensors["clock"])
         self._clock.fill_(self.images_seen)
@@ -164,8 +151,51 @@ class Trainer:
         if self.device.type == "cuda" and "noise.cuda" in tensors:
             torch.cuda.set_rng_state(tensors["noise.cuda"], self.device)
 
-    def _optimisers(self) -> tuple[tuple[str, torch.optim.Adam], ...]:
+    def _optimisers(self) -> tuple[tuple[str, "Optimiser"], ...]:
         return ("g_optimiser", self.g_optimiser), ("d_optimiser", self.d_optimiser)
+
+
+class Optimiser:
+    """Adam on the weights of a network, each seen in the order in which it lies in memory.
+
+    Fused Adam copies a channels_last weight to and fro; seen as (out, H, W, in) it is contiguous. A
+    step on 42 million weights takes half the time so (512x512x4x4 each: 17 ms against 9, one core).
+    """
+
+    def __init__(self, network: nn.Module, lr: Tensor, config: Training) -> None:
+        self._weights = [(p, _as_it_lies(p.detach())) for p in network.parameters()]
+        self.adam = torch.optim.Adam(
+            [seen for _, seen in self._weights],
+            lr=lr,
+            betas=(config.beta1, config.beta2),
+            fused=True,
+            capturable=lr.device.type == "cuda",
+        )
+
+    def step(self) -> None:
+        """Move the weights by their gradients, and forget those."""
+        for weight, seen in self._weights:
+            seen.grad = None if weight.grad is None else _as_it_lies(weight.grad)
+        self.adam.step()
+        for weight, seen in self._weights:
+            weight.grad = seen.grad = None
+
+    def state(self) -> dict[str, Tensor]:
+        """The moments of every weight, by its number."""
+        moments = (self.adam.state[seen] for _, seen in self._weights)
+        return {f"{i}.{k}": v for i, m in enumerate(moments) for k, v in m.items()}
+
+    def load(self, tensors: dict[str, Tensor]) -> None:
+        """Go on from `state()`."""
+        for i, (_, seen) in enumerate(self._weights):
+            found = _below(str(i), tensors)
+            self.adam.state[seen] = {k: v.to(seen.device) for k, v in found.items()}
+
+
+def _as_it_lies(weight: Tensor) -> Tensor:
+    """A channels_last (out, in, H, W) as (out, H, W, in) in the same memory; others as they are."""
+    lies = weight.ndim == 4 and weight.is_contiguous(memory_format=torch.channels_last)
+    return weight.permute(0, 2, 3, 1) if lies else weight
 
 
 @contextmanager
@@ -178,22 +208,6 @@ def frozen(network: nn.Module) -> Iterator[None]:
         network.requires_grad_(True)
 
 
-def _update(optimiser: torch.optim.Optimizer) -> None:
-    optimiser.step()
-    optimiser.zero_grad(set_to_none=True)
-
-
-def _parameters(optimiser: torch.optim.Optimizer) -> list[Tensor]:
-    return [p for group in optimiser.param_groups for p in group["params"]]
-
-
 def _below(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     start = prefix + "."
     return {k.removeprefix(start): v for k, v in tensors.items() if k.startswith(start)}
-
-
-def _like(value: Tensor, parameter: Tensor) -> Tensor:
-    """On the parameter's device and, where it has its shape, in its memory layout."""
-    if value.shape != parameter.shape:
-        return value.to(parameter.device)
-    return torch.empty_like(parameter).copy_(value).detach()

@@ -103,10 +103,9 @@ def test_what_changes_in_a_step_stays_in_place(name: str) -> None:
 
     def addresses() -> dict[str, int]:
         moments = {
-            f"{label}.{i}.{k}": v.data_ptr()
+            f"{label}.{k}": v.data_ptr()
             for label, optimiser in trainer._optimisers()
-            for i, state in enumerate(optimiser.state.values())
-            for k, v in state.items()
+            for k, v in optimiser.state().items()
         }
         tensors = {**trainer.gan.state_dict(), **trainer.ema.module.state_dict()}
         return moments | {k: v.data_ptr() for k, v in tensors.items()}

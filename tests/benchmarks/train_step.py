@@ -23,6 +23,8 @@ from gancli.gan import GAN, Batch, Shape
 from gancli.resident import Resident
 from gancli.trainer import Trainer
 
+COUNT = 500  # pictures
+
 
 class Pictures(Dataset[tuple[Tensor, Tensor]]):
     """Pictures converted one by one, as transforms do."""
@@ -47,7 +49,8 @@ def plain_loop(gan: GAN, images: Tensor, labels: Tensor, config: Training) -> It
     one_hot = torch.eye(gan.shape.classes)
     while True:
         for real, label in loader:
-            batch = Batch(image=real.to(device), label=one_hot[label].to(device))
+            source = real.to(device) if gan.shape.source else None
+            batch = Batch(image=real.to(device), label=one_hot[label].to(device), source=source)
             inputs = gan.draw(batch)
             fake = gan.fake(inputs)
             d_adam.zero_grad()
@@ -94,23 +97,26 @@ def main() -> None:
     module = registry.load("models", options.model)
     typed = {"width": options.width, "batch_size": options.batch_size}
     settings, config = resolve(module.Settings, module.PRESETS["default"], typed, options.model)
-    shape = Shape(channels=options.channels, size=options.size, classes=10)
+    pairs = registry.declared("models", options.model, "PAIRS")
+    source = options.channels if pairs else 0
+    shape = Shape(channels=options.channels, size=options.size, classes=10, source=source)
     images = torch.randint(
-        0, 256, (5000, shape.channels, shape.size, shape.size), dtype=torch.uint8
+        0, 256, (COUNT, shape.channels, shape.size, shape.size), dtype=torch.uint8
     )
-    labels = torch.arange(5000) % 10
+    labels = torch.arange(COUNT) % 10
     precision, why = hardware.precision(options.precision, device)
 
     plain = plain_loop(module.build(settings, shape).to(device), images, labels, config)
     gan = module.build(settings, shape).to(device, memory_format=torch.channels_last)
-    data = Resident(images.permute(0, 2, 3, 1), labels, 10, device)
+    nhwc = images.permute(0, 2, 3, 1)
+    data = Resident(nhwc, labels, 10, device, sources=nhwc if pairs else None)
     trainer = Trainer(gan, data, config, precision=hardware.FORMATS[precision])
     ours = trainer_steps(trainer)
 
     wait = torch.cuda.synchronize if device.type == "cuda" else lambda: None
     for steps in (plain, ours):
         seconds(steps, 5, wait)
-    pairs = [
+    timed = [
         (seconds(plain, options.steps, wait), seconds(ours, options.steps, wait))
         for _ in range(options.rounds)
     ]
@@ -123,11 +129,11 @@ def main() -> None:
         "device": device.type,
         "threads": torch.get_num_threads(),
         "precision": f"{precision} ({why})",
-        "plain_images_per_second": round(size / statistics.median(a for a, _ in pairs)),
-        "ours_images_per_second": round(size / statistics.median(b for _, b in pairs)),
-        "ratio_median": round(statistics.median(a / b for a, b in pairs), 2),
-        "ratio_min": round(min(a / b for a, b in pairs), 2),
-        "ratio_max": round(max(a / b for a, b in pairs), 2),
+        "plain_images_per_second": round(size / statistics.median(a for a, _ in timed)),
+        "ours_images_per_second": round(size / statistics.median(b for _, b in timed)),
+        "ratio_median": round(statistics.median(a / b for a, b in timed), 2),
+        "ratio_min": round(min(a / b for a, b in timed), 2),
+        "ratio_max": round(max(a / b for a, b in timed), 2),
     }
     if options.json:
         print(json.dumps(found))
