@@ -32,17 +32,23 @@ def test_a_format_asked_for_is_taken() -> None:
 def test_auto_wants_bfloat16_both_right_and_faster(
     monkeypatch: pytest.MonkeyPatch, error: float, speed: float, chosen: str
 ) -> None:
-    def timed(dtype: torch.dtype, device: torch.device) -> tuple[torch.Tensor, float]:
-        rounded = dtype == torch.bfloat16
-        return torch.ones(4) * (1 + error * rounded), 1 / speed if rounded else 1.0
+    tries = []
 
-    monkeypatch.setattr(hardware, "_time", timed)
+    def tried(dtype: torch.dtype, *_: torch.Tensor) -> tuple[torch.Tensor, float]:
+        rounded = dtype == torch.bfloat16
+        tries.append(rounded)
+        hiccup = 20.0 if rounded and len(tries) < 10 else 0.0  # another job's, soon over
+        return torch.ones(4) * (1 + error * rounded), hiccup + (1 / speed if rounded else 1.0)
+
+    monkeypatch.setattr(hardware, "_try", tried)
     assert hardware.precision("auto", CPU)[0] == chosen
+    assert tries[:4] == [False, True, False, True]
 
 
 def test_the_trial_itself_runs_in_both_formats() -> None:
-    exact, slow = hardware._time(torch.float32, CPU)
-    rounded, fast = hardware._time(torch.bfloat16, CPU)
+    sample = hardware._sample(CPU)
+    exact, slow = hardware._try(torch.float32, *sample)
+    rounded, fast = hardware._try(torch.bfloat16, *sample)
     assert slow > 0
     assert fast > 0
     torch.testing.assert_close(rounded, exact, rtol=0.1, atol=0.05 * exact.abs().max().item())

@@ -99,7 +99,9 @@ class Discriminator(nn.Module):
         )
         flat = widths[-1] * sizes[-1] ** 2
         self.from_maps = FromMaps()
-        self.fc = _dense(flat + k, s.hidden, nn.LeakyReLU(0.2, True))
+        # No batch norm here: real and fake pass separately, and it would take away the difference
+        # of their means, which is what a linear judge goes by.
+        self.fc = nn.Sequential(nn.Linear(flat + k, s.hidden), nn.LeakyReLU(0.2, True))
         self.judge = nn.Linear(s.hidden + k, 1)
 
     def forward(self, x: Tensor, y: Tensor) -> Tensor:
@@ -110,9 +112,9 @@ class Discriminator(nn.Module):
         return logits[:, 0].float()
 
 
-def _dense(inputs: int, outputs: int, activation: nn.Module | None = None) -> nn.Sequential:
+def _dense(inputs: int, outputs: int) -> nn.Sequential:
     linear = nn.Linear(inputs, outputs, bias=False)
-    return nn.Sequential(linear, nn.BatchNorm1d(outputs), activation or nn.ReLU(True))
+    return nn.Sequential(linear, nn.BatchNorm1d(outputs), nn.ReLU(True))
 
 
 class CGAN(GAN):
