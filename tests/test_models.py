@@ -50,14 +50,13 @@ def test_acgan_adds_up_its_source_and_class_terms(classify_fakes: bool) -> None:
     assert gan.generator_loss(batch, inputs, fake)[0].item() == pytest.approx(expected, rel=1e-4)
 
 
-def test_acgan_multiplies_noise_by_the_label_s_embedding() -> None:
+def test_acgan_appends_labels_to_the_noise_blended_ones_too() -> None:
     gan = small("acgan", DIGITS).eval()
-    z = torch.randn(1, 6)
-    embedding = gan.generator.embed.weight.T  # type: ignore[union-attr]
-    half = 0.5 * embedding[0] + 0.5 * embedding[2]
-    blended = gan.generate(gan.generator, z, torch.tensor([[0.5, 0, 0.5]]))
-    plain = gan.generator.ups(gan.generator.start(z * half))  # type: ignore[operator]
-    torch.testing.assert_close(blended, plain)
+    z, y = torch.randn(2, 6), torch.tensor([[0.5, 0, 0.5], [0, 1, 0]])
+    made = gan.generate(gan.generator, z, y)
+    dense, *rest = gan.generator.start  # type: ignore[misc]
+    x = z @ dense.weight[:, :6].T + y @ dense.weight[:, 6:].T
+    torch.testing.assert_close(made, gan.generator.ups(torch.nn.Sequential(*rest)(x)))  # type: ignore[operator]
 
 
 def test_cgan_s_losses_are_those_of_a_gan_given_the_label() -> None:

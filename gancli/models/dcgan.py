@@ -4,10 +4,13 @@ Unsupervised Representation Learning with Deep Convolutional Generative Adversar
 Alec Radford, Luke Metz, Soumith Chintala, 2015, arXiv:1511.06434.
 
 What we changed: kernels are 4x4 instead of 5x5, which every even size divides, and the depth
-follows from the picture's size. By default z is normal and training takes small batches with a
-larger, falling learning rate: at the same number of pictures, four times the steps brought the
-Fréchet distance on Fashion-MNIST down to half. The preset `paper` keeps the paper's U(-1, 1), batch
-and constant rate. Networks are half as wide as the paper's, as in most later versions.
+follows from the picture's size; networks are half as wide as the paper's, as in most later
+versions. By default z is normal, and training takes small batches with a larger, falling learning
+rate: at the same number of pictures, four times the steps brought the Fréchet distance on
+Fashion-MNIST down to half. Both networks have a fully connected layer more, as Radford's own code
+for MNIST has, and the discriminator is half as wide as the generator: after three epochs that
+brought the distance from 85 to 48. The preset `paper` does without, and keeps the paper's U(-1, 1),
+batch and constant rate.
 """
 
 from dataclasses import dataclass
@@ -27,12 +30,16 @@ class Settings:
 
     z_dim: int = 100  # length of the noise vector
     width: int = 64  # channels of the widest-picture layer, doubled at each halving
+    d_width_scale: float = 0.5  # the discriminator's width, as a multiple of the generator's
+    hidden: int = 256  # units of a fully connected layer next to z and to the logit; 0: none
     noise: Literal["normal", "uniform"] = "normal"
 
 
 PRESETS: dict[str, dict[str, Any]] = {
     "default": {"lr": 3e-3, "batch_size": 32, "lr_decay": 1.0},
     "paper": {
+        "d_width_scale": 1.0,
+        "hidden": 0,
         "noise": "uniform",
         "lr": 2e-4,
         "batch_size": 128,
@@ -53,8 +60,12 @@ class Generator(nn.Sequential):
     def __init__(self, s: Settings, shape: Shape) -> None:
         sizes = pyramid(shape.size)
         widths = [s.width * 2**i for i in reversed(range(len(sizes) - 1))]
-        layers: list[nn.Module] = [
-            nn.Linear(s.z_dim, widths[0] * sizes[0] ** 2, bias=False),
+        layers: list[nn.Module] = []
+        if s.hidden:
+            dense = nn.Linear(s.z_dim, s.hidden, bias=False)
+            layers += [dense, nn.BatchNorm1d(s.hidden), nn.ReLU(True)]
+        layers += [
+            nn.Linear(s.hidden or s.z_dim, widths[0] * sizes[0] ** 2, bias=False),
             ToMaps(widths[0], sizes[0]),
             nn.BatchNorm2d(widths[0]),
             nn.ReLU(True),
@@ -69,7 +80,8 @@ class Discriminator(nn.Sequential):
 
     def __init__(self, s: Settings, shape: Shape) -> None:
         sizes = pyramid(shape.size)[::-1]
-        widths = [s.width * 2**i for i in range(len(sizes) - 1)]
+        width = max(1, round(s.d_width_scale * s.width))
+        widths = [width * 2**i for i in range(len(sizes) - 1)]
         layers: list[nn.Module] = [
             halve(shape.channels, widths[0], sizes[0]),
             nn.LeakyReLU(0.2, True),
@@ -77,7 +89,10 @@ class Discriminator(nn.Sequential):
         for (a, b), size in zip(pairwise(widths), sizes[1:-1], strict=True):
             layers += [halve(a, b, size, bias=False), nn.BatchNorm2d(b), nn.LeakyReLU(0.2, True)]
         flat = widths[-1] * sizes[-1] ** 2
-        super().__init__(*layers, FromMaps(), nn.Linear(flat, 1), nn.Flatten(0))
+        # No batch norm here: real and fake pass separately, and it would take away the difference
+        # of their means, which is what a linear judge goes by.
+        dense = [nn.Linear(flat, s.hidden), nn.LeakyReLU(0.2, True)] if s.hidden else []
+        super().__init__(*layers, FromMaps(), *dense, nn.Linear(s.hidden or flat, 1), nn.Flatten(0))
 
 
 class DCGAN(GAN):
