@@ -75,7 +75,7 @@ def test_cgan_s_losses_are_those_of_a_gan_given_the_label() -> None:
 
 @pytest.mark.parametrize("part", ["generator", "discriminator"])
 def test_cgan_joins_the_label_at_every_layer(part: str) -> None:
-    gan = small("cgan", DIGITS)
+    gan = small("cgan", DIGITS, hidden=12)
     widths = {
         name: module.weight.shape[0 if isinstance(module, torch.nn.ConvTranspose2d) else 1]
         for name, module in getattr(gan, part).named_modules()
@@ -84,8 +84,8 @@ def test_cgan_joins_the_label_at_every_layer(part: str) -> None:
     assert len(widths) == 4
     base = 8 * 2 * 7 * 7  # maps of 7x7 in the widest layer
     plain = {
-        "generator": [6, 1024, 16, 8],
-        "discriminator": [1, 8, base, 1024],
+        "generator": [6, 12, 16, 8],
+        "discriminator": [1, 8, base, 12],
     }[part]
     assert list(widths.values()) == [w + DIGITS.classes for w in plain]
 
