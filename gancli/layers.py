@@ -57,6 +57,19 @@ class Crop(nn.Module):
         return x[..., : self.size, : self.size]
 
 
+class MinibatchStd(nn.Module):
+    """Features (B, N) -> (B, N + 1): how varied the batch is, as one more feature of each picture.
+
+    The mean over all features of their standard deviation over the batch: it lets a discriminator
+    tell pictures that are too much alike (Karras, Aila, Laine, Lehtinen 2017, arXiv:1710.10196,
+    section 3). Real and fake must pass separately.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        spread = x.float().var(0, unbiased=False).add(1e-8).sqrt().mean().to(x.dtype)
+        return torch.cat([x, spread.expand(len(x), 1)], dim=1)
+
+
 class InstanceNorm(nn.Module):
     """Batch normalisation of (B, C, H, W) by each picture's own statistics, with gain and bias.
 

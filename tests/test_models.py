@@ -8,7 +8,7 @@ from conftest import random_data, small
 
 from gancli.errors import UsageError
 from gancli.gan import GAN, Batch, Inputs, Shape
-from gancli.layers import InstanceNorm
+from gancli.layers import InstanceNorm, MinibatchStd
 
 DIGITS = Shape(channels=1, size=28, classes=3)
 
@@ -173,6 +173,23 @@ def test_pix2pix_is_the_u_net_of_the_paper(size: int, depth: int, dropouts: int)
     assert sum(isinstance(m, torch.nn.Dropout) for m in net.modules()) == dropouts
     if size == 256:
         assert round(sum(p.numel() for p in net.parameters()) / 1e6, 1) == 54.4
+
+
+def test_minibatch_std_tells_how_varied_a_batch_is() -> None:
+    x = torch.tensor([[1.0, 5.0], [3.0, 5.0], [5.0, 11.0]])
+    spread = (math.sqrt(8 / 3) + math.sqrt(8)) / 2  # of 1, 3, 5 and of 5, 5, 11
+    expected = torch.cat([x, torch.full((3, 1), spread)], 1)
+    torch.testing.assert_close(MinibatchStd()(x), expected)
+
+
+def test_dcgan_s_discriminator_sees_how_varied_a_batch_is() -> None:
+    for told in (True, False):
+        gan = small("dcgan", DIGITS, minibatch_std=told).eval()
+        picture = torch.rand(1, 1, 28, 28) * 2 - 1
+        other = torch.rand(1, 1, 28, 28) * 2 - 1
+        alike = gan.discriminator(torch.cat([picture, picture]))
+        varied = gan.discriminator(torch.cat([picture, other]))
+        assert torch.isclose(alike[0], varied[0], rtol=1e-4, atol=1e-6) == (not told)
 
 
 def test_instance_norm_uses_each_picture_s_own_statistics() -> None:

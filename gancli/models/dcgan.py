@@ -21,7 +21,15 @@ from torch import Tensor, nn
 
 from gancli import losses
 from gancli.gan import GAN, Batch, Inputs, Metrics, Shape
-from gancli.layers import FromMaps, ToMaps, double, halve, init_dcgan, pyramid
+from gancli.layers import (
+    FromMaps,
+    MinibatchStd,
+    ToMaps,
+    double,
+    halve,
+    init_dcgan,
+    pyramid,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,6 +40,7 @@ class Settings:
     width: int = 64  # channels of the widest-picture layer, doubled at each halving
     d_width_scale: float = 0.5  # the discriminator's width, as a multiple of the generator's
     hidden: int = 256  # units of a fully connected layer next to z and to the logit; 0: none
+    minibatch_std: bool = True  # whether the discriminator is told how varied a batch is
     noise: Literal["normal", "uniform"] = "normal"
 
 
@@ -40,6 +49,7 @@ PRESETS: dict[str, dict[str, Any]] = {
     "paper": {
         "d_width_scale": 1.0,
         "hidden": 0,
+        "minibatch_std": False,
         "noise": "uniform",
         "lr": 2e-4,
         "batch_size": 128,
@@ -88,11 +98,14 @@ class Discriminator(nn.Sequential):
         ]
         for (a, b), size in zip(pairwise(widths), sizes[1:-1], strict=True):
             layers += [halve(a, b, size, bias=False), nn.BatchNorm2d(b), nn.LeakyReLU(0.2, True)]
-        flat = widths[-1] * sizes[-1] ** 2
+        flat = widths[-1] * sizes[-1] ** 2 + s.minibatch_std
+        spread = [MinibatchStd()] if s.minibatch_std else []
         # No batch norm here: real and fake pass separately, and it would take away the difference
         # of their means, which is what a linear judge goes by.
         dense = [nn.Linear(flat, s.hidden), nn.LeakyReLU(0.2, True)] if s.hidden else []
-        super().__init__(*layers, FromMaps(), *dense, nn.Linear(s.hidden or flat, 1), nn.Flatten(0))
+        super().__init__(
+            *layers, FromMaps(), *spread, *dense, nn.Linear(s.hidden or flat, 1), nn.Flatten(0)
+        )
 
 
 class DCGAN(GAN):
