@@ -87,6 +87,7 @@ class GAN(nn.Module):
     """
 
     feeds: ClassVar[Feeds] = Feeds.NOISE
+    measure: ClassVar[str | None] = None  # the metric that falls as pictures get better, if any
     generator: nn.Module
     discriminator: nn.Module
 
@@ -103,7 +104,7 @@ class GAN(nn.Module):
         return Inputs(z=z, y=label, source=batch.source)
 
     def fake(self, inputs: Inputs) -> Tensor:
-        """(B, C, H, W) in [-1, 1], by the generator in training mode."""
+        """(B, C, H, W) in [-1, 1], or near it where a paper sets no bounds, as training sees it."""
         if inputs.source is not None:
             return self.translate(self.generator, inputs.source)
         return self.generate(self.generator, inputs.z, inputs.y)

