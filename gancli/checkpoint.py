@@ -2,6 +2,7 @@
 
     runs/dcgan-fashion-mnist/
       generator.safetensors      averaged weights, and a header that tells what they are
+      best.safetensors           those of the best epoch, where a measure tells which that is
       discriminator.safetensors
       training.safetensors       everything else that going on needs
       run.json                   what was asked for
@@ -27,8 +28,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 FORMAT = 1  # the newest header this version reads
-GENERATOR, DISCRIMINATOR, TRAINING = (
-    f"{part}.safetensors" for part in ("generator", "discriminator", "training")
+GENERATOR, BEST, DISCRIMINATOR, TRAINING = (
+    f"{part}.safetensors" for part in ("generator", "best", "discriminator", "training")
 )
 RUNS = Path("runs")
 LONGEST_HEADER = 100_000_000  # bytes; the safetensors format's own bound
@@ -168,7 +169,7 @@ def digest(path: Path) -> str:
 
 def find_digest(wanted: str, runs: Path = RUNS) -> Path:
     """The generator file with this digest. Raises UsageError where no run has it."""
-    for file in _newest_first(runs):
+    for file in (*_newest_first(runs), *runs.glob(f"*/{BEST}")):
         if digest(file) == wanted:
             return file
     raise UsageError(

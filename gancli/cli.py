@@ -650,7 +650,8 @@ def _generator(ref: str) -> tuple[Path, dict[str, Any]]:
 
 def _stem(file: Path) -> str:
     """What results made from a generator file are called."""
-    return file.parent.name if file.name == checkpoint.GENERATOR else file.stem
+    names = {checkpoint.GENERATOR: file.parent.name, checkpoint.BEST: f"{file.parent.name}-best"}
+    return names.get(file.name, file.stem)
 
 
 def _recipe(loaded: Any, command: str, arguments: list[str]) -> dict[str, str]:

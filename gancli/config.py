@@ -30,6 +30,7 @@ class Training:
     beta1: float = 0.5
     beta2: float = 0.999
     lr_decay: float = 0.5  # the last part of the run over which lr falls to 0; 0 keeps it constant
+    patience: int = 0  # epochs without a lower measure after which lr halves; 0: never
     ema: float = 50_000.0  # half-life, in images, of the generator's average; 0: no average
     jitter: float = 0.0  # pictures are enlarged by this share and cropped at random
     mirror: bool = False  # whether every other picture is mirrored
@@ -52,6 +53,7 @@ _RANGES = (
     ("beta1", 0.0, 0.99999),
     ("beta2", 0.0, 0.9999999),
     ("lr_decay", 0.0, 1.0),
+    ("patience", 0, 1_000_000),
     ("ema", 0.0, 1e12),
     ("jitter", 0.0, 1.0),
     ("seed", 0, 2**32 - 1),

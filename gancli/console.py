@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from gancli.trainer import Report, Trainer
 
 
+WATCHED = ("frechet", "convergence", "k")  # shown beside the losses, where there are any
+
+
 @cache
 def _stderr() -> "Console":
     from rich.console import Console
@@ -140,5 +143,5 @@ def _line(epochs: int) -> Any:
 
 
 def _losses(report: "Report") -> str:
-    shown = (k for k in report.metrics if k.endswith("_loss") or k == "frechet")
+    shown = (k for k in report.metrics if k.endswith("_loss") or k in WATCHED)
     return "  ".join(f"{k} {report.metrics[k]:.3f}" for k in shown)

@@ -43,7 +43,7 @@ SHOWN = range(64)  # seeds of the grid that is drawn after each epoch
 SHOWN_PAIRS = 6  # or pairs
 MEASURES = ("frechet", "classes_hit", "accuracy", "class_accuracy", "mean_iou", "l1", "ssim")
 OURS = (
-    *(checkpoint.GENERATOR, checkpoint.DISCRIMINATOR, checkpoint.TRAINING),
+    *(checkpoint.GENERATOR, checkpoint.BEST, checkpoint.DISCRIMINATOR, checkpoint.TRAINING),
     *("metrics.jsonl", "progress.gif", "losses.png", "run.json"),
 )
 
@@ -70,6 +70,7 @@ class Run:
         _check_batch(self.training.batch_size, self.pictures, 1 if job.pairs else 2)
         torch.manual_seed(self.training.seed)
         self.gan = module.build(self.settings, self.shape)
+        _check_patience(self.training.patience, self.gan.measure, job.model)
         self.precision = self._precision()
 
     def _open(self, split: str, size: int | None, channels: int | None = None) -> Pictures:
@@ -251,6 +252,7 @@ class Run:
             "images_seen": report.images_seen,
             "images_per_second": round(report.images_per_second, 1),
         }
+        self._keep_best(report)
         checkpoint.append_line(self.folder / "metrics.jsonl", record | report.metrics)
         self._save_training()
         return report
@@ -291,6 +293,21 @@ class Run:
         checkpoint.save(self.folder / checkpoint.GENERATOR, averaged, header)
         critic = self.gan.discriminator.state_dict()
         checkpoint.save(self.folder / checkpoint.DISCRIMINATOR, critic, header)
+
+    def _keep_best(self, report: Report) -> None:
+        """Keep this epoch's averaged weights where its measure is the lowest so far.
+
+        That is the model's own measure; of models without one the Fréchet distance, where
+        `--evaluate-every` took it.
+        """
+        name, path = self.gan.measure or "frechet", self.folder / checkpoint.BEST
+        if name not in report.metrics:
+            return
+        best = {"epoch": report.epoch, "measure": name, "value": report.metrics[name]}
+        if path.exists() and checkpoint.read_header(path)["best"]["value"] <= best["value"]:
+            return
+        header = {**self._header(report.images_seen), "best": best}
+        checkpoint.save(path, self.trainer.ema.module.state_dict(), header)
 
     def _save_training(self) -> None:
         header = self._header(self.trainer.images_seen)
@@ -360,6 +377,14 @@ def _check_batch(size: int, pictures: Pictures, least: int) -> None:
         raise UsageError(
             f"A batch of {size} is larger than {pictures.name}, which has {count} pictures.",
             hint=f"--batch-size {max(2, count // 2)}",
+        )
+
+
+def _check_patience(patience: int, measure: str | None, model: str) -> None:
+    if patience and measure is None:
+        raise UsageError(
+            f"patience={patience}: {model} has no measure that could tell when it stalls.",
+            hint="--set lr_decay=0.5 lets the learning rate fall over the last half of the run",
         )
 
 

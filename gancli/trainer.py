@@ -18,6 +18,7 @@ from gancli.capture import Captured
 from gancli.config import Training
 from gancli.ema import EMA
 from gancli.gan import GAN
+from gancli.plateau import Plateau
 from gancli.resident import Resident, order
 from gancli.stats import Stats
 
@@ -53,6 +54,7 @@ class Trainer:
         self.g_optimiser = Optimiser(gan.generator, self.lr, config)
         self.d_optimiser = Optimiser(gan.discriminator, self.d_lr, config)
         self.stats = Stats(self.device)
+        self.plateau = Plateau(config.patience)
         self.images_seen = 0
         self._clock = torch.zeros((), device=self.device)  # images_seen, where the step can see it
         self._index = torch.zeros(config.batch_size, dtype=torch.int64, device=self.device)
@@ -80,6 +82,8 @@ class Trainer:
                 continue
             metrics = self.stats.read(reset=ended)  # waits for the device: time it after this
             reported = time.perf_counter()
+            if ended and self.gan.measure:
+                self.plateau.see(metrics[self.gan.measure])
             yield Report(
                 images_seen=self.images_seen,
                 epoch=round(self.images_seen / passes) if ended else self.images_seen // passes,
@@ -101,9 +105,11 @@ class Trainer:
         self.images_seen += size
 
     def _set_lr(self) -> None:
-        """Constant, then falling in a line to 0 over the last `lr_decay` of the run."""
+        """Constant, then falling in a line to 0 over the last `lr_decay` of the run; halved where
+        the measure stalled."""
         left = 1 - self.images_seen / self.total
         factor = min(1.0, left / self.config.lr_decay) if self.config.lr_decay else 1.0
+        factor *= self.plateau.factor
         self.lr.fill_(self.config.lr * factor)
         self.d_lr.fill_(self.config.lr * self.config.d_lr_scale * factor)
 
@@ -134,6 +140,7 @@ class Trainer:
             tensors |= {f"{name}.{k}": v for k, v in optimiser.state().items()}
         tensors |= {f"stats.{k}": v for k, v in self.stats.state().items()}
         tensors |= {"clock": torch.tensor(self.images_seen), "noise.cpu": torch.get_rng_state()}
+        tensors["plateau"] = self.plateau.state()
         if self.device.type == "cuda":
             tensors["noise.cuda"] = torch.cuda.get_rng_state(self.device)
         return {k: v.detach().cpu().contiguous().clone() for k, v in tensors.items()}
@@ -145,6 +152,7 @@ class Trainer:
         for name, optimiser in self._optimisers():
             optimiser.load(_below(name, tensors))
         self.stats.load(_below("stats", tensors))
+        self.plateau.load(tensors["plateau"])
         self.images_seen = int(tensors["clock"])
         self._clock.fill_(self.images_seen)
         torch.set_rng_state(tensors["noise.cpu"])

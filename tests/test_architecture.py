@@ -25,7 +25,8 @@ MAY = {
     "resident": {"augment", "gan"},
     "translate": {"gan", "images"},
     "pairs": {"datasets", "images"},
-    "trainer": {"capture", "config", "ema", "gan", "resident", "stats"},
+    "plateau": set(),
+    "trainer": {"capture", "config", "ema", "gan", "plateau", "resident", "stats"},
     "evaluate": {"checkpoint", "datasets", "errors", "images"},
 }
 

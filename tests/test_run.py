@@ -1,21 +1,27 @@
 """A run's folder: what is written when, and what is never touched."""
 
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 
 from gancli import checkpoint
 from gancli.config import Job
 from gancli.datasets import silent
-from gancli.errors import FileError, GanError
+from gancli.errors import FileError, GanError, UsageError
 from gancli.run import Run
+from gancli.trainer import Report
 
 TINY = {"width": 4, "batch_size": 10}
 
 
-def start(pictures: Path, out: Path, fresh: bool = False, **typed: object) -> Run:
+def start(
+    pictures: Path, out: Path, fresh: bool = False, model: str = "dcgan", **typed: object
+) -> Run:
     job = Job(
-        model="dcgan",
+        model=model,
         dataset=str(pictures),
         typed={**TINY, "epochs": 3, **typed},
         device="cpu",
@@ -90,6 +96,32 @@ def test_divergence_ends_the_run_and_keeps_the_last_good_checkpoint(
     assert raised.value.hint is not None
     assert "--lr" in raised.value.hint
     assert (out / checkpoint.TRAINING).read_bytes() == good
+
+
+def test_the_best_epoch_by_the_model_s_measure_is_kept(pictures: Path, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    run = start(pictures, out, model="began")
+    reports, measures = run.trainer.run, {1: 0.5, 2: 0.3, 3: 0.4}
+
+    def planted() -> Iterator[Report]:
+        for r in reports():
+            yield replace(r, metrics={**r.metrics, "convergence": measures.get(r.epoch, 0.0)})
+
+    run.trainer.run = planted  # type: ignore[assignment]
+    generators = [(out / checkpoint.GENERATOR).read_bytes() for r in run.train() if r.epoch_ended]
+    header = checkpoint.read_generator(out / checkpoint.BEST)
+    assert header["best"] == {"epoch": 2, "measure": "convergence", "value": 0.3}
+    (tmp_path / "then.safetensors").write_bytes(generators[1])
+    then = checkpoint.load(tmp_path / "then.safetensors")
+    kept = checkpoint.load(checkpoint.find(str(out / checkpoint.BEST)))
+    assert all(torch.equal(then[k], kept[k]) for k in kept)
+    digest = checkpoint.digest(out / checkpoint.BEST)
+    assert checkpoint.find_digest(digest, tmp_path) == out / checkpoint.BEST
+
+
+def test_patience_needs_a_measure(pictures: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="dcgan has no measure"):
+        start(pictures, tmp_path / "run", patience=3)
 
 
 def test_a_damaged_run_says_how_to_start_over(pictures: Path, tmp_path: Path) -> None:
