@@ -5,6 +5,7 @@
       best.safetensors           those of the best epoch, where a measure tells which that is
       discriminator.safetensors
       training.safetensors       everything else that going on needs
+      epoch.safetensors          the same as the epoch began, beside a stop in its middle
       run.json                   what was asked for
       metrics.jsonl              a line an epoch
       samples/epoch-0001.png ... a grid an epoch, of the same seeds
@@ -28,8 +29,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 FORMAT = 1  # the newest header this version reads
-GENERATOR, BEST, DISCRIMINATOR, TRAINING = (
-    f"{part}.safetensors" for part in ("generator", "best", "discriminator", "training")
+GENERATOR, BEST, DISCRIMINATOR, TRAINING, EPOCH = (
+    f"{part}.safetensors" for part in ("generator", "best", "discriminator", "training", "epoch")
 )
 RUNS = Path("runs")
 LONGEST_HEADER = 100_000_000  # bytes; the safetensors format's own bound

@@ -3,6 +3,7 @@
 Logits are of any shape, usually (B,); every function returns a scalar.
 """
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
@@ -10,6 +11,12 @@ from torch import Tensor
 def discriminator_bce(real: Tensor, fake: Tensor) -> Tensor:
     """-log D(x) - log(1 - D(G(z))), on logits (Goodfellow et al. 2014, arXiv:1406.2661, eq. 1)."""
     return F.softplus(-real).mean() + F.softplus(fake).mean()
+
+
+@torch.no_grad()
+def win_rate(real: Tensor, fake: Tensor) -> Tensor:
+    """The share of logits that judge rightly, positive for real and negative for fake."""
+    return ((real > 0).float().mean() + (fake < 0).float().mean()) / 2
 
 
 def generator_non_saturating(fake: Tensor) -> Tensor:

@@ -21,6 +21,7 @@ import gancli
 from gancli import (
     chart,
     checkpoint,
+    doctor,
     evaluate,
     hardware,
     images,
@@ -42,8 +43,10 @@ from gancli.trainer import Report, Trainer
 SHOWN = range(64)  # seeds of the grid that is drawn after each epoch
 SHOWN_PAIRS = 6  # or pairs
 MEASURES = ("frechet", "classes_hit", "accuracy", "class_accuracy", "mean_iou", "l1", "ssim")
+SETBACKS = 3  # times that a run which diverged goes back before it gives up
 OURS = (
-    *(checkpoint.GENERATOR, checkpoint.BEST, checkpoint.DISCRIMINATOR, checkpoint.TRAINING),
+    *(checkpoint.GENERATOR, checkpoint.BEST, checkpoint.DISCRIMINATOR),
+    *(checkpoint.TRAINING, checkpoint.EPOCH),
     *("metrics.jsonl", "progress.gif", "losses.png", "run.json"),
 )
 
@@ -150,7 +153,10 @@ class Run:
         data = self._resident()
         precision = hardware.FORMATS[self.precision]
         self.trainer = Trainer(gan, data, self.training, precision=precision)
+        self._start: dict[str, torch.Tensor] | None = self.trainer.state()
         self._resume()
+        if self.trainer.images_seen >= len(data):
+            self._start = None  # an epoch was closed, and what it left is in the folder
 
     def _resident(self) -> Resident:
         """The training pictures on the device, each with what it is to be made from or asked by."""
@@ -177,20 +183,62 @@ class Run:
         """Train from where `begin` left off to the last epoch.
 
         After each epoch the folder holds a checkpoint, a grid and a line of metrics. Ctrl-C (or
-        SIGTERM) saves where the run is and raises KeyboardInterrupt. Raises GanError when a loss
-        is no longer finite, leaving the last good checkpoint.
+        SIGTERM) saves where the run is and raises KeyboardInterrupt. Raises GanError when numbers
+        cease to be finite once more than SETBACKS times, leaving the last good checkpoint.
         """
         with _deferred_stop() as stopped:
-            for report in self.trainer.run():
-                self._check_finite(report)
+            for report in self._finite_reports():
                 if report.epoch_ended:
                     report = self._close_epoch(report)
                 yield report
                 if stopped():
-                    self._save_networks()
-                    self._save_training()
+                    self._save_midway()
                     raise KeyboardInterrupt
         self._finish()
+
+    def _finite_reports(self) -> Iterator[Report]:
+        """The trainer's reports. Where it diverges, it goes back and on at half the rate."""
+        while True:
+            for report in self.trainer.run():
+                if not self._is_finite(report):
+                    self._go_back(report)
+                    break
+                yield report
+            else:
+                return
+
+    def _is_finite(self, report: Report) -> bool:
+        """Whether losses are numbers and, where it is to be saved, all that is trained, too."""
+        losses = all(math.isfinite(v) for v in report.metrics.values())
+        return losses and (not report.epoch_ended or self.trainer.is_finite())
+
+    def _go_back(self, report: Report) -> None:
+        """To the end of the last epoch, as a restart would find it; the rate is halved there.
+
+        That depends on the run alone: what happened between is repeated the same after a restart,
+        and leads here again.
+        """
+        epoch = report.epoch + (not report.epoch_ended)
+        diverged = f"Training diverged in epoch {epoch}: a loss is no longer a number."
+        if self.trainer.setbacks == SETBACKS:
+            raise GanError(
+                f"{diverged} It went back {SETBACKS} times already. "
+                f"The last good checkpoint is kept in {self.folder}.",
+                hint=f"--lr {self.training.lr / 2 ** (SETBACKS + 1):g} --fresh",
+            )
+        self.trainer.go_back(self._last_epoch())
+        self._trim_metrics()
+        rate = self.training.lr / 2**self.trainer.setbacks
+        self._say(
+            f"{diverged} Going back to the start of it, at half the learning rate ({rate:g})."
+        )
+
+    def _last_epoch(self) -> dict[str, torch.Tensor]:
+        """Where the trainer was when the last epoch was closed, or at the very start."""
+        if self._start is not None:
+            return self._start
+        kept = self.folder / checkpoint.EPOCH
+        return checkpoint.load(kept if kept.exists() else self.folder / checkpoint.TRAINING)
 
     # -- the folder ---------------------------------------------------------------------------
 
@@ -222,9 +270,7 @@ class Run:
             raise FileError(
                 f"{path} does not fit this model.", hint="--fresh starts the run over"
             ) from None
-        lines = checkpoint.read_lines(self.folder / "metrics.jsonl")
-        kept = [r for r in lines if r["images_seen"] <= self.trainer.images_seen]
-        checkpoint.write_lines(self.folder / "metrics.jsonl", kept)
+        self._trim_metrics()
         done = self.trainer.images_seen / len(self.pictures.images)
         if self.trainer.images_seen >= self.trainer.total:
             self._say(
@@ -233,6 +279,12 @@ class Run:
             )
         else:
             self._say(f"Going on with {self.folder} after {done:.1f} epochs.")
+
+    def _trim_metrics(self) -> None:
+        """Drop the lines of epochs that lie ahead: they are run again."""
+        lines = checkpoint.read_lines(self.folder / "metrics.jsonl")
+        kept = [r for r in lines if r["images_seen"] <= self.trainer.images_seen]
+        checkpoint.write_lines(self.folder / "metrics.jsonl", kept)
 
     def _close_epoch(self, report: Report) -> Report:
         """Networks, grid, metrics and checkpoint; the report comes back with any measure taken.
@@ -255,7 +307,16 @@ class Run:
         self._keep_best(report)
         checkpoint.append_line(self.folder / "metrics.jsonl", record | report.metrics)
         self._save_training()
+        self._start = None
+        (self.folder / checkpoint.EPOCH).unlink(missing_ok=True)
+        self._consult_doctor(report.epoch)
         return report
+
+    def _consult_doctor(self, epoch: int) -> None:
+        lines = checkpoint.read_lines(self.folder / "metrics.jsonl")
+        news = doctor.news(lines, self.training.batch_size, self.shape.classes)
+        if news:
+            self._say(f"Epoch {epoch}: {news}")
 
     def _shown(self) -> images.Array:
         """The grid of an epoch: the same seeds each time; a row for each class, where asked for."""
@@ -313,6 +374,20 @@ class Run:
         header = self._header(self.trainer.images_seen)
         checkpoint.save(self.folder / checkpoint.TRAINING, self.trainer.state(), header)
 
+    def _save_midway(self) -> None:
+        """Save where the run is, unless it has just diverged: then going on repeats that.
+
+        What the epoch began with is kept, so that going back from a later divergence leads there,
+        stopped or not.
+        """
+        if not self.trainer.is_finite():
+            return
+        began, now = self.folder / checkpoint.EPOCH, self.folder / checkpoint.TRAINING
+        if self._start is None and not began.exists():
+            write_file(began, now.read_bytes())
+        self._save_networks()
+        self._save_training()
+
     def _header(self, images_seen: int) -> dict[str, Any]:
         return {
             **{k: v for k, v in self.plan().items() if k not in ("folder", "training", "device")},
@@ -323,16 +398,6 @@ class Run:
             "seed": self.training.seed,
             "torch": torch.__version__,
         }
-
-    def _check_finite(self, report: Report) -> None:
-        if all(math.isfinite(v) for v in report.metrics.values()):
-            return
-        epoch = report.epoch + (not report.epoch_ended)
-        raise GanError(
-            f"Training diverged in epoch {epoch}: a loss is no longer a number. "
-            f"The last good checkpoint is kept in {self.folder}.",
-            hint=f"--lr {self.training.lr / 2:g} --fresh",
-        )
 
     def _finish(self) -> None:
         records = checkpoint.read_lines(self.folder / "metrics.jsonl")

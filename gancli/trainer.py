@@ -14,6 +14,7 @@ from math import ceil
 import torch
 from torch import Tensor, nn
 
+from gancli import vitals
 from gancli.capture import Captured
 from gancli.config import Training
 from gancli.ema import EMA
@@ -54,13 +55,16 @@ class Trainer:
         self.g_optimiser = Optimiser(gan.generator, self.lr, config)
         self.d_optimiser = Optimiser(gan.discriminator, self.d_lr, config)
         self.stats = Stats(self.device)
+        self.vitals = Stats(self.device)
         self.plateau = Plateau(config.patience)
+        self.setbacks = 0  # times that training diverged and went back
         self.images_seen = 0
         self._clock = torch.zeros((), device=self.device)  # images_seen, where the step can see it
         self._index = torch.zeros(config.batch_size, dtype=torch.int64, device=self.device)
         self._autocast = torch.autocast(
             self.device.type, precision, enabled=precision != torch.float32
         )
+        self._capture = capture
         self._step = Captured(self._plain_step, self.device, enabled=capture)
         torch.manual_seed(config.seed)  # the noise of training; pictures are ordered by `order`
 
@@ -80,7 +84,7 @@ class Trainer:
             ended = self.images_seen // passes > before or self.images_seen == self.total
             if not ended and time.perf_counter() - reported < seconds:
                 continue
-            metrics = self.stats.read(reset=ended)  # waits for the device: time it after this
+            metrics = self._read(reset=ended)  # waits for the device: time it after this
             reported = time.perf_counter()
             if ended and self.gan.measure:
                 self.plateau.see(metrics[self.gan.measure])
@@ -101,19 +105,23 @@ class Trainer:
         index = order(self.config.seed, len(self.data), start, start + size)
         self._index.copy_(index, non_blocking=True)
         self._set_lr()
-        self._step()
+        number = start % len(self.data) // size  # of the step within its epoch
+        self._step(number % vitals.EVERY == 0)
         self.images_seen += size
+
+    def _read(self, reset: bool) -> dict[str, float]:
+        return self.stats.read(reset) | self.vitals.read(reset)
 
     def _set_lr(self) -> None:
         """Constant, then falling in a line to 0 over the last `lr_decay` of the run; halved where
-        the measure stalled."""
+        the measure stalled, and at each setback."""
         left = 1 - self.images_seen / self.total
         factor = min(1.0, left / self.config.lr_decay) if self.config.lr_decay else 1.0
-        factor *= self.plateau.factor
+        factor *= self.plateau.factor * 0.5**self.setbacks
         self.lr.fill_(self.config.lr * factor)
         self.d_lr.fill_(self.config.lr * self.config.d_lr_scale * factor)
 
-    def _plain_step(self, key: Hashable) -> None:
+    def _plain_step(self, watched: Hashable) -> None:
         """What is captured: device work alone, on `_index`, from weights to weights."""
         gan, size = self.gan, self.config.batch_size
         batch = self.data.batch(self._index)
@@ -122,10 +130,13 @@ class Trainer:
             fake = gan.fake(inputs)
             loss, metrics = gan.discriminator_loss(batch, inputs, fake.detach())
         loss.backward()  # type: ignore[no-untyped-call]
+        seen = {"d_gradient": vitals.gradient_norm(gan.discriminator)} if watched else {}
         self.d_optimiser.step()
         with frozen(gan.discriminator), self._autocast:
             loss, g_metrics = gan.generator_loss(batch, inputs, fake)
             loss.backward()  # type: ignore[no-untyped-call]
+        if watched:
+            self.vitals.add(seen | vitals.of_generator(gan.generator, batch.image, fake, inputs.y))
         self.g_optimiser.step()
         self._clock += size
         self.ema.update(self._clock, size)
@@ -139,25 +150,45 @@ class Trainer:
         for name, optimiser in self._optimisers():
             tensors |= {f"{name}.{k}": v for k, v in optimiser.state().items()}
         tensors |= {f"stats.{k}": v for k, v in self.stats.state().items()}
+        tensors |= {f"vitals.{k}": v for k, v in self.vitals.state().items()}
         tensors |= {"clock": torch.tensor(self.images_seen), "noise.cpu": torch.get_rng_state()}
-        tensors["plateau"] = self.plateau.state()
+        tensors |= {"plateau": self.plateau.state(), "setbacks": torch.tensor(self.setbacks)}
         if self.device.type == "cuda":
             tensors["noise.cuda"] = torch.cuda.get_rng_state(self.device)
         return {k: v.detach().cpu().contiguous().clone() for k, v in tensors.items()}
 
     def load(self, tensors: dict[str, Tensor]) -> None:
-        """Go on from `state()`. Raises KeyError or RuntimeError for the state of another model."""
+        """Go on from `state()`. Raises KeyError or RuntimeError for the state of another model.
+
+        Steps are recorded anew: a recording knows the tensors that are replaced here.
+        """
+        self._step = Captured(self._plain_step, self.device, enabled=self._capture)
         self.gan.load_state_dict(_below("gan", tensors))
         self.ema.module.load_state_dict(_below("ema", tensors))
         for name, optimiser in self._optimisers():
             optimiser.load(_below(name, tensors))
         self.stats.load(_below("stats", tensors))
+        self.vitals.load(_below("vitals", tensors))
+        self.setbacks = int(tensors["setbacks"])
         self.plateau.load(tensors["plateau"])
         self.images_seen = int(tensors["clock"])
         self._clock.fill_(self.images_seen)
         torch.set_rng_state(tensors["noise.cpu"])
         if self.device.type == "cuda" and "noise.cuda" in tensors:
             torch.cuda.set_rng_state(tensors["noise.cuda"], self.device)
+
+    def go_back(self, tensors: dict[str, Tensor]) -> None:
+        """To an earlier `state()`, and on from there at half the learning rate."""
+        setbacks = self.setbacks + 1
+        self.load(tensors)
+        self.setbacks = setbacks
+
+    def is_finite(self) -> bool:
+        """Whether all that is trained is still numbers."""
+        parts = (self.gan.state_dict(), self.ema.module.state_dict())
+        optimisers = (optimiser.state() for _, optimiser in self._optimisers())
+        floats = (v for part in (*parts, *optimisers) for v in part.values())
+        return bool(torch.stack([v.isfinite().all() for v in floats]).all())
 
     def _optimisers(self) -> tuple[tuple[str, "Optimiser"], ...]:
         return ("g_optimiser", self.g_optimiser), ("d_optimiser", self.d_optimiser)

@@ -26,7 +26,9 @@ MAY = {
     "translate": {"gan", "images"},
     "pairs": {"datasets", "images"},
     "plateau": set(),
-    "trainer": {"capture", "config", "ema", "gan", "plateau", "resident", "stats"},
+    "vitals": set(),
+    "doctor": set(),
+    "trainer": {"capture", "config", "ema", "gan", "plateau", "resident", "stats", "vitals"},
     "evaluate": {"checkpoint", "datasets", "errors", "images"},
 }
 

@@ -1,5 +1,8 @@
 """A run's folder: what is written when, and what is never touched."""
 
+import math
+import os
+import signal
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -9,16 +12,21 @@ import torch
 
 from gancli import checkpoint
 from gancli.config import Job
-from gancli.datasets import silent
+from gancli.datasets import Say, silent
 from gancli.errors import FileError, GanError, UsageError
 from gancli.run import Run
-from gancli.trainer import Report
+from gancli.trainer import Report, Trainer
 
 TINY = {"width": 4, "batch_size": 10}
 
 
 def start(
-    pictures: Path, out: Path, fresh: bool = False, model: str = "dcgan", **typed: object
+    pictures: Path,
+    out: Path,
+    fresh: bool = False,
+    model: str = "dcgan",
+    say: Say = silent,
+    **typed: object,
 ) -> Run:
     job = Job(
         model=model,
@@ -29,7 +37,7 @@ def start(
         out=out,
         fresh=fresh,
     )
-    run = Run(job, silent, silent)
+    run = Run(job, say, silent)
     run.begin()
     return run
 
@@ -82,20 +90,107 @@ def test_fresh_starts_over(pictures: Path, tmp_path: Path) -> None:
     assert start(pictures, out, fresh=True).trainer.images_seen == 0
 
 
-def test_divergence_ends_the_run_and_keeps_the_last_good_checkpoint(
+def spoil(run: Run) -> None:
+    next(run.gan.generator.parameters()).data.fill_(float("nan"))
+
+
+def spoiled_while(run: Run, epoch: int, setbacks: int) -> None:
+    """Plant a NaN in the middle of an epoch for as long as the run went back so often or less."""
+    trainer, step = run.trainer, run.trainer.step
+
+    def planted() -> None:
+        step()
+        if trainer.setbacks <= setbacks and trainer.images_seen == 60 * (epoch - 1) + 30:
+            spoil(run)
+
+    trainer.step = planted  # type: ignore[method-assign]
+
+
+def test_divergence_goes_back_an_epoch_at_half_the_rate(
+    pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: list[str] = []
+    run = start(pictures, tmp_path / "run", say=said.append)
+    spoiled_while(run, epoch=2, setbacks=0)
+    reports = run.train()
+    next(r for r in reports if r.epoch_ended)
+    good = run.trainer.state()
+    assert [r.epoch for r in reports if r.epoch_ended] == [2, 3]
+    assert run.trainer.setbacks == 1
+    assert [s for s in said if "diverged" in s] == [
+        "Training diverged in epoch 2: a loss is no longer a number. "
+        "Going back to the start of it, at half the learning rate (0.0015)."
+    ]
+    lines = checkpoint.read_lines(tmp_path / "run" / "metrics.jsonl")
+    assert [line["images_seen"] for line in lines] == [60, 110, 170]  # 54 pictures in steps of 10
+    assert all(math.isfinite(v) for line in lines for v in line.values())
+
+    by_hand = start(pictures, tmp_path / "by-hand")
+    by_hand.trainer.load(good)
+    by_hand.trainer.setbacks = 1
+    list(by_hand.trainer.run())
+    assert_same(by_hand.trainer.state(), run.trainer.state())
+
+
+def assert_same(a: dict[str, torch.Tensor], b: dict[str, torch.Tensor]) -> None:
+    assert a.keys() == b.keys()
+    assert [k for k in a if not torch.equal(a[k], b[k])] == []
+
+
+@pytest.mark.parametrize("epoch", [1, 2])
+def test_going_back_leads_to_the_same_wherever_the_run_was_stopped(
+    pictures: Path, tmp_path: Path, epoch: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = start(pictures, tmp_path / "whole")
+    spoiled_while(whole, epoch, setbacks=1)
+    list(whole.train())
+    out = tmp_path / "parts"
+    for stop in (60 * (epoch - 1) + 10, 60 * (epoch - 1) + 20, 60 * epoch + 20, None):
+        run = start(pictures, out)
+        spoiled_while(run, epoch, setbacks=1)
+        monkeypatch.setattr(Trainer, "run", lambda trainer, run=Trainer.run: run(trainer, 0))
+        reports = run.train()
+        for report in reports:
+            if report.images_seen == stop:
+                os.kill(os.getpid(), signal.SIGINT)
+                with pytest.raises(KeyboardInterrupt):
+                    next(reports)
+        monkeypatch.undo()
+        monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    assert run.trainer.setbacks == 2
+    assert not (out / checkpoint.EPOCH).exists()
+    assert_same(checkpoint.load(out / checkpoint.TRAINING), whole.trainer.state())
+
+
+def test_divergence_ends_the_run_after_three_times_and_keeps_the_last_good_checkpoint(
     pictures: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "run"
     run = start(pictures, out)
+    spoiled_while(run, epoch=2, setbacks=9)
     reports = run.train()
     next(r for r in reports if r.epoch_ended)
     good = (out / checkpoint.TRAINING).read_bytes()
-    next(run.gan.generator.parameters()).data.fill_(float("nan"))
-    with pytest.raises(GanError, match="diverged in epoch 2") as raised:
+    with pytest.raises(GanError, match=r"diverged in epoch 2.* went back 3 times") as raised:
         list(reports)
-    assert raised.value.hint is not None
-    assert "--lr" in raised.value.hint
+    assert raised.value.hint == "--lr 0.0001875 --fresh"
     assert (out / checkpoint.TRAINING).read_bytes() == good
+
+
+def test_weights_that_are_no_numbers_are_never_saved(pictures: Path, tmp_path: Path) -> None:
+    run = start(pictures, tmp_path / "run", epochs=1)
+    close, spoilt = run.trainer.step, []
+
+    def planted() -> None:
+        close()
+        if run.trainer.images_seen == 60 and not spoilt:
+            spoilt.append(spoil(run))  # after the last loss of the epoch was taken
+
+    run.trainer.step = planted  # type: ignore[method-assign]
+    list(run.train())
+    assert run.trainer.setbacks == 1
+    saved = checkpoint.load(tmp_path / "run" / checkpoint.GENERATOR)
+    assert all(v.isfinite().all() for v in saved.values())
 
 
 def test_the_best_epoch_by_the_model_s_measure_is_kept(pictures: Path, tmp_path: Path) -> None:

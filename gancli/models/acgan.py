@@ -104,6 +104,11 @@ class Discriminator(nn.Module):
         return self.source(features)[:, 0].float(), self.category(features).float()
 
 
+def recognised(logits: Tensor, label: Tensor) -> Tensor:
+    """The share of pictures that are told, by class logits (B, K), as their `label` (B, K)."""
+    return (logits.argmax(1) == label.argmax(1)).float().mean()
+
+
 class ACGAN(GAN):
     """D maximises L_S + L_C, G maximises L_C - L_S (eq. 2 and 3)."""
 
@@ -133,7 +138,13 @@ class ACGAN(GAN):
         if self.classify_fakes:
             category = category + F.cross_entropy(fake_class, inputs.y)
         loss = source + category
-        return loss, {"d_loss": loss, "d_class": category}
+        return loss, {
+            "d_loss": loss,
+            "d_class": category,
+            "d_wins": losses.win_rate(real_source, fake_source),
+            "real_recognised": recognised(real_class, batch.label),
+            "fake_recognised": recognised(fake_class, inputs.y),
+        }
 
     def generator_loss(self, batch: Batch, inputs: Inputs, fake: Tensor) -> tuple[Tensor, Metrics]:
         assert inputs.y is not None

@@ -139,7 +139,12 @@ class CGAN(GAN):
         real_logits = self.discriminator(batch.image, batch.label)
         fake_logits = self.discriminator(fake, inputs.y)
         loss = losses.discriminator_bce(real_logits, fake_logits)
-        return loss, {"d_loss": loss, "d_real": real_logits.mean(), "d_fake": fake_logits.mean()}
+        return loss, {
+            "d_loss": loss,
+            "d_real": real_logits.mean(),
+            "d_fake": fake_logits.mean(),
+            "d_wins": losses.win_rate(real_logits, fake_logits),
+        }
 
     def generator_loss(self, batch: Batch, inputs: Inputs, fake: Tensor) -> tuple[Tensor, Metrics]:
         loss = losses.generator_non_saturating(self.discriminator(fake, inputs.y))

@@ -169,7 +169,12 @@ class Pix2Pix(GAN):
         real = self.discriminator(torch.cat([batch.source, batch.image], 1)).float()
         made = self.discriminator(torch.cat([batch.source, fake.to(batch.source.dtype)], 1)).float()
         loss = 0.5 * losses.discriminator_bce(real, made)
-        return loss, {"d_loss": loss, "d_real": real.mean(), "d_fake": made.mean()}
+        return loss, {
+            "d_loss": loss,
+            "d_real": real.mean(),
+            "d_fake": made.mean(),
+            "d_wins": losses.win_rate(real, made),
+        }
 
     def generator_loss(self, batch: Batch, inputs: Inputs, fake: Tensor) -> tuple[Tensor, Metrics]:
         assert batch.source is not None
