@@ -14,10 +14,15 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gancli import registry
 from gancli.errors import FileError, UsageError
+
+if TYPE_CHECKING:
+    from gancli.datasets._rows import Rows
+
+SLICE = 256  # pictures that are hashed at a time
 
 Say = Callable[[str], None]  # takes one line of conversation
 Progress = Callable[[str, int, "int | None"], None]  # takes what, how much is done, of how much
@@ -47,7 +52,8 @@ class Pictures:
     `images` is uint8 (N, H, W, C) with C 1 (gray) or 3 (RGB); `labels` is int64 (N,) into
     `classes`, or None. Of pairs, `images` are the A and `partners`, of the same kind, the B;
     `palette` names the colours of B where it is a map of labels. All arrays are writable, as torch
-    wants them. `digest` is a hex SHA-256 that changes when any picture or label does.
+    wants them. `digest` is a hex SHA-256 that changes when any picture or label does. Pictures that
+    lie in the cache are mapped from there, and `stored` are the rows they can be read from.
     """
 
     name: str
@@ -59,6 +65,7 @@ class Pictures:
     palette: tuple[tuple[str, tuple[int, int, int]], ...] = ()
     digest: str = ""
     notes: tuple[str, ...] = field(default=())  # sentences for the user: skipped files and the like
+    stored: "Rows | None" = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -144,11 +151,14 @@ def check(name_or_path: str, pairs: bool = False) -> Path | None:
 
 
 def digest(images: Any, labels: Any = None, partners: Any = None) -> str:
-    """Hex SHA-256 over the shape and bytes of `images`, and the bytes of what goes with them."""
+    """Hex SHA-256 over the shape and bytes of `images`, and the bytes of what goes with them.
+
+    Whatever has a shape and can be sliced will do; no more than a slice is in memory at a time.
+    """
     total = hashlib.sha256(repr(images.shape).encode())
     for array in (images, labels, partners):
-        if array is not None:
-            total.update(array.data)
+        for start in range(0, 0 if array is None else len(array), SLICE):
+            total.update(array[start : start + SLICE].tobytes())
     return total.hexdigest()
 
 

@@ -1,15 +1,16 @@
 """Pairs of pictures from files: side by side in one, or in two folders matched by name."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from PIL import Image, ImageOps
 
-from gancli.datasets import Pictures, Places, Progress, Say, _cache, digest, silent
-from gancli.datasets._pictures import decode, each
+from gancli.datasets import Pictures, Places, Progress, Say, _cache, silent
+from gancli.datasets._pictures import BATCH, decode, each
+from gancli.datasets._rows import Sink
 from gancli.datasets.folder import (
     TEST_FOLDERS,
     Found,
@@ -31,15 +32,6 @@ LAYOUTS = (
     "under the same names."
 )
 Palette = tuple[tuple[str, tuple[int, int, int]], ...]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Decoded:
-    """A and B, uint8 (N, size, size, 3), and why the pairs that are missing are."""
-
-    a: Any
-    b: Any
-    broken: dict[str, str]  # by the name of the file
 
 
 def load(
@@ -126,35 +118,46 @@ def read(
     if kept := _cache.recall(kept_at, key):
         return kept
     say(f"{root}: reading {len(found):,} pairs, once.")
-    decoded = decode_all(found, size, pairs.palette, progress)
-    named = [f"{name} ({why})" for name, why in decoded.broken.items()]
-    notes = pairs.notes + complaints(root, named, not len(decoded.a), broken)
-    a, b = decoded.a, decoded.b
-    made = replace(pairs, images=a, partners=b, digest=digest(a, None, b), notes=notes)
-    _cache.remember(kept_at, key, made)
-    return made
+
+    def fill(into: Sink) -> Pictures:
+        failed = decode_all(into, found, size, pairs.palette, progress)
+        named = [f"{name} ({why})" for name, why in failed.items()]
+        every = len(failed) == len(found)
+        return replace(pairs, notes=pairs.notes + complaints(root, named, every, broken))
+
+    return _cache.made(kept_at, key, fill, say)
 
 
 def decode_all(
-    found: Sequence[Found], size: int, palette: Palette = (), progress: Progress = silent
-) -> Decoded:
-    """Every readable pair at `size` x `size`, in colour."""
-    a = np.empty((len(found), size, size, 3), np.uint8)
-    b = np.empty_like(a)
+    into: Sink,
+    found: Sequence[Found],
+    size: int,
+    palette: Palette = (),
+    progress: Progress = silent,
+) -> dict[str, str]:
+    """Put every readable pair `into` a sink, as uint8 (2, size, size, 3), in colour.
+
+    What comes back says why a pair is missing, by the name of its file.
+    """
+    batch = np.empty((min(BATCH, len(found)), 2, size, size, 3), np.uint8)
+    reasons: list[str] = []
 
     def read(i: int) -> str:
         try:
             first, second = halves(found[i])
         except DataError as error:
             return error.message
-        a[i] = np.asarray(ImageOps.fit(first, (size, size), Image.Resampling.LANCZOS))
-        b[i] = snapped(second, size, palette)
+        into_a, into_b = batch[i % BATCH]
+        into_a[...] = np.asarray(ImageOps.fit(first, (size, size), Image.Resampling.LANCZOS))
+        into_b[...] = snapped(second, size, palette)
         return ""
 
-    reasons = list(each(read, range(len(found)), progress))
-    good = np.array([not why for why in reasons], bool)
-    broken = {f.name: why for f, why in zip(found, reasons, strict=True) if why}
-    return Decoded(a=a[good], b=b[good], broken=broken)
+    for why in each(read, range(len(found)), progress):
+        reasons.append(why)
+        if len(reasons) % BATCH == 0 or len(reasons) == len(found):  # the threads wait
+            some = reasons[(len(reasons) - 1) // BATCH * BATCH :]
+            into.append(batch[: len(some)][[not why for why in some]])
+    return {f.name: why for f, why in zip(found, reasons, strict=True) if why}
 
 
 def halves(pair: Found) -> tuple[Image.Image, Image.Image]:

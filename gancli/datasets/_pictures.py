@@ -14,6 +14,7 @@ import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from gancli.datasets import Pictures, Progress, digest, silent
+from gancli.datasets._rows import Sink
 from gancli.errors import DataError
 
 SUFFIXES = (
@@ -26,45 +27,49 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 THREADS = min(8, os.cpu_count() or 1)  # Pillow decodes and resizes without the interpreter's lock
-BATCH = 1024  # pictures handed to the threads at once
+BATCH = 256  # pictures handed to the threads at once, and held in memory
 
 
 @dataclass(frozen=True, kw_only=True)
 class Decoded:
-    """What became of a list of files: uint8 (N, size, size, C), and which files were unreadable."""
+    """What became of a list of files: which could be read, and why the others could not."""
 
-    images: Any
-    good: Any  # bool, one per file; N are true
+    good: Any  # bool, one per file
     broken: dict[Any, str]  # why, by file
 
 
 def decode_all(
+    into: Sink,
     paths: Sequence[Openable],
     size: int,
     channels: int | None = None,
     progress: Progress = silent,
     crop: Crop | None = None,
 ) -> Decoded:
-    """Every readable picture, cut by `crop`, then about its centre to a square, resized to `size`.
+    """Put every readable picture `into` a sink, as uint8 (size, size, C), one to a row.
 
-    Without `channels` the result is gray (C = 1) only where every picture is. What `crop` raises
-    ends the reading; it is given pictures in their own size.
+    Each is cut by `crop`, then about its centre to a square, and resized to `size`. Without
+    `channels` they are gray (C = 1) only where every one is. What `crop` raises ends the reading;
+    it is given pictures in their own size. No more than BATCH pictures are in memory.
     """
-    images = np.empty((len(paths), size, size, channels or 3), np.uint8)
-    broken: dict[int, str] = {}
+    batch = np.empty((min(BATCH, len(paths)), 1, size, size, channels or 3), np.uint8)
+    good = np.zeros(len(paths), bool)
+    broken: dict[Any, str] = {}
     gray = channels is None
 
     def read(i: int) -> tuple[bool, str]:
-        return _decode_into(images[i], paths[i], crop)
+        return _decode_into(batch[i % BATCH, 0], paths[i], crop)
 
     for i, (is_gray, why) in enumerate(each(read, range(len(paths)), progress)):
-        gray = gray and is_gray
+        good[i], gray = not why, gray and is_gray
         if why:
-            broken[i] = why
-    good = np.array([i not in broken for i in range(len(paths))], bool)
-    images = images if good.all() else images[good]
-    images = np.ascontiguousarray(images[..., :1]) if gray else images
-    return Decoded(images=images, good=good, broken={paths[i]: why for i, why in broken.items()})
+            broken[paths[i]] = why
+        if (i + 1) % BATCH == 0 or i + 1 == len(paths):  # the threads wait for the next batch
+            start = i - i % BATCH
+            into.append(batch[: i + 1 - start][good[start : i + 1]])
+    if gray:
+        into.to_gray()
+    return Decoded(good=good, broken=broken)
 
 
 def each(
@@ -123,7 +128,7 @@ def fit(pictures: Pictures, size: int | None = None, channels: int | None = None
         picture = Image.fromarray(image if depth == 3 else image[..., 0])
         _put(_square(picture, size), into)
     found = digest(fitted, pictures.labels)
-    return replace(pictures, images=fitted, partners=None, digest=found)
+    return replace(pictures, images=fitted, partners=None, digest=found, stored=None)
 
 
 @contextmanager

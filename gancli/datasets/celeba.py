@@ -20,8 +20,9 @@ from zipfile import Path as Member
 from PIL import Image
 
 from gancli import download as downloads
-from gancli.datasets import Info, Pictures, Places, Progress, Say, _cache, digest, folder, silent
+from gancli.datasets import Info, Pictures, Places, Progress, Say, _cache, folder, silent
 from gancli.datasets._pictures import SUFFIXES, decode_all
+from gancli.datasets._rows import Sink
 from gancli.datasets.folder import Found, Notes
 from gancli.errors import DataError, FileError, UsageError
 from gancli.files import replacing
@@ -81,23 +82,24 @@ def load(
     Raises DataError where there is nothing to read, or pictures of other sizes.
     """
     root = _here(places) or download(places, say, progress) / ARCHIVE.name
-    size = size or SIZE
+    side = size or SIZE
     with _faces(root) as faces:
         chosen, notes = _of_split(root, faces, split)
-        kept_at = places.cache / "folders" / f"{_hashed(root, split, size)}.safetensors"
+        kept_at = places.cache / "folders" / f"{_hashed(root, split, side)}.safetensors"
         stamped = chosen if root.is_dir() else [Found(path=root, name=root.name, group="")]
         key = folder.hashed(VERSION, *map(folder.stamp, stamped))
         if kept := _cache.recall(kept_at, key):
             return kept
         say(f"{root}: reading {len(chosen):,} pictures, once.")
-        decoded = decode_all([f.path for f in chosen], size, 3, progress, partial(_face, root))
-    named = [f"{path.name} ({why})" for path, why in decoded.broken.items()]
-    notes += folder.complaints(root, named, not len(decoded.images), "skip")
-    pictures = Pictures(
-        name=NAME, split=split, images=decoded.images, digest=digest(decoded.images), notes=notes
-    )
-    _cache.remember(kept_at, key, pictures)
-    return pictures
+
+        def fill(into: Sink) -> Pictures:
+            paths = [f.path for f in chosen]
+            decoded = decode_all(into, paths, side, 3, progress, partial(_face, root))
+            named = [f"{path.name} ({why})" for path, why in decoded.broken.items()]
+            said = notes + folder.complaints(root, named, not decoded.good.any(), "skip")
+            return Pictures(name=NAME, split=split, images=None, notes=said)
+
+        return _cache.made(kept_at, key, fill, say)
 
 
 def download(places: Places, say: Say = silent, progress: Progress = silent) -> Path:

@@ -21,6 +21,7 @@ from urllib.parse import urlsplit
 from gancli import download as downloads
 from gancli.datasets import Info, Pictures, Places, Progress, Say, _pairs, folder, silent
 from gancli.datasets._cmp import PALETTE
+from gancli.datasets._rows import Gathered
 from gancli.datasets.folder import Found, Notes
 from gancli.errors import DataError, FileError, UsageError
 from gancli.files import replacing
@@ -176,7 +177,7 @@ def _check(file: Path, root: Path, progress: Progress) -> None:
         pairs = _base(root / BASE) if base else folder.pictures_in(root)
     except DataError:  # no photo has its map
         pairs = []
-    broken = _pairs.decode_all(pairs, 16, PALETTE, progress).broken if pairs else {}
+    broken = _pairs.decode_all(Gathered(), pairs, 16, PALETTE, progress) if pairs else {}
     if len(pairs) != expected or broken:
         good = len(pairs) - len(broken)
         raise DataError(f"{file.name} holds {good} of {expected} pairs", hint=BY_HAND)

@@ -19,8 +19,9 @@ from typing import Any
 
 import numpy as np
 
-from gancli.datasets import Info, Pictures, Places, Progress, Say, _cache, digest, silent
+from gancli.datasets import Info, Pictures, Places, Progress, Say, _cache, silent
 from gancli.datasets._pictures import SUFFIXES, decode_all, natural_size
+from gancli.datasets._rows import Sink
 from gancli.errors import DataError, UsageError
 
 INFO = Info(
@@ -70,8 +71,8 @@ def load(
     They are cropped about their centre and resized to `size`: by default to their own, where all
     are alike and that is a legal one, else to 64. They are gray where all are, or as `channels` (1
     or 3) says: ask for the test split with what the train split came in. Unreadable files are
-    named, and skipped or refused as `broken` says. The result is kept in the cache until a file
-    changes.
+    named, and skipped or refused as `broken` says. The result is written into the cache as it is
+    decoded, and kept there until a file changes; it may be larger than memory.
 
     Raises DataError where there is nothing to read, UsageError without a path.
     """
@@ -85,21 +86,21 @@ def load(
         return kept
     say(f"{path}: reading {len(found):,} pictures, once.")
     paths = [f.path for f in found]
-    decoded = decode_all(paths, size or natural_size(paths, LEGAL, SIZE), channels, progress)
-    named = [f"{p.relative_to(path)} ({why})" for p, why in decoded.broken.items()]
-    notes += complaints(path, named, not len(decoded.images), broken)
-    labels = _labels(found, classes, decoded.good) if classes else None
-    pictures = Pictures(
-        name=path.resolve().name,
-        split=split,
-        images=decoded.images,
-        labels=labels,
-        classes=classes,
-        digest=digest(decoded.images, labels),
-        notes=notes,
-    )
-    _cache.remember(kept_at, key, pictures)
-    return pictures
+    side = size or natural_size(paths, LEGAL, SIZE)
+
+    def fill(into: Sink) -> Pictures:
+        decoded = decode_all(into, paths, side, channels, progress)
+        named = [f"{p.relative_to(path)} ({why})" for p, why in decoded.broken.items()]
+        return Pictures(
+            name=path.resolve().name,
+            split=split,
+            images=None,
+            labels=_labels(found, classes, decoded.good) if classes else None,
+            classes=classes,
+            notes=notes + complaints(path, named, not decoded.good.any(), broken),
+        )
+
+    return _cache.made(kept_at, key, fill, say)
 
 
 def of_split(folder: Path, split: str) -> tuple[list[Found], tuple[str, ...], Notes]:

@@ -9,11 +9,19 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from gancli.datasets import Pictures
-from gancli.datasets._pictures import decode, decode_all, fit, natural_size, strictly
+from gancli.datasets import Pictures, _pictures
+from gancli.datasets._pictures import decode, fit, natural_size, strictly
+from gancli.datasets._rows import Gathered
 from gancli.errors import DataError
 
 RAMP = np.arange(256, dtype=np.uint8).reshape(16, 16)
+
+
+def decode_all(paths, size, *rest, **options):
+    """The readable pictures, uint8 (N, size, size, C), and what became of the files."""
+    into = Gathered()
+    decoded = _pictures.decode_all(into, paths, size, *rest, **options)
+    return into.all()[:, 0], decoded
 
 
 def save(path: Path, image: Image.Image, **options) -> Path:
@@ -107,7 +115,7 @@ def test_a_large_jpeg_is_decoded_small_and_looks_the_same(tmp_path):
     path = save(tmp_path / "a.jpg", Image.fromarray(gradient), quality=95)
     assert decode(path, room=64).size < (1600, 800)
     assert min(decode(path, room=100).size) >= 200, "no smaller than twice what is wanted"
-    small = decode_all([path], 64).images[0].astype(int)
+    small = decode_all([path], 64)[0][0].astype(int)
     exact = Image.fromarray(gradient[:, 400:1200]).resize((64, 64), Image.Resampling.LANCZOS)
     assert abs(small[..., 0] - np.asarray(exact)).max() <= 2
 
@@ -136,9 +144,9 @@ def test_a_missing_and_a_truncated_file_are_broken(tmp_path):
     image.save(data, "JPEG")
     (tmp_path / "cut.jpg").write_bytes(data.getvalue()[:900])
     good = save(tmp_path / "good.jpg", image)
-    decoded = decode_all([tmp_path / "none.jpg", good, tmp_path / "cut.jpg"], 16)
+    images, decoded = decode_all([tmp_path / "none.jpg", good, tmp_path / "cut.jpg"], 16)
     assert decoded.good.tolist() == [False, True, False]
-    assert decoded.images.shape == (1, 16, 16, 3)
+    assert images.shape == (1, 16, 16, 3)
     assert "no such file" in decoded.broken[tmp_path / "none.jpg"].lower()
     assert decoded.broken[tmp_path / "cut.jpg"] == "cut short"
 
@@ -146,33 +154,33 @@ def test_a_missing_and_a_truncated_file_are_broken(tmp_path):
 def test_the_crop_is_about_the_centre(tmp_path):
     image = Image.new("L", (60, 20))
     image.paste(255, (20, 0, 40, 20))
-    decoded = decode_all([save(tmp_path / "a.png", image)], 20)
-    assert (decoded.images == 255).all()
+    images, _ = decode_all([save(tmp_path / "a.png", image)], 20)
+    assert (images == 255).all()
 
 
 def test_a_picture_of_the_right_size_keeps_its_values(tmp_path):
-    decoded = decode_all([save(tmp_path / "a.png", Image.fromarray(RAMP))], 16)
-    np.testing.assert_array_equal(decoded.images[0, ..., 0], RAMP)
+    images, _ = decode_all([save(tmp_path / "a.png", Image.fromarray(RAMP))], 16)
+    np.testing.assert_array_equal(images[0, ..., 0], RAMP)
 
 
 def test_gray_only_where_all_are_gray(tmp_path):
     gray = save(tmp_path / "a.png", Image.fromarray(RAMP))
     same = save(tmp_path / "b.png", Image.fromarray(RAMP).convert("RGB"))
     red = save(tmp_path / "c.png", colour((16, 16)))
-    assert decode_all([gray, same], 16).images.shape == (2, 16, 16, 1)
-    mixed = decode_all([gray, red], 16).images
+    assert decode_all([gray, same], 16)[0].shape == (2, 16, 16, 1)
+    mixed = decode_all([gray, red], 16)[0]
     assert mixed.shape == (2, 16, 16, 3)
     np.testing.assert_array_equal(mixed[0], RAMP[..., None].repeat(3, -1))
-    assert decode_all([gray, red], 16, channels=1).images.shape == (2, 16, 16, 1)
-    assert decode_all([gray], 16, channels=3).images.shape == (1, 16, 16, 3)
+    assert decode_all([gray, red], 16, channels=1)[0].shape == (2, 16, 16, 1)
+    assert decode_all([gray], 16, channels=3)[0].shape == (1, 16, 16, 3)
 
 
 def test_many_pictures_keep_their_order_and_progress(tmp_path, monkeypatch):
     monkeypatch.setattr("gancli.datasets._pictures.BATCH", 7)
     paths = [save(tmp_path / f"{i}.png", Image.new("L", (4, 4), i)) for i in range(40)]
     seen = []
-    decoded = decode_all(paths, 4, progress=lambda *a: seen.append(a))
-    assert decoded.images[:, 0, 0, 0].tolist() == list(range(40))
+    images, _ = decode_all(paths, 4, progress=lambda *a: seen.append(a))
+    assert images[:, 0, 0, 0].tolist() == list(range(40))
     assert [done for _, done, _ in seen] == list(range(1, 41))
 
 
