@@ -115,6 +115,23 @@ def train(
     evaluate_every: Annotated[
         int, typer.Option(metavar="N", min=0, help="Measure the samples every N epochs; 0: never.")
     ] = 0,
+    stream: Annotated[
+        bool | None,
+        typer.Option(
+            "--stream/--no-stream",
+            help="Read pictures from disk as they are needed, or hold them in memory.",
+            show_default="by the room there is",
+        ),
+    ] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            min=0,
+            help="With --stream: processes that read ahead; 0: none.",
+            show_default="2 for a GPU, else 0",
+        ),
+    ] = None,
     fresh: Annotated[
         bool, typer.Option("--fresh", help="Start the run over instead of going on with it.")
     ] = False,
@@ -144,6 +161,8 @@ def train(
         broken=broken,
         fresh=fresh,
         evaluate_every=evaluate_every,
+        stream=stream,
+        workers=workers,
     )
     datasets.check(dataset, job.pairs)
     _train(job, dry_run, preview)

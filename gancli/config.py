@@ -77,6 +77,8 @@ class Job:
     broken: str = "skip"
     fresh: bool = False
     evaluate_every: int = 0  # epochs between measures; 0: never
+    stream: bool | None = None  # whether pictures stay on disk; None: where they do not fit
+    workers: int | None = None  # processes that read them then
 
     def __post_init__(self) -> None:
         check("models", self.model)

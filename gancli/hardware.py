@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from gancli import memory
 from gancli.errors import UsageError
 
 FORMATS = {"fp32": torch.float32, "bf16": torch.bfloat16}
@@ -42,6 +43,13 @@ def precision(asked: str, device: torch.device) -> tuple[str, str]:
     if device.type != "cpu":
         return "fp32", f"the safe choice on {device.type}"
     return _try_both(device)
+
+
+def room(device: torch.device) -> int:
+    """Free bytes where data for `device` would lie."""
+    if device.type == "cuda":
+        return torch.cuda.mem_get_info(device)[0]
+    return memory.available()
 
 
 def prepare() -> None:

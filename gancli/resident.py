@@ -1,5 +1,6 @@
 """A data set on the device as uint8: one host-to-device copy before training, none after."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -8,6 +9,8 @@ from torch import Tensor
 
 from gancli import augment
 from gancli.gan import Batch
+
+IndexAt = Callable[[int], Tensor]  # from a position in the order to the pictures of the step there
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,24 +50,33 @@ class Resident:
     def __len__(self) -> int:
         return len(self.images)
 
+    def fetch(self, start: int, size: int, index_at: IndexAt) -> None:
+        """Everything is there already."""
+
     def batch(self, index: Tensor) -> Batch:
         """The pictures at `index` (B,): (B, C, H, W) in [-1, 1], channels_last."""
-        image = _pictures(self.images, index)
-        source = None if self.sources is None else _pictures(self.sources, index)
-        vary = self.vary
-        if vary.jitter or vary.mirror:
-            window = augment.window(len(index), vary.jitter, vary.mirror, image.device)
-            image = augment.look(image, window, vary.crisp_image)
-            source = None if source is None else augment.look(source, window, vary.crisp_source)
+        image = self.images.index_select(0, index)
+        source = None if self.sources is None else self.sources.index_select(0, index)
         label = None
         if self.labels is not None:
             label = self._one_hot.index_select(0, self.labels.index_select(0, index))
-        return Batch(image=image, label=label, source=source)
+        return shown(image, label, source, self.vary)
 
 
-def _pictures(data: Tensor, index: Tensor) -> Tensor:
+def shown(image: Tensor, label: Tensor | None, source: Tensor | None, vary: Vary) -> Batch:
+    """What a model is shown of pictures, uint8 (B, H, W, C) on the device, varied at random."""
+    image = _floats(image)
+    source = None if source is None else _floats(source)
+    if vary.jitter or vary.mirror:
+        window = augment.window(len(image), vary.jitter, vary.mirror, image.device)
+        image = augment.look(image, window, vary.crisp_image)
+        source = None if source is None else augment.look(source, window, vary.crisp_source)
+    return Batch(image=image, label=label, source=source)
+
+
+def _floats(pictures: Tensor) -> Tensor:
     """(B, C, H, W) in [-1, 1], channels_last as they lie, with one channel, too."""
-    return data.index_select(0, index).float().div_(127.5).sub_(1).permute(0, 3, 1, 2)
+    return pictures.float().div_(127.5).sub_(1).permute(0, 3, 1, 2)
 
 
 def order(seed: int, count: int, start: int, stop: int) -> Tensor:

@@ -33,15 +33,18 @@ from gancli import (
 )
 from gancli.config import Job, resolve
 from gancli.datasets import Pictures, Progress, Say, open_pictures, places
+from gancli.datasets._rows import Rows
 from gancli.errors import DataError, FileError, GanError, UsageError
 from gancli.files import write_file
 from gancli.formats import gif
 from gancli.gan import Feeds, Shape
 from gancli.resident import Resident, Vary
+from gancli.streaming import Streaming
 from gancli.trainer import Report, Trainer
 
 SHOWN = range(64)  # seeds of the grid that is drawn after each epoch
 SHOWN_PAIRS = 6  # or pairs
+COMFORT = 0.5  # pictures are held where they take up to this share of the memory that is free
 MEASURES = ("frechet", "classes_hit", "accuracy", "class_accuracy", "mean_iou", "l1", "ssim")
 SETBACKS = 3  # times that a run which diverged goes back before it gives up
 OURS = (
@@ -150,7 +153,7 @@ class Run:
         Raises UsageError when the folder holds another run, FileError when it cannot be used.
         """
         gan = self.gan.to(self.device, memory_format=torch.channels_last)
-        data = self._resident()
+        data = self._data()
         precision = hardware.FORMATS[self.precision]
         self.trainer = Trainer(gan, data, self.training, precision=precision)
         self._start: dict[str, torch.Tensor] | None = self.trainer.state()
@@ -158,10 +161,9 @@ class Run:
         if self.trainer.images_seen >= len(data):
             self._start = None  # an epoch was closed, and what it left is in the folder
 
-    def _resident(self) -> Resident:
-        """The training pictures on the device, each with what it is to be made from or asked by."""
+    def _data(self) -> Resident | Streaming:
+        """The training pictures, each with what it is to be made from or asked by."""
         pictures, config = self.pictures, self.training
-        source, image = _directed(pictures, self.job.direction)
         labels = None if pictures.labels is None else torch.from_numpy(pictures.labels)
         crisp = bool(pictures.palette)  # B is a map of labels
         vary = Vary(
@@ -170,14 +172,35 @@ class Run:
             crisp_image=crisp and self.job.direction == "A2B",
             crisp_source=crisp and self.job.direction == "B2A",
         )
-        return Resident(
-            torch.from_numpy(image),
-            labels,
-            self.shape.classes,
-            self.device,
-            sources=None if source is None else torch.from_numpy(source),
-            vary=vary,
-        )
+        classes, device = self.shape.classes, self.device
+        if rows := self._streamed():
+            made, workers = int(self.job.direction == "A2B"), self.job.workers
+            return Streaming(rows, labels, classes, device, vary=vary, made=made, workers=workers)
+        held = np.array if pictures.stored else np.asarray  # in memory, where it was mapped
+        source, image = _directed(pictures, self.job.direction)
+        sources = None if source is None else torch.from_numpy(held(source))
+        image = torch.from_numpy(held(image))
+        return Resident(image, labels, classes, device, sources=sources, vary=vary)
+
+    def _streamed(self) -> Rows | None:
+        """The rows to read from where pictures shall not lie on the device: `--stream`, or COMFORT.
+
+        Raises UsageError where there is no file to stream from.
+        """
+        asked, rows = self.job.stream, self.pictures.stored
+        if asked and rows is None:
+            raise UsageError(
+                f"The pictures of {self.pictures.name} lie in memory and in no file of the cache: "
+                "there is nothing to stream from.",
+                hint="--no-stream",
+            )
+        if rows is None or asked is False:
+            return None
+        size, room = len(rows) * rows.row_bytes, hardware.room(self.device)
+        if not asked and size <= COMFORT * room:
+            return None
+        self._say(f"Streaming {size / 1e9:.1f} GB of pictures from disk; {room / 1e9:.1f} GB free.")
+        return rows
 
     def train(self) -> Iterator[Report]:
         """Train from where `begin` left off to the last epoch.

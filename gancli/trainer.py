@@ -22,6 +22,7 @@ from gancli.gan import GAN
 from gancli.plateau import Plateau
 from gancli.resident import Resident, order
 from gancli.stats import Stats
+from gancli.streaming import Streaming
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,7 +42,7 @@ class Trainer:
     def __init__(
         self,
         gan: GAN,
-        data: Resident,
+        data: Resident | Streaming,
         config: Training,
         *,
         precision: torch.dtype = torch.float32,
@@ -102,8 +103,8 @@ class Trainer:
     def step(self) -> None:
         """One update of both networks, on the next pictures in order."""
         start, size = self.images_seen, self.config.batch_size
-        index = order(self.config.seed, len(self.data), start, start + size)
-        self._index.copy_(index, non_blocking=True)
+        self.data.fetch(start, size, self._index_at)
+        self._index.copy_(self._index_at(start), non_blocking=True)
         self._set_lr()
         number = start % len(self.data) // size  # of the step within its epoch
         self._step(number % vitals.EVERY == 0)
@@ -111,6 +112,10 @@ class Trainer:
 
     def _read(self, reset: bool) -> dict[str, float]:
         return self.stats.read(reset) | self.vitals.read(reset)
+
+    def _index_at(self, start: int) -> Tensor:
+        """Which pictures, (B,), the step after `start` images is shown."""
+        return order(self.config.seed, len(self.data), start, start + self.config.batch_size)
 
     def _set_lr(self) -> None:
         """Constant, then falling in a line to 0 over the last `lr_decay` of the run; halved where

@@ -14,7 +14,9 @@ from gancli import checkpoint
 from gancli.config import Job
 from gancli.datasets import Say, silent
 from gancli.errors import FileError, GanError, UsageError
+from gancli.resident import Resident
 from gancli.run import Run
+from gancli.streaming import Streaming
 from gancli.trainer import Report, Trainer
 
 TINY = {"width": 4, "batch_size": 10}
@@ -25,6 +27,7 @@ def start(
     out: Path,
     fresh: bool = False,
     model: str = "dcgan",
+    stream: bool | None = None,
     say: Say = silent,
     **typed: object,
 ) -> Run:
@@ -36,6 +39,7 @@ def start(
         precision="fp32",
         out=out,
         fresh=fresh,
+        stream=stream,
     )
     run = Run(job, say, silent)
     run.begin()
@@ -225,3 +229,38 @@ def test_a_damaged_run_says_how_to_start_over(pictures: Path, tmp_path: Path) ->
     (out / "run.json").write_text("{")
     with pytest.raises(FileError, match="is damaged"):
         start(pictures, out, epochs=1)
+
+
+def states(run: Run) -> dict[str, torch.Tensor]:
+    list(run.train())
+    return run.trainer.state()
+
+
+@pytest.mark.parametrize("stream", [None, True])
+def test_what_does_not_fit_is_streamed_and_trains_the_same(
+    pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stream: bool | None
+) -> None:
+    held = start(pictures, tmp_path / "held", epochs=1)
+    a, size = states(held), held.pictures.images.nbytes
+    assert isinstance(held.trainer.data, Resident)
+    if stream is None:
+        monkeypatch.setattr("gancli.hardware.room", lambda device: 2 * size - 1)
+    said: list[str] = []
+    streamed = start(pictures, tmp_path / "streamed", epochs=1, stream=stream, say=said.append)
+    assert isinstance(streamed.trainer.data, Streaming)
+    assert any(line.startswith("Streaming 0.0 GB of pictures from disk") for line in said)
+    b = states(streamed)
+    assert all(torch.equal(a[k], b[k]) for k in a)
+    if stream is None:
+        forced = start(pictures, tmp_path / "forced", epochs=1, stream=False)
+        assert isinstance(forced.trainer.data, Resident)
+
+
+def test_there_is_nothing_to_stream_where_no_file_holds_the_pictures(
+    pictures: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "cache").write_text("in the way")
+    said: list[str] = []
+    with pytest.raises(UsageError, match="there is nothing to stream from"):
+        start(pictures, tmp_path / "run", stream=True, say=said.append)
+    assert any("held in memory" in line for line in said)

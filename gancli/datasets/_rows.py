@@ -55,12 +55,15 @@ class Rows:
         Raises DataError where the file is no longer what it was.
         """
         rows = np.empty((len(index), *self.shape[1:]), np.uint8)
-        with self.path.open("rb", buffering=0) as file:
-            self._check(os.fstat(file.fileno()))
-            for i, row in zip(index, rows.reshape(len(index), -1), strict=True):
-                file.seek(self.offset + int(i) * self.row_bytes)
-                if file.readinto(row.data) != self.row_bytes:
-                    raise DataError(f"{self.path} is cut short.", hint="start again")
+        size = self.row_bytes
+        try:
+            with self.path.open("rb", buffering=0) as file:
+                self._check(os.fstat(file.fileno()))
+                for i, row in zip(index, rows.reshape(len(index), size), strict=True):
+                    file.seek(self.offset + i * size)
+                    file.readinto(row.data)
+        except OSError as error:
+            raise DataError(f"{self.path} cannot be read: {error.strerror}.") from error
         return rows
 
     def parts(self) -> "list[Part]":
