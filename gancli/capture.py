@@ -38,6 +38,14 @@ class Captured:
             self._record(key)
             self._graphs[key].replay()  # recording runs nothing
 
+    def forget(self) -> None:
+        """Drop what was recorded: the next calls run plainly, and the step is recorded anew.
+
+        To be called when tensors that the step works on were put elsewhere.
+        """
+        self._calls.clear()
+        self._graphs.clear()
+
     def _aside(self, key: Hashable) -> None:
         assert self._stream is not None
         self._stream.wait_stream(torch.cuda.current_stream())

@@ -135,6 +135,12 @@ def train(
     fresh: Annotated[
         bool, typer.Option("--fresh", help="Start the run over instead of going on with it.")
     ] = False,
+    capture: Annotated[
+        bool,
+        typer.Option(
+            " /--no-capture", help="On a GPU: launch each operation anew, without a CUDA graph."
+        ),
+    ] = True,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Print the resolved configuration and stop.")
     ] = False,
@@ -163,6 +169,7 @@ def train(
         evaluate_every=evaluate_every,
         stream=stream,
         workers=workers,
+        capture=capture,
     )
     datasets.check(dataset, job.pairs)
     _train(job, dry_run, preview)

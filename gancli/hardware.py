@@ -52,9 +52,13 @@ def room(device: torch.device) -> int:
     return memory.available()
 
 
-def prepare() -> None:
-    """Settings of the process that speed depends on: denormal numbers slow a CPU 5 to 40 times."""
+def prepare(sizes_repeat: bool = False) -> None:
+    """Settings of the process that speed depends on: denormal numbers slow a CPU 5 to 40 times.
+
+    Where the same sizes come again and again, cuDNN may try its algorithms on the first of them.
+    """
     torch.set_flush_denormal(True)
+    torch.backends.cudnn.benchmark = sizes_repeat
 
 
 def _try_both(device: torch.device) -> tuple[str, str]:

@@ -62,7 +62,7 @@ class Run:
 
     def __init__(self, job: Job, say: Say, progress: Progress) -> None:
         self.job, self.folder, self._say, self._progress = job, job.folder, say, progress
-        hardware.prepare()
+        hardware.prepare(sizes_repeat=True)
         module = registry.load("models", job.model)
         self.settings, self.training = resolve(
             module.Settings, _preset(module.PRESETS, job), job.typed, job.model
@@ -155,7 +155,9 @@ class Run:
         gan = self.gan.to(self.device, memory_format=torch.channels_last)
         data = self._data()
         precision = hardware.FORMATS[self.precision]
-        self.trainer = Trainer(gan, data, self.training, precision=precision)
+        self.trainer = Trainer(
+            gan, data, self.training, precision=precision, capture=self.job.capture
+        )
         self._start: dict[str, torch.Tensor] | None = self.trainer.state()
         self._resume()
         if self.trainer.images_seen >= len(data):

@@ -65,7 +65,6 @@ class Trainer:
         self._autocast = torch.autocast(
             self.device.type, precision, enabled=precision != torch.float32
         )
-        self._capture = capture
         self._step = Captured(self._plain_step, self.device, enabled=capture)
         torch.manual_seed(config.seed)  # the noise of training; pictures are ordered by `order`
 
@@ -167,7 +166,6 @@ class Trainer:
 
         Steps are recorded anew: a recording knows the tensors that are replaced here.
         """
-        self._step = Captured(self._plain_step, self.device, enabled=self._capture)
         self.gan.load_state_dict(_below("gan", tensors))
         self.ema.module.load_state_dict(_below("ema", tensors))
         for name, optimiser in self._optimisers():
@@ -176,6 +174,7 @@ class Trainer:
         self.vitals.load(_below("vitals", tensors))
         self.setbacks = int(tensors["setbacks"])
         self.plateau.load(tensors["plateau"])
+        self._step.forget()
         self.images_seen = int(tensors["clock"])
         self._clock.fill_(self.images_seen)
         torch.set_rng_state(tensors["noise.cpu"])

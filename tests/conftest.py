@@ -33,20 +33,22 @@ def small(name: str, shape: Shape, **settings: object) -> GAN:
     return gan
 
 
-def random_data(shape: Shape, count: int = 40) -> Resident:
+def random_data(shape: Shape, count: int = 40, device: str = "cpu") -> Resident:
     generator = torch.Generator().manual_seed(1)
     size = (count, shape.size, shape.size, shape.channels)
     images = torch.randint(0, 256, size, dtype=torch.uint8, generator=generator)
     labels = torch.arange(count) % shape.classes if shape.classes else None
     sources = 255 - images if shape.source else None
-    return Resident(images, labels, shape.classes, torch.device("cpu"), sources=sources)
+    return Resident(images, labels, shape.classes, torch.device(device), sources=sources)
 
 
-def small_trainer(name: str, shape: Shape, **options: object) -> Trainer:
+def small_trainer(
+    name: str, shape: Shape, *, device: str = "cpu", capture: bool = True, **options: object
+) -> Trainer:
     """A trainer of a narrow model on random pictures, in steps of 8."""
-    gan = small(name, shape).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    options = {"batch_size": 8, "epochs": 2, **options}
-    return Trainer(gan, random_data(gan.shape), Training(**options))  # type: ignore[arg-type]
+    gan = small(name, shape).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    config = Training(**{"batch_size": 8, "epochs": 2, **options})  # type: ignore[arg-type]
+    return Trainer(gan, random_data(gan.shape, device=device), config, capture=capture)
 
 
 @pytest.fixture
