@@ -1,17 +1,21 @@
 """The trainer against the plain loop that everyone writes, on the same networks, pair by pair.
 
-    python -m tests.benchmarks.train_step --model dcgan --width 64 --batch-size 128
+    python -m tests.benchmarks.train_step --model dcgan --size 28 --batch-size 128
+    python -m tests.benchmarks.train_step --all --json
 
 The plain loop: float32, default layout, a DataLoader over a Dataset, two torch.optim.Adam, one fake
-for both updates, three `.item()` a step. Machines are noisy: both are timed in turns within one
-process, and the median of the pairwise ratios counts.
+for both updates, three `.item()` a step. Machines are noisy: all is timed in turns within one
+process, and the median of the pairwise ratios counts. The limit is what the step's convolutions and
+matrix products take alone, see `operators`.
 """
 
 import argparse
+import dataclasses
 import json
 import statistics
-import time
-from collections.abc import Callable, Iterator
+import sys
+from collections.abc import Iterator
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -19,11 +23,16 @@ from torch.utils.data import DataLoader, Dataset
 
 from gancli import hardware, registry
 from gancli.config import Training, resolve
+from gancli.errors import UsageError
 from gancli.gan import GAN, Batch, Shape
 from gancli.resident import Resident
 from gancli.trainer import Trainer
+from tests.benchmarks import operators, timing
 
 COUNT = 500  # pictures
+SIZES = (28, 64, 128, 256)
+BATCH = {28: 128, 64: 64, 128: 16, 256: 4}  # by size, unless one is asked for
+PAIRS_BATCH = 4  # at most, of models that learn from pairs
 
 
 class Pictures(Dataset[tuple[Tensor, Tensor]]):
@@ -65,80 +74,121 @@ def plain_loop(gan: GAN, images: Tensor, labels: Tensor, config: Training) -> It
             yield
 
 
-def trainer_steps(trainer: Trainer) -> Iterator[None]:
-    while True:
+class Case:
+    """One model at one size, ready to be stepped by both loops."""
+
+    def __init__(self, model: str, size: int, options: argparse.Namespace) -> None:
+        """Raises UsageError where the model cannot be built for `size`."""
+        self.model, self.device = model, hardware.device(options.device)
+        module = registry.load("models", model)
+        pairs = registry.declared("models", model, "PAIRS")
+        batch = options.batch_size or min(BATCH.get(size, 16), PAIRS_BATCH if pairs else COUNT)
+        typed = {} if options.own else {"width": options.width, "batch_size": batch}
+        known = {f.name for f in dataclasses.fields(module.Settings)} | {"batch_size"}
+        typed = {k: v for k, v in typed.items() if k in known}
+        self.settings, self.config = resolve(
+            module.Settings, module.PRESETS["default"], typed, model
+        )
+        channels = options.channels or (1 if size == 28 and not pairs else 3)
+        self.shape = Shape(
+            channels=channels, size=size, classes=10, source=channels if pairs else 0
+        )
+        self.build = partial(module.build, self.settings, self.shape)
+        self.precision, self.why = hardware.precision(options.precision, self.device)
+        self.images = torch.randint(0, 256, (COUNT, channels, size, size), dtype=torch.uint8)
+        self.labels = torch.arange(COUNT) % 10
+
+    def plain(self) -> Iterator[None]:
+        return plain_loop(self.build().to(self.device), self.images, self.labels, self.config)
+
+    def trainer(self, capture: bool = True) -> Trainer:
+        gan = self.build().to(self.device, memory_format=torch.channels_last)
+        nhwc = self.images.permute(0, 2, 3, 1)
+        sources = nhwc if self.shape.source else None
+        data = Resident(nhwc, self.labels, 10, self.device, sources=sources)
+        precision = hardware.FORMATS[self.precision]
+        return Trainer(gan, data, self.config, precision=precision, capture=capture)
+
+
+def measure(case: Case, rounds: int, steps: int) -> dict[str, object]:
+    """Both loops and the limit, in turns."""
+    device, size = case.device, case.config.batch_size
+    plain, trainer, eager = case.plain(), case.trainer(), case.trainer(capture=False)
+    flops, heavy = operators.flops(eager.step), operators.recorded(eager.step)
+    for _ in range(5):
+        next(plain)
         trainer.step()
-        yield
-
-
-def seconds(steps: Iterator[None], count: int, wait: Callable[[], None]) -> float:
-    began = time.perf_counter()
-    for _ in range(count):
-        next(steps)
-    wait()
-    return (time.perf_counter() - began) / count
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--model", default="dcgan", choices=registry.names("models"))
-    parser.add_argument("--size", type=int, default=28)
-    parser.add_argument("--channels", type=int, default=1)
-    parser.add_argument("--width", type=int, default=64)
-    parser.add_argument("--batch-size", type=int, default=128)
-    parser.add_argument("--precision", default="auto", choices=("auto", "fp32", "bf16"))
-    parser.add_argument("--device", default="auto")
-    parser.add_argument("--rounds", type=int, default=9, help="pairs timed")
-    parser.add_argument("--steps", type=int, default=10, help="steps in each half of a pair")
-    parser.add_argument("--json", action="store_true")
-    options = parser.parse_args()
-
-    device = hardware.device(options.device)
-    module = registry.load("models", options.model)
-    typed = {"width": options.width, "batch_size": options.batch_size}
-    settings, config = resolve(module.Settings, module.PRESETS["default"], typed, options.model)
-    pairs = registry.declared("models", options.model, "PAIRS")
-    source = options.channels if pairs else 0
-    shape = Shape(channels=options.channels, size=options.size, classes=10, source=source)
-    images = torch.randint(
-        0, 256, (COUNT, shape.channels, shape.size, shape.size), dtype=torch.uint8
-    )
-    labels = torch.arange(COUNT) % 10
-    precision, why = hardware.precision(options.precision, device)
-
-    plain = plain_loop(module.build(settings, shape).to(device), images, labels, config)
-    gan = module.build(settings, shape).to(device, memory_format=torch.channels_last)
-    nhwc = images.permute(0, 2, 3, 1)
-    data = Resident(nhwc, labels, 10, device, sources=nhwc if pairs else None)
-    trainer = Trainer(gan, data, config, precision=hardware.FORMATS[precision])
-    ours = trainer_steps(trainer)
-
-    wait = torch.cuda.synchronize if device.type == "cuda" else lambda: None
-    for steps in (plain, ours):
-        seconds(steps, 5, wait)
-    timed = [
-        (seconds(plain, options.steps, wait), seconds(ours, options.steps, wait))
-        for _ in range(options.rounds)
-    ]
-    size = config.batch_size
-    found = {
-        "model": options.model,
-        "shape": [shape.channels, shape.size, shape.size],
-        "width": options.width,
+    memory = timing.peak_memory(trainer.step, device)
+    calls = {"plain": lambda: next(plain), "ours": trainer.step, "alone": heavy.alone}
+    timed = timing.in_turns(calls, rounds, steps, device)
+    ours = statistics.median(timed["ours"])
+    return {
+        "model": case.model,
+        "shape": [case.shape.channels, case.shape.size, case.shape.size],
+        "width": getattr(case.settings, "width", None),
         "batch_size": size,
         "device": device.type,
         "threads": torch.get_num_threads(),
-        "precision": f"{precision} ({why})",
-        "plain_images_per_second": round(size / statistics.median(a for a, _ in timed)),
-        "ours_images_per_second": round(size / statistics.median(b for _, b in timed)),
-        "ratio_median": round(statistics.median(a / b for a, b in timed), 2),
-        "ratio_min": round(min(a / b for a, b in timed), 2),
-        "ratio_max": round(max(a / b for a, b in timed), 2),
+        "precision": f"{case.precision} ({case.why})",
+        "plain_images_per_second": round(size / statistics.median(timed["plain"])),
+        "images_per_second": round(size / ours),
+        "ms_a_step": round(ours * 1e3, 2),
+        "times_plain": timing.ratios(timed["plain"], timed["ours"]),
+        "gflop_an_image": round(flops / size / 1e9, 3),
+        "gflops": round(flops / ours / 1e9, 1),
+        "gflops_of_the_operators_alone": round(flops / statistics.median(timed["alone"]) / 1e9),
+        "share_of_the_limit": timing.ratios(timed["alone"], timed["ours"]),
+        "peak_megabytes": None if memory is None else round(memory / 1e6),
     }
-    if options.json:
-        print(json.dumps(found))
-    else:
-        print("\n".join(f"{key:26} {value}" for key, value in found.items()))
+
+
+COLUMNS = (
+    *("model", "shape", "width", "batch_size", "images_per_second", "ms_a_step", "times_plain"),
+    *("gflop_an_image", "gflops", "share_of_the_limit", "peak_megabytes"),
+)
+
+
+def shown(found: dict[str, object]) -> dict[str, object]:
+    """A row of the table: ratios by their medians."""
+    row = {name: found[name] for name in COLUMNS}
+    return {k: v["median"] if isinstance(v, dict) else v for k, v in row.items()}
+
+
+def asked() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    names = registry.names("models")
+    parser.add_argument("--model", nargs="+", default=["dcgan"], choices=names)
+    parser.add_argument("--size", nargs="+", type=int, default=[28])
+    parser.add_argument("--all", action="store_true", help="every model at every size")
+    parser.add_argument("--own", action="store_true", help="each model's own width and batch size")
+    parser.add_argument("--channels", type=int, help="1 at 28 pixels, else 3")
+    parser.add_argument("--width", type=int, default=64)
+    parser.add_argument("--batch-size", type=int, help=f"by size: {BATCH}")
+    parser.add_argument("--precision", default="auto", choices=("auto", "fp32", "bf16"))
+    parser.add_argument("--device", default="auto")
+    parser.add_argument("--rounds", type=int, default=9, help="times that each is timed")
+    parser.add_argument("--steps", type=int, default=10, help="steps each time")
+    parser.add_argument("--json", action="store_true", help="a line for each case")
+    options = parser.parse_args()
+    if options.all:
+        options.model, options.size = names, list(SIZES)
+    return options
+
+
+def main() -> None:
+    options = asked()
+    hardware.prepare(sizes_repeat=True)
+    rows = []
+    for model, size in ((m, s) for m in options.model for s in options.size):
+        try:
+            found = measure(Case(model, size, options), options.rounds, options.steps)
+        except UsageError as error:
+            print(f"{model} at {size} pixels: {error}", file=sys.stderr)
+            continue
+        rows.append(shown(found))
+        print(json.dumps(found) if options.json else f"{rows[-1]}", flush=True)
+    if not options.json:
+        print("\n" + timing.table(rows))
 
 
 if __name__ == "__main__":
