@@ -9,8 +9,11 @@ from collections.abc import Mapping, Sequence
 Numbers = Mapping[str, float]
 
 UNFAIR_BEFORE = 500  # steps: until then a generator may draw anything
+UNFAIR_TO_BEGAN = 5000  # whose generator begins with a single picture, and k at 0
 ALIKE = 8.0  # times less varied than the data; healthy trainings stay within 3
-GUESSING = 1.5  # times what guessing would get right; below it a class is not drawn as asked
+GUESSING = (
+    0.1  # of the way from what guessing gets right to all: below it nothing is drawn as asked
+)
 SURE = 0.8  # share of real pictures that a class head must recognise before its word counts
 MISSED = 0.5  # share of classes below which samples have lost too many
 BEATEN = 0.995  # win rate from which a generator is told nothing any more
@@ -24,7 +27,8 @@ def collapsed(n: Numbers, classes: int) -> str | None:
     real, fake = n.get("real_spread", 0.0), n.get("fake_spread", 0.0)
     if real < ALIKE * fake or real == 0:
         return None
-    less = f"{real / fake:.0f} times less varied than" if fake else "all the same, unlike"
+    alike = real > 1000 * fake
+    less = "all the same, unlike" if alike else f"{real / fake:.0f} times less varied than"
     gamma = "a higher --set gamma, or " if "k" in n else ""
     return f"samples are {less} the data: mode collapse; try {gamma}a lower --lr."
 
@@ -33,8 +37,8 @@ def one_class_for_all(n: Numbers, classes: int) -> str | None:
     """Samples that a class head, which knows the real pictures, does not find as asked for."""
     if n.get("real_recognised", 0.0) < SURE or classes < 2:
         return None
-    found = n["fake_recognised"]
-    if found * classes > GUESSING:
+    found, guessed = n["fake_recognised"], 1 / classes
+    if found > guessed + GUESSING * (1 - guessed):
         return None
     return (
         f"samples ignore the class asked for ({found:.0%} are recognised as theirs): "
@@ -94,7 +98,7 @@ def examine(n: Numbers, steps: int, classes: int = 0) -> tuple[str, str] | None:
 
     `n` are the numbers of an epoch that ended after `steps` steps, `classes` how many the data has.
     """
-    if steps < UNFAIR_BEFORE:
+    if steps < (UNFAIR_TO_BEGAN if "k" in n else UNFAIR_BEFORE):
         return None
     found = ((rule.__name__, rule(n, classes)) for rule in RULES)
     return next(((name, sentence) for name, sentence in found if sentence), None)

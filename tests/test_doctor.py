@@ -5,7 +5,7 @@ import torch
 from conftest import random_data, small_trainer
 from torch import Tensor, nn
 
-from gancli import doctor, vitals
+from gancli import doctor, registry, vitals
 from gancli.gan import Shape
 from gancli.trainer import Trainer
 
@@ -53,8 +53,24 @@ def test_healthy_numbers_raise_no_alarm() -> None:
     assert doctor.examine(HEALTHY | unsure, LATE, classes=10) is None
 
 
-def test_beginners_are_left_alone() -> None:
-    assert doctor.examine(HEALTHY | {"fake_spread": 0.01}, steps=100) is None
+def test_beginners_are_left_alone_and_those_of_began_for_longer() -> None:
+    wrong = HEALTHY | {"fake_spread": 0.01}
+    assert doctor.examine(wrong, steps=100) is None
+    assert doctor.examine(wrong, steps=1000) is None
+    del wrong["k"]
+    assert doctor.examine(wrong, steps=1000) is not None
+
+
+@pytest.mark.parametrize("name", sorted({*registry.names("models")} - {"began"}))
+def test_a_short_training_of_each_model_raises_no_alarm(name: str) -> None:
+    """BEGAN's takes too long to be fair: see UNFAIR_TO_BEGAN."""
+    trainer = small_trainer(name, Shape(channels=1, size=16, classes=2), lr=0.003, epochs=99)
+    for _ in range(64):
+        trainer.step()
+    found = trainer._read(reset=True)
+    assert found["real_spread"] > found["fake_spread"] > 0
+    assert min(found["d_gradient"], found["g_gradient"]) > 0
+    assert doctor.examine(found, LATE, classes=2) is None
 
 
 def test_news_is_said_once_until_it_is_forgotten() -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from gancli import checkpoint
+from gancli import checkpoint, doctor
 from gancli.config import Job
 from gancli.datasets import Say, silent
 from gancli.errors import FileError, GanError, UsageError
@@ -195,6 +195,25 @@ def test_weights_that_are_no_numbers_are_never_saved(pictures: Path, tmp_path: P
     assert run.trainer.setbacks == 1
     saved = checkpoint.load(tmp_path / "run" / checkpoint.GENERATOR)
     assert all(v.isfinite().all() for v in saved.values())
+
+
+def test_the_doctor_speaks_once_and_not_again_after_a_restart(
+    pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(doctor, "UNFAIR_BEFORE", 0)
+    said: list[str] = []
+    for epochs in (3, 4):
+        run = start(pictures, tmp_path / "run", say=said.append, epochs=epochs)
+        generate = run.gan.generate
+        run.gan.generate = lambda g, z, y=None, made=generate: made(g, z * 0 + 0.5, y)  # type: ignore[method-assign, misc]
+        list(run.train())
+    (alarm,) = [s for s in said if "collapse" in s]
+    assert alarm.startswith(
+        "Epoch 1: samples are all the same, unlike the data: mode collapse; try"
+    )
+    lines = checkpoint.read_lines(tmp_path / "run" / "metrics.jsonl")
+    assert [line["fake_spread"] for line in lines] == pytest.approx([0] * 4, abs=1e-6)
+    assert all(line["real_spread"] > 0.1 for line in lines)
 
 
 def test_the_best_epoch_by_the_model_s_measure_is_kept(pictures: Path, tmp_path: Path) -> None:
