@@ -587,7 +587,7 @@ def datasets_check(
     path: Annotated[str, typer.Argument(metavar="FOLDER", help="A folder of pictures.")],
     json_: JsonOpt = False,
 ) -> None:
-    """Name broken, duplicate, tiny and odd-channelled pictures; exit 1 where one is broken.
+    """Name broken, duplicate, tiny, odd-channelled and unpaired files; exit 1 where one is broken.
 
     Example: gan datasets check ./pictures
     """
@@ -604,6 +604,39 @@ def datasets_check(
         console.table(("", str(folder)), found.rows())
     if found.broken:
         raise typer.Exit(1)
+
+
+@datasets_app.command("stats")
+def datasets_stats(
+    name: Annotated[
+        str, typer.Argument(metavar="NAME|FOLDER", help="A data set, or a folder of pictures.")
+    ],
+    split: Annotated[
+        Literal["train", "test"], typer.Option("--split", help="Which pictures.")
+    ] = "train",
+    image_size: Annotated[
+        int | None, typer.Option(help="At which size in pixels.", show_default="the data set's")
+    ] = None,
+    data_dir: DataDirOpt = None,
+    json_: JsonOpt = False,
+) -> None:
+    """What a model is to learn: counts, mean, spread and brightness, as training sees the pictures.
+
+    Example: gan datasets stats glyphs
+    """
+    datasets.check(name)
+    from gancli.datasets import _stats
+
+    places = datasets.places(data_dir)
+    with console.progress() as show:
+        pictures = datasets.open_pictures(
+            name, places, split, size=image_size, say=console.say, progress=show
+        )
+        found = _stats.stats(pictures, show)
+    if json_:
+        console.result(json.dumps(asdict(found), indent=2))
+    else:
+        console.table(("", pictures.name), found.rows())
 
 
 @datasets_app.command("preview")

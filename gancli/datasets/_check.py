@@ -9,7 +9,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from gancli.datasets import Progress, folder, silent
+from gancli.datasets import Progress, _pairs, folder, silent
 from gancli.datasets._pictures import decode, each
 from gancli.datasets.folder import Found
 from gancli.errors import DataError
@@ -32,6 +32,7 @@ class Findings:
     """What `check` found. Files go by their path inside the folder; sizes are width and height."""
 
     pictures: int  # that can be read
+    pairs: int | None  # whole ones, where the folder has A and B
     splits: dict[str, int]  # readable pictures by split
     classes: dict[str, int]  # and by class
     sizes: dict[str, tuple[int, int]]  # the `smallest`, `commonest` and `largest`
@@ -39,12 +40,14 @@ class Findings:
     broken: dict[str, str]  # why, by file
     duplicates: list[list[str]]  # groups of files that show the same
     tiny: dict[str, str]  # size by file that is smaller than TINY somewhere
-    odd: dict[str, str]  # channels by file that has others than most
+    odd: dict[str, str]  # channels by file that has others than most, of A or B
+    unpaired: dict[str, str]  # why, by file that makes no pair
 
     def rows(self) -> list[tuple[str, str]]:
         """The findings as a table."""
         return [
             ("pictures", f"{self.pictures:,}"),
+            *([] if self.pairs is None else [("pairs", f"{self.pairs:,}")]),
             *((f"split {name}", f"{count:,}") for name, count in self.splits.items()),
             *((f"class {name}", f"{count:,}") for name, count in self.classes.items()),
             *((f"{which} size", _by(size)) for which, size in self.sizes.items()),
@@ -53,6 +56,7 @@ class Findings:
             *_listed("duplicate", (" = ".join(group) for group in self.duplicates)),
             *_listed("tiny", (f"{name} ({size})" for name, size in self.tiny.items())),
             *_listed("odd channels", (f"{name} ({kind})" for name, kind in self.odd.items())),
+            *_listed("unpaired", (f"{name} ({why})" for name, why in self.unpaired.items())),
         ]
 
 
@@ -71,30 +75,63 @@ class Seen:
 
 def check(root: Path, progress: Progress = silent) -> Findings:
     """Read every picture of the folder `root`. Raises DataError where there is none."""
-    every, _ = folder.splits(root)
+    sides = _pairs.sides(root)
+    every = {k or "train": [*a, *b] for k, (a, b) in sides.items()} or folder.splits(root)[0]
     files = [(split, found) for split, some in every.items() for found in some]
     seen = list(each(partial(_look, root), files, progress))
     good = [s for s in seen if not s.why]
-    channels = dict(Counter(s.channels for s in good).most_common())
-    usual = next(iter(channels), "")
     groups = Counter(s.group for s in good)
+    pairs, unpaired = _paired(root, sides, {s.name: s for s in seen})
+    of_b = {_name(root, f.path) for _, b in sides.values() for f in b}
     return Findings(
         pictures=len(good),
+        pairs=pairs if sides else None,
         splits=dict(Counter(s.split for s in good)),
-        classes={name: groups[name] for name in folder.classes_of(every)},
+        classes={} if sides else {name: groups[name] for name in folder.classes_of(every)},
         sizes=_sizes([s.size for s in good]),
-        channels=channels,
+        channels=dict(Counter(s.channels for s in good).most_common()),
         broken={s.name: s.why for s in seen if s.why},
         duplicates=_duplicates(good),
         tiny={s.name: _by(s.size) for s in good if min(s.size) < TINY},
-        odd={s.name: s.channels for s in good if s.channels != usual},
+        odd=_odd([s for s in good if s.name not in of_b])
+        | _odd([s for s in good if s.name in of_b]),
+        unpaired=unpaired,
     )
+
+
+def _paired(
+    root: Path, sides: dict[str, tuple[list[Found], list[Found]]], seen: dict[str, Seen]
+) -> tuple[int, dict[str, str]]:
+    """How many pairs are whole, and why each file in no pair, or in none that fits, is there."""
+    whole, why = 0, dict[str, str]()
+    for a, b in sides.values():
+        pairs, alone = _pairs.match(a, b)
+        why |= {_name(root, f.path): "no partner" for f in alone}
+        for pair in pairs:
+            first, second = (seen[_name(root, path)] for path in (pair.path, pair.partner))
+            if first.why or second.why:
+                why |= {s.name: "its partner is broken" for s in (first, second) if not s.why}
+            elif first.size != second.size:
+                why[first.name] = f"{_by(first.size)}, and {second.name} {_by(second.size)}"
+            else:
+                whole += 1
+    return whole, why
+
+
+def _odd(good: Sequence[Seen]) -> dict[str, str]:
+    usual = Counter(s.channels for s in good).most_common(1)
+    return {s.name: s.channels for s in good if s.channels != usual[0][0]}
+
+
+def _name(root: Path, path: Path | None) -> str:
+    assert path is not None
+    return path.relative_to(root).as_posix()
 
 
 def _look(root: Path, file: tuple[str, Found]) -> Seen:
     """Decode one file whole: a header alone does not tell that the rest is missing."""
     split, found = file
-    name = found.path.relative_to(root).as_posix()
+    name = _name(root, found.path)
     try:
         picture = decode(found.path)
     except DataError as error:

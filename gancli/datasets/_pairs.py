@@ -63,33 +63,53 @@ def load(
 
 def of_folder(path: Path) -> tuple[dict[str, list[Found]], Notes]:
     """Every pair by split, and notes. Raises DataError where there is no picture."""
+    laid_out = sides(path)
+    if not laid_out:
+        return splits(path)
+    by_split = {split: matched(path, *both) for split, both in laid_out.items()}
+    if whole := by_split.get(""):
+        every, notes = tenth(path, whole[0])
+        return every, whole[1] + notes
+    every = {"test": [], **{split: pairs for split, (pairs, _) in by_split.items()}}
+    return every, tuple(note for _, notes in by_split.values() for note in notes)
+
+
+def sides(path: Path) -> dict[str, tuple[list[Found], list[Found]]]:
+    """The files in A and those in B, by split, which is "" where the folder names none.
+
+    Empty where pairs do not lie in two folders.
+    """
     if train := _two_folders(path, "train"):
         held_out = (_two_folders(path, name) for name in TEST_FOLDERS)
-        test, test_notes = next(filter(None, held_out), ([], ()))
-        return {"train": train[0], "test": test}, train[1] + test_notes
-    if both := _two_folders(path, ""):
-        every, notes = tenth(path, both[0])
-        return every, both[1] + notes
-    return splits(path)
+        test = next(filter(None, held_out), None)
+        return {"train": train, "test": test} if test else {"train": train}
+    both = _two_folders(path, "")
+    return {"": both} if both else {}
 
 
-def _two_folders(path: Path, split: str) -> tuple[list[Found], Notes] | None:
-    """The pairs in trainA and trainB, or train/A and train/B, and a note on those left over."""
+def _two_folders(path: Path, split: str) -> tuple[list[Found], list[Found]] | None:
+    """What lies in trainA and trainB, or in train/A and train/B."""
     for a, b in (
         (path / f"{split}A", path / f"{split}B"),
         (path / split / "A", path / split / "B"),
     ):
         if a.is_dir() and b.is_dir() and (found := pictures_in(a)):
-            return matched(path, found, pictures_in(b))
+            return found, pictures_in(b)
     return None
 
 
-def matched(path: Path, a: Sequence[Found], b: Sequence[Found]) -> tuple[list[Found], Notes]:
-    """Pairs of files under the same name but for the suffix, and a note on those left over."""
+def match(a: Sequence[Found], b: Sequence[Found]) -> tuple[list[Found], list[Found]]:
+    """Pairs of files under the same name but for the suffix, and those that are left over."""
     of_a, of_b = ({Path(f.name).with_suffix("").as_posix(): f for f in some} for some in (a, b))
     pairs = [replace(f, partner=of_b[name].path) for name, f in of_a.items() if name in of_b]
     paired = {path for f in pairs for path in (f.path, f.partner)}
-    alone = sorted(str(f.path.relative_to(path)) for f in (*a, *b) if f.path not in paired)
+    return pairs, [f for f in (*a, *b) if f.path not in paired]
+
+
+def matched(path: Path, a: Sequence[Found], b: Sequence[Found]) -> tuple[list[Found], Notes]:
+    """The pairs below `path`, and a note on what is left over. DataError where there is none."""
+    pairs, left = match(a, b)
+    alone = sorted(str(f.path.relative_to(path)) for f in left)
     if not pairs:
         raise DataError(f"No two pictures in {path} go by the same name.", hint=LAYOUTS)
     return pairs, (

@@ -32,7 +32,8 @@ def test_a_good_folder_has_no_faults(root):
     assert found.classes == {"a": 1, "b": 3}
     assert found.sizes == {"smallest": (30, 30), "commonest": (30, 30), "largest": (30, 40)}
     assert found.channels == {"colour": 4}
-    assert not (found.broken or found.duplicates or found.tiny or found.odd)
+    assert not (found.broken or found.duplicates or found.tiny or found.odd or found.unpaired)
+    assert found.pairs is None
 
 
 def test_every_fault_is_named(root):
@@ -86,6 +87,40 @@ def test_many_faults_are_counted_in_the_table(root):
     assert len(found.tiny) == SHOWN + 3
     assert rows[-1] == "and 3 more; --json names all"
     assert len(rows) == SHOWN + 1
+
+
+@pytest.mark.parametrize("names", [("A", "B"), ("trainA", "trainB"), ("train/A", "train/B")])
+def test_files_that_make_no_pair_are_named(root, names):
+    a, b = (root / name for name in names)
+    for i in range(4):
+        put(a / f"{i}.png", i)
+        put(b / f"{i}.bmp", 10 + i, mode="L")  # labels are gray, and not odd for it
+    put(a / "lone.png", 20)
+    put(b / "left.png", 21, mode="L")
+    put(a / "large.png", 22, (40, 40))
+    put(b / "large.png", 23, mode="L")
+    put(a / "cut.png", 24)
+    (b / "cut.png").write_bytes(b"nothing")
+    put(b / "0.bmp", 10)
+    found = check(root)
+    assert found.unpaired == {
+        f"{names[0]}/lone.png": "no partner",
+        f"{names[1]}/left.png": "no partner",
+        f"{names[0]}/large.png": f"40x40, and {names[1]}/large.png 20x16",
+        f"{names[0]}/cut.png": "its partner is broken",
+    }
+    assert (found.pairs, found.pictures, found.classes) == (4, 13, {})
+    assert found.odd == {f"{names[1]}/0.bmp": "colour"}
+    assert list(found.broken) == [f"{names[1]}/cut.png"]
+    assert ("pairs", "4") in found.rows()
+    assert ("unpaired", f"{names[0]}/lone.png (no partner)") in found.rows()
+
+
+def test_pairs_of_which_none_fit_are_told_all_the_same(root):
+    put(root / "A" / "1.png", 1)
+    put(root / "B" / "2.png", 2)
+    found = check(root)
+    assert (found.pairs, list(found.unpaired)) == (0, ["A/1.png", "B/2.png"])
 
 
 def test_the_command_prints_a_table_and_json_and_fails_over_broken_files(
