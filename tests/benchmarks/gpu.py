@@ -1,0 +1,137 @@
+"""Everything that only a GPU can show: the checks, then a table of speed beside its targets.
+
+    python -m tests.benchmarks.gpu
+
+The checks are the tests marked `gpu`. Exit code 1 where there is no GPU, a check fails or a target
+is missed.
+"""
+
+import argparse
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import torch
+
+from gancli import hardware
+from gancli.config import Job
+from gancli.run import Run
+from tests.benchmarks import timing
+from tests.benchmarks.train_step import Case
+
+ROOT = Path(__file__).parents[2]
+TARGETS = (  # model, pixels, width, batch size, images a second
+    ("dcgan", 28, 64, 512, 250_000),
+    ("dcgan", 64, 64, 512, 100_000),
+    ("pix2pix", 256, 64, 1, 600),
+    ("cgan", 28, 64, 512, None),
+    ("acgan", 28, 64, 512, None),
+)
+CAPTURED = 3.0  # times eager, at least
+RUN_SECONDS = 15.0  # 25 epochs of 60,000 pictures with samples and checkpoints, after start-up
+
+
+def checks() -> bool:
+    """Whether the tests marked gpu pass; their output goes where ours goes."""
+    command = [sys.executable, "-m", "pytest", "-q", "-m", "gpu", "tests"]
+    return subprocess.run(command, cwd=ROOT, check=False).returncode == 0
+
+
+def speed(rounds: int, steps: int) -> list[dict[str, object]]:
+    """Captured against eager steps, in turns, for each line of TARGETS."""
+    rows = []
+    for model, size, width, batch, target in TARGETS:
+        case = Case(model, size, _options(width, batch))
+        captured, eager = case.trainer(), case.trainer(capture=False)
+        for _ in range(6):  # three plain calls, the recording, and some of each
+            captured.step()
+            eager.step()
+        memory = timing.peak_memory(captured.step, case.device)
+        calls = {"captured": captured.step, "eager": eager.step}
+        timed = timing.in_turns(calls, rounds, steps, case.device)
+        rate = batch / statistics.median(timed["captured"])
+        ratio = timing.ratios(timed["eager"], timed["captured"])["median"]
+        rows.append(
+            {
+                "model": model,
+                "size": size,
+                "batch": batch,
+                "precision": case.precision,
+                "images/s": round(rate),
+                "target": target or "",
+                "times eager": ratio,
+                "megabytes": round((memory or 0) / 1e6),
+                "met": (target is None or rate >= target) and ratio >= CAPTURED,
+            }
+        )
+    return rows
+
+
+def _options(width: int, batch: int) -> argparse.Namespace:
+    return argparse.Namespace(
+        device="cuda", batch_size=batch, width=width, own=False, channels=None, precision="auto"
+    )
+
+
+def whole_run(epochs: int) -> dict[str, object]:
+    """A run as `gan train` does it, on drawn data as large as Fashion-MNIST, after start-up."""
+    pictures = 60_000
+    with tempfile.TemporaryDirectory() as folder:
+        job = Job(
+            model="dcgan",
+            dataset=str(_drawn(Path(folder) / "data", pictures)),
+            typed={"epochs": epochs, "batch_size": 512},
+            device="cuda",
+            out=Path(folder) / "run",
+        )
+        run = Run(job, print, lambda *_: None)
+        run.begin()
+        torch.cuda.synchronize()
+        began = time.perf_counter()
+        for _ in run.train():
+            pass
+        took = time.perf_counter() - began
+    return {
+        "run": f"{epochs} epochs of {pictures:,}",
+        "seconds": round(took, 1),
+        "target": RUN_SECONDS,
+        "met": took <= RUN_SECONDS * epochs / 25,
+    }
+
+
+def _drawn(folder: Path, count: int) -> Path:
+    """A folder of `count` gray 28x28 pictures."""
+    from gancli import images
+
+    noise = torch.randint(0, 256, (count, 28, 28, 1), dtype=torch.uint8).numpy()
+    for i, picture in enumerate(noise):
+        place = folder / f"{i // 1000:02d}" / f"{i:05d}.png"
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_bytes(images.encode_png(picture))
+    return folder
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--steps", type=int, default=50)
+    parser.add_argument("--epochs", type=int, default=25)
+    options = parser.parse_args()
+    if not torch.cuda.is_available():
+        print("torch sees no CUDA device here, so nothing was checked.", file=sys.stderr)
+        return 1
+    hardware.prepare(sizes_repeat=True)
+    passed = checks()
+    rows = speed(options.rounds, options.steps)
+    run = whole_run(options.epochs)
+    print(f"{torch.cuda.get_device_name()}, torch {torch.__version__}\n")
+    print(timing.table(rows) + "\n\n" + timing.table([run]))
+    print(f"\nChecks: {'passed' if passed else 'FAILED'}.")
+    return 0 if passed and all(bool(row["met"]) for row in (*rows, run)) else 1
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

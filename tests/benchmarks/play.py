@@ -1,0 +1,114 @@
+"""Sampling, sweeping, walking and translating: pictures a second, with and without start-up.
+
+    python -m tests.benchmarks.play
+
+End to end is a `gan ...` process from nothing to its files; without start-up is the same work in
+this process, with the generator loaded. The generators have learned nothing: that costs the same.
+"""
+
+import argparse
+import json
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from gancli import images, play
+from tests.benchmarks import timing
+from tests.benchmarks.generators import write_generators
+from tests.benchmarks.startup import run
+
+RECIPE = {"command": "gan sample REF", "model": "dcgan", "sha256": "0" * 64, "version": "0"}
+SIDE = 256  # pixels of the pictures that are translated
+
+
+def jobs(folder: Path, count: int) -> dict[str, tuple[int, str, Callable[[Path], object]]]:
+    """By name: how many pictures it makes, the command, and the same work in this process."""
+    dcgan, acgan, unet = (
+        play.load(folder / "runs" / f"{name}-drawn" / "generator.safetensors")
+        for name in ("dcgan", "acgan", "pix2pix")
+    )
+    source = folder / "in.png"
+    images.save_png(source, np.random.default_rng(0).integers(0, 256, (SIDE, SIDE, 3), np.uint8))
+    frames = 9 * 50
+    return {
+        "sample, one grid": (
+            count,
+            f"sample dcgan --count {count} --out OUT.png",
+            lambda out: play.save_samples(dcgan, range(count), [], out.with_suffix(".png"), RECIPE),
+        ),
+        "sample, a folder": (
+            count,
+            f"sample dcgan --count {count} --out OUT",
+            lambda out: play.save_samples(dcgan, range(count), [], out, RECIPE),
+        ),
+        "sweep, a .gif": (
+            frames,
+            "sweep acgan --steps 50 --out OUT.gif",
+            lambda out: play.sweep(acgan, [0], range(10), 50, 1).save(
+                out.with_suffix(".gif"), 25, None, RECIPE
+            ),
+        ),
+        "interpolate, a .gif": (
+            150,
+            "interpolate dcgan --z-seeds 0-3 --steps 50 --out OUT.gif",
+            lambda out: play.interpolate(dcgan, range(4), 50).save(
+                out.with_suffix(".gif"), 25, None, RECIPE
+            ),
+        ),
+        "translate, 256x256": (
+            1,
+            "translate pix2pix in.png --out OUT.png",
+            lambda out: play.translate_picture(
+                unet, source, [out.with_suffix(".png")], 0, False, lambda _: RECIPE
+            ),
+        ),
+    }
+
+
+def measure(folder: Path, count: int, rounds: int) -> list[dict[str, object]]:
+    rows = []
+    for name, (pictures, words, work) in jobs(folder, count).items():
+        ends, alone = [], []
+        for number in range(rounds):
+            began = time.perf_counter()
+            command = words.replace("OUT", f"end-{len(rows)}-{number}").split()
+            run([sys.executable, "-m", "gancli", *command], folder)
+            ends.append(time.perf_counter() - began)
+            began = time.perf_counter()
+            work(folder / f"alone-{len(rows)}-{number}")
+            alone.append(time.perf_counter() - began)
+        whole, inner = statistics.median(ends), statistics.median(alone)
+        rows.append(
+            {
+                "what": name,
+                "pictures": pictures,
+                "seconds end to end": round(whole, 2),
+                "pictures/s end to end": round(pictures / whole, 1),
+                "seconds after start-up": round(inner, 2),
+                "pictures/s after start-up": round(pictures / inner, 1),
+                "threads": torch.get_num_threads(),
+            }
+        )
+    return rows
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--count", type=int, default=10_000, help="pictures to sample")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--json", action="store_true", help="a line for each command")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as name:
+        write_generators(Path(name))
+        rows = measure(Path(name), options.count, options.rounds)
+    print("\n".join(map(json.dumps, rows)) if options.json else timing.table(rows))
+
+
+if __name__ == "__main__":
+    main()
