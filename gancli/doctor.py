@@ -70,7 +70,7 @@ def beaten(n: Numbers, classes: int) -> str | None:
         return None
     return (
         f"the discriminator is right {n['d_wins']:.1%} of the time, which teaches the generator "
-        "little; try --set d_lr_scale=0.5."
+        "little; try a lower --set d_lr_scale."
     )
 
 

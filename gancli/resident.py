@@ -86,8 +86,9 @@ def order(seed: int, count: int, start: int, stop: int) -> Tensor:
     each pass shows every picture once.
     """
     first, last = start // count, (stop - 1) // count
-    passes = torch.cat([_permutation(seed, k, count) for k in range(first, last + 1)])
-    return passes[start - first * count : stop - first * count]
+    passes = [_permutation(seed, k, count) for k in range(first, last + 1)]
+    order = torch.cat(passes) if last > first else passes[0]  # not copied for each step
+    return order[start - first * count : stop - first * count]
 
 
 @lru_cache(maxsize=2)
