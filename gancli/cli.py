@@ -633,6 +633,8 @@ def datasets_stats(
             name, places, split, size=image_size, say=console.say, progress=show
         )
         found = _stats.stats(pictures, show)
+    for note in pictures.notes:
+        console.say(note)
     if json_:
         console.result(json.dumps(asdict(found), indent=2))
     else:

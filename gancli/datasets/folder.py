@@ -155,13 +155,12 @@ def pictures_in(root: Path) -> list[Found]:
         folders[:] = [f for f in folders if not f.startswith((".", "__"))]
         below = Path(folder).relative_to(root)
         group = below.parts[0] if below.parts else ""
-        start = (
-            f"{below.as_posix()}/" if group else ""
-        )  # strings: a Path for each takes twice as long
+        # names put together as strings: a Path for each takes twice as long
+        start = f"{below.as_posix()}/" if group else ""
         found += [
             Found(path=Path(folder, file), name=start + file, group=group)
             for file in files
-            if os.path.splitext(file)[1].lower() in SUFFIXES and not file.startswith(".")
+            if file.lower().endswith(SUFFIXES) and not file.startswith(".")
         ]
     return sorted(found, key=lambda f: f.name)
 
