@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 
 Numbers = Mapping[str, float]
 
-UNFAIR_BEFORE = 500  # steps: until then a generator may draw anything
+UNFAIR_BEFORE = 500  # steps: until then a generator may draw anything, and epochs are means
 UNFAIR_TO_BEGAN = 5000  # whose generator begins with a single picture, and k at 0
 ALIKE = 8.0  # times less varied than the data; healthy trainings stay within 3
 GUESSING = (
@@ -96,7 +96,7 @@ RULES = (
 def examine(n: Numbers, steps: int, classes: int = 0) -> tuple[str, str] | None:
     """The first thing that is wrong: its name and a sentence.
 
-    `n` are the numbers of an epoch that ended after `steps` steps, `classes` how many the data has.
+    `n` are the numbers of an epoch that began after `steps` steps, `classes` how many the data has.
     """
     if steps < (UNFAIR_TO_BEGAN if "k" in n else UNFAIR_BEFORE):
         return None
@@ -109,10 +109,9 @@ def news(epochs: Sequence[Numbers], batch_size: int, classes: int = 0) -> str | 
 
     It depends on the epochs alone, so that a restart repeats nothing.
     """
-    recent = [
-        examine(n, round(n["images_seen"] / batch_size), classes)
-        for n in epochs[-SAID_WITHIN - 1 :]
-    ]
+    began = [0.0, *(n["images_seen"] / batch_size for n in epochs)]
+    found = [examine(n, round(at), classes) for n, at in zip(epochs, began, strict=False)]
+    recent = found[-SAID_WITHIN - 1 :]
     if not recent or recent[-1] is None:
         return None
     name, sentence = recent[-1]
