@@ -40,4 +40,4 @@ class Stats:
         self.names = sorted(state.keys() - {"count"})
         sums = [state[name] for name in self.names]
         self._sum = torch.stack(sums).to(self._device) if sums else torch.zeros(0)
-        self._count = state.get("count", torch.zeros(0)).to(self._device)
+        self._count = state.get("count", torch.zeros(0)).to(self._device, copy=True)

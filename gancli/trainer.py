@@ -232,7 +232,7 @@ class Optimiser:
         """Go on from `state()`."""
         for i, (_, seen) in enumerate(self._weights):
             found = _below(str(i), tensors)
-            self.adam.state[seen] = {k: v.to(seen.device) for k, v in found.items()}
+            self.adam.state[seen] = {k: v.to(seen.device, copy=True) for k, v in found.items()}
 
 
 def _as_it_lies(weight: Tensor) -> Tensor:

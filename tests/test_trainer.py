@@ -51,6 +51,17 @@ def test_reporting_more_often_changes_nothing() -> None:
     assert all(torch.equal(a[k], b[k]) for k in a)
 
 
+def test_a_state_that_was_loaded_stays_what_it_was() -> None:
+    first = small_trainer("dcgan", SHAPE)
+    first.step()
+    state = first.state()
+    kept = copy.deepcopy(state)
+    second = small_trainer("dcgan", SHAPE)
+    second.load(state)
+    second.step()
+    assert [k for k in kept if not torch.equal(kept[k], state[k])] == []
+
+
 def test_same_seed_same_weights_another_seed_others() -> None:
     weights = []
     for seed in (5, 5, 6):
