@@ -5,7 +5,13 @@ import torch.nn.functional as F
 from torch import Tensor
 
 
-def window(count: int, jitter: float, mirror: bool, device: torch.device) -> Tensor:
+def window(
+    count: int,
+    jitter: float,
+    mirror: bool,
+    device: torch.device,
+    dice: torch.Generator | None = None,
+) -> Tensor:
     """A random look at each of `count` pictures, as affine maps (count, 2, 3) for `look`.
 
     It shows a square of 1 / (1 + jitter) of the side, anywhere inside, which amounts to enlarging
@@ -15,9 +21,10 @@ def window(count: int, jitter: float, mirror: bool, device: torch.device) -> Ten
     scale = 1 / (1 + jitter)
     theta = torch.zeros(count, 2, 3, device=device)
     theta[:, 0, 0] = theta[:, 1, 1] = scale
-    theta[:, :, 2] = torch.empty(count, 2, device=device).uniform_(scale - 1, 1 - scale)
+    shift = torch.empty(count, 2, device=device)
+    theta[:, :, 2] = shift.uniform_(scale - 1, 1 - scale, generator=dice)
     if mirror:
-        side = torch.randint(0, 2, (count,), device=device)
+        side = torch.randint(0, 2, (count,), device=device, generator=dice)
         theta[:, 0, 0] *= 1 - 2 * side
     return theta
 

@@ -13,13 +13,18 @@ class Captured:
     The step must take its inputs from tensors that stay in place, leave its results in such
     tensors, and touch no value on the host: all that a recording repeats is device work. Calls
     before the recording run plainly and count as steps like any other. `key` stands for what is
-    fixed in a recording (say, whether a regulariser is in it).
+    fixed in a recording (say, whether a regulariser is in it). A generator other than the device's
+    own that the step draws from is given as `dice`, else replays would repeat its numbers.
     """
 
     def __init__(
-        self, step: Callable[[Hashable], None], device: torch.device, enabled: bool = True
+        self,
+        step: Callable[[Hashable], None],
+        device: torch.device,
+        enabled: bool = True,
+        dice: torch.Generator | None = None,
     ) -> None:
-        self._step = step
+        self._step, self._dice = step, dice
         self._enabled = enabled and device.type == "cuda"
         self._calls: dict[Hashable, int] = {}
         self._graphs: dict[Hashable, torch.cuda.CUDAGraph] = {}
@@ -55,6 +60,9 @@ class Captured:
 
     def _record(self, key: Hashable) -> None:
         graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph, stream=self._stream):
+        if self._dice is not None:
+            graph.register_generator_state(self._dice)
+        # thread_local: NCCL's watchdog, a thread of its own, asks the device meanwhile
+        with torch.cuda.graph(graph, stream=self._stream, capture_error_mode="thread_local"):
             self._step(key)
         self._graphs[key] = graph

@@ -99,6 +99,17 @@ def load(path: Path) -> "dict[str, Tensor]":
         raise FileError(f"{path} is damaged: {e}.", hint="gan train --help") from None
 
 
+def unpack(data: bytes, path: Path) -> "dict[str, Tensor]":
+    """The tensors in the bytes of the file at `path`. Raises FileError when they are damaged."""
+    from safetensors import SafetensorError
+    from safetensors.torch import load as unpacked
+
+    try:
+        return unpacked(data)
+    except SafetensorError as e:
+        raise FileError(f"{path} is damaged: {e}.", hint="gan train --help") from None
+
+
 def find(
     ref: str,
     runs: Path = RUNS,

@@ -6,7 +6,8 @@ Nothing imported at the top imports torch: `gan --help` answers at once.
 import json
 import os
 import shlex
-from dataclasses import asdict
+import sys
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal, NoReturn
 
@@ -147,6 +148,20 @@ def train(
     preview: Annotated[
         bool, typer.Option("--preview", help="Draw samples in the terminal after each epoch.")
     ] = False,
+    devices: Annotated[
+        int,
+        typer.Option(
+            metavar="N",
+            min=1,
+            help="Processes that share each batch, one a GPU; torchrun says it instead.",
+        ),
+    ] = 1,
+    max_restarts: Annotated[
+        int,
+        typer.Option(
+            metavar="N", min=0, help="With --devices: how often to replace a lost process."
+        ),
+    ] = 3,
 ) -> None:
     """Train MODEL, or go on with a run that was stopped.
 
@@ -170,9 +185,30 @@ def train(
         stream=stream,
         workers=workers,
         capture=capture,
+        devices=devices,
     )
     datasets.check(dataset, job.pairs)
-    _train(job, dry_run, preview)
+    os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")  # its warnings come with stack traces
+    from gancli import distributed, hardware
+
+    place = hardware.device(device)
+    if devices > 1 and not distributed.launched():
+        distributed.check_devices(devices, place)
+        if not dry_run:
+            _launch(job, max_restarts)
+            return
+    with distributed.joined(place):
+        if not distributed.first():
+            console.hush()
+        _train(replace(job, fresh=fresh and not distributed.again()), dry_run, preview)
+
+
+def _launch(job: Job, restarts: int) -> None:
+    from gancli import distributed, run
+
+    run.settle(job)  # what is wrong is said here, once
+    record = job.folder / "run.json"
+    distributed.launch(sys.argv[1:], job.devices, restarts, record, console.say)
 
 
 def _train(job: Job, dry_run: bool, preview: bool) -> None:

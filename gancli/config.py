@@ -80,6 +80,7 @@ class Job:
     evaluate_every: int = 0  # epochs between measures; 0: never
     stream: bool | None = None  # whether pictures stay on disk; None: where they do not fit
     workers: int | None = None  # processes that read them then
+    devices: int = 1  # processes to start on this machine
 
     def __post_init__(self) -> None:
         check("models", self.model)

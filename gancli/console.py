@@ -29,14 +29,25 @@ def _stderr() -> "Console":
     return Console(stderr=True, highlight=False, soft_wrap=True)
 
 
+_hushed = False
+
+
+def hush() -> None:
+    """From now on nothing is said or shown but failures: another process speaks for all."""
+    global _hushed
+    _hushed = True
+
+
 def say(line: str) -> None:
     """One line of conversation, on stderr."""
-    _stderr().print(line, markup=False)
+    if not _hushed:
+        _stderr().print(line, markup=False)
 
 
 def result(line: str) -> None:
     """A result, on stdout: what a script would read."""
-    print(line, flush=True)
+    if not _hushed:
+        print(line, flush=True)
 
 
 def fail(error: GanError) -> None:
@@ -67,6 +78,8 @@ def show_picture(picture: Any) -> None:
     """Draw a uint8 (H, W, C) picture on the terminal's stderr, as large as fits."""
     from gancli.preview import half_blocks
 
+    if _hushed:
+        return
     console = _stderr()
     room = min(console.width, 2 * (console.height - 4), picture.shape[1])  # two pixels a line
     console.print(half_blocks(picture, max(8, room)))
@@ -75,7 +88,7 @@ def show_picture(picture: Any) -> None:
 @contextmanager
 def progress() -> Iterator[Any]:
     """A function of (what, done, total or None): a bar on a terminal, silence elsewhere."""
-    if not _stderr().is_terminal:
+    if _hushed or not _stderr().is_terminal:
         yield lambda *_: None
         return
     with _bar() as bar:
@@ -93,7 +106,7 @@ def progress() -> Iterator[Any]:
 def training(trainer: "Trainer") -> Iterator[Any]:
     """A function of a Report: a live bar on a terminal, else a line for each epoch."""
     epochs = trainer.config.epochs
-    if not _stderr().is_terminal:
+    if _hushed or not _stderr().is_terminal:
         yield _line(epochs)
         return
     with _bar() as bar:

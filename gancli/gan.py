@@ -70,6 +70,24 @@ class Inputs:
     source: Tensor | None = None
 
 
+@dataclass(frozen=True, kw_only=True)
+class Share:
+    """The part of every global batch that is this process's: the `rank`th of `world` equal ones.
+
+    Random numbers are drawn for the whole batch, with `dice` that fall alike in all processes, and
+    each keeps its own rows: so that several draw together what one alone would draw. A process on
+    its own takes torch's default generator for dice.
+    """
+
+    rank: int = 0
+    world: int = 1
+    dice: torch.Generator | None = None
+
+    def of(self, whole: Tensor) -> Tensor:
+        """This process's rows of (world * n, ...): (n, ...)."""
+        return whole.chunk(self.world)[self.rank]
+
+
 def need_classes(model: str, shape: Shape) -> None:
     """Raise UsageError unless the pictures have classes to be asked for."""
     if shape.classes < 2:
@@ -90,6 +108,7 @@ class GAN(nn.Module):
     measure: ClassVar[str | None] = None  # the metric that falls as pictures get better, if any
     generator: nn.Module
     discriminator: nn.Module
+    share = Share()  # set by the trainer
 
     def __init__(self, shape: Shape, z_dim: int, noise: str = "normal") -> None:
         """`noise` is "normal" for N(0, 1) or "uniform" for U(-1, 1); z has `z_dim` of it."""
@@ -98,10 +117,15 @@ class GAN(nn.Module):
 
     def draw(self, batch: Batch) -> Inputs:
         """What a fake for each picture of `batch` is made from: new noise, the picture's label."""
-        z = torch.empty(len(batch.image), self.z_dim, device=batch.image.device)
-        z = z.uniform_(-1, 1) if self.noise == "uniform" else z.normal_()
+        count, dice = self.share.world * len(batch.image), self.share.dice
+        z = torch.empty(count, self.z_dim, device=batch.image.device)
+        z = (
+            z.uniform_(-1, 1, generator=dice)
+            if self.noise == "uniform"
+            else z.normal_(generator=dice)
+        )
         label = batch.label if Feeds.LABEL in self.feeds else None
-        return Inputs(z=z, y=label, source=batch.source)
+        return Inputs(z=self.share.of(z), y=label, source=batch.source)
 
     def fake(self, inputs: Inputs) -> Tensor:
         """(B, C, H, W) in [-1, 1], or near it where a paper sets no bounds, as training sees it."""

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from gancli import augment
-from gancli.gan import Batch
+from gancli.gan import Batch, Share
 
 IndexAt = Callable[[int], Tensor]  # from a position in the order to the pictures of the step there
 
@@ -28,6 +28,8 @@ class Resident:
 
     `sources` (N, H, W, C') uint8 are what the pictures are to be made from, where that is learned.
     """
+
+    share = Share()  # set by the trainer
 
     def __init__(
         self,
@@ -60,15 +62,19 @@ class Resident:
         label = None
         if self.labels is not None:
             label = self._one_hot.index_select(0, self.labels.index_select(0, index))
-        return shown(image, label, source, self.vary)
+        return shown(image, label, source, self.vary, self.share)
 
 
-def shown(image: Tensor, label: Tensor | None, source: Tensor | None, vary: Vary) -> Batch:
+def shown(
+    image: Tensor, label: Tensor | None, source: Tensor | None, vary: Vary, share: Share
+) -> Batch:
     """What a model is shown of pictures, uint8 (B, H, W, C) on the device, varied at random."""
     image = _floats(image)
     source = None if source is None else _floats(source)
     if vary.jitter or vary.mirror:
-        window = augment.window(len(image), vary.jitter, vary.mirror, image.device)
+        count = share.world * len(image)
+        window = augment.window(count, vary.jitter, vary.mirror, image.device, share.dice)
+        window = share.of(window)
         image = augment.look(image, window, vary.crisp_image)
         source = None if source is None else augment.look(source, window, vary.crisp_source)
     return Batch(image=image, label=label, source=source)
@@ -93,4 +99,6 @@ def order(seed: int, count: int, start: int, stop: int) -> Tensor:
 
 @lru_cache(maxsize=2)
 def _permutation(seed: int, number: int, count: int) -> Tensor:
-    return torch.randperm(count, generator=torch.Generator().manual_seed((seed << 24) + number))
+    # torch's generator takes 32 bits: odd factors, so that neighbours among seeds and passes differ
+    mixed = (seed * 0x9E3779B1 + number * 0x85EBCA6B) % 2**32
+    return torch.randperm(count, generator=torch.Generator().manual_seed(mixed))

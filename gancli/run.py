@@ -21,6 +21,7 @@ import gancli
 from gancli import (
     chart,
     checkpoint,
+    distributed,
     doctor,
     evaluate,
     hardware,
@@ -31,7 +32,7 @@ from gancli import (
     render,
     translate,
 )
-from gancli.config import Job, resolve
+from gancli.config import Job, Training, resolve
 from gancli.datasets import Pictures, Progress, Say, open_pictures, places
 from gancli.datasets._rows import Rows
 from gancli.errors import DataError, FileError, GanError, UsageError
@@ -63,38 +64,46 @@ class Run:
     def __init__(self, job: Job, say: Say, progress: Progress) -> None:
         self.job, self.folder, self._say, self._progress = job, job.folder, say, progress
         hardware.prepare(sizes_repeat=True)
-        module = registry.load("models", job.model)
-        self.settings, self.training = resolve(
-            module.Settings, _preset(module.PRESETS, job), job.typed, job.model
-        )
+        self.settings, self.training = settle(job)
         self.device = hardware.device(job.device)
         self.pictures = self._open("train", job.image_size)
+        self._check_alike()
         self.shape = _shape(self.pictures, job.pairs)
         if job.evaluate_every:
             self._check_measure()
         self._held_out = self._show_pairs() if job.pairs else None
         _check_batch(self.training.batch_size, self.pictures, 1 if job.pairs else 2)
         torch.manual_seed(self.training.seed)
-        self.gan = module.build(self.settings, self.shape)
+        self.gan = registry.load("models", job.model).build(self.settings, self.shape)
         _check_patience(self.training.patience, self.gan.measure, job.model)
         self.precision = self._precision()
 
     def _open(self, split: str, size: int | None, channels: int | None = None) -> Pictures:
         job = self.job
-        found = open_pictures(
-            job.dataset,
-            places(job.data_dir),
-            split,
-            size=size,
-            channels=channels,
-            pairs=job.pairs,
-            broken=job.broken,
-            say=self._say,
-            progress=self._progress,
-        )
+        with distributed.in_turn():
+            found = open_pictures(
+                job.dataset,
+                places(job.data_dir),
+                split,
+                size=size,
+                channels=channels,
+                pairs=job.pairs,
+                broken=job.broken,
+                say=self._say,
+                progress=self._progress,
+            )
         for note in found.notes:
             self._say(note)
         return found
+
+    def _check_alike(self) -> None:
+        """Raise DataError unless all processes have found the same pictures."""
+        digest = self.pictures.digest.encode()
+        if distributed.from_first(digest) != digest:
+            raise DataError(
+                f"Process {distributed.rank()} has other pictures in {self.pictures.name} than "
+                "process 0: the same data must lie on every machine."
+            )
 
     def _check_measure(self) -> None:
         """Raise UsageError, before any training, where `--evaluate-every` asks in vain."""
@@ -118,7 +127,10 @@ class Run:
         asked = self.job.precision
         if asked == "auto" and begun and begun["device"] == self.device.type:
             return str(begun["precision"])
+        if not distributed.first():  # one measures for all
+            return distributed.from_first(b"").decode()
         chosen, why = hardware.precision(asked, self.device)
+        distributed.from_first(chosen.encode())
         self._say(f"Training on {self.device.type} in {chosen} ({why}).")
         return chosen
 
@@ -214,18 +226,27 @@ class Run:
         with _deferred_stop() as stopped:
             for report in self._finite_reports():
                 if report.epoch_ended:
-                    report = self._close_epoch(report)
+                    if distributed.first():
+                        report = self._close_epoch(report)
+                    self._start = None  # where to go back to is in the folder now
                 yield report
-                if stopped():
-                    self._save_midway()
-                    raise KeyboardInterrupt
-        self._finish()
+                if distributed.any_of_us(stopped() or distributed.orphaned()):
+                    self._stop()
+        if distributed.first():
+            self._finish()
+
+    def _stop(self) -> None:
+        """Save where the run is; no process leaves before that is done."""
+        if distributed.first():
+            self._save_midway()
+        distributed.wait()
+        raise KeyboardInterrupt
 
     def _finite_reports(self) -> Iterator[Report]:
         """The trainer's reports. Where it diverges, it goes back and on at half the rate."""
         while True:
             for report in self.trainer.run():
-                if not self._is_finite(report):
+                if distributed.any_of_us(not self._is_finite(report)):
                     self._go_back(report)
                     break
                 yield report
@@ -252,7 +273,8 @@ class Run:
                 hint=f"--lr {self.training.lr / 2 ** (SETBACKS + 1):g} --fresh",
             )
         self.trainer.go_back(self._last_epoch())
-        self._trim_metrics()
+        if distributed.first():
+            self._trim_metrics()
         rate = self.training.lr / 2**self.trainer.setbacks
         self._say(
             f"{diverged} Going back to the start of it, at half the learning rate ({rate:g})."
@@ -263,12 +285,19 @@ class Run:
         if self._start is not None:
             return self._start
         kept = self.folder / checkpoint.EPOCH
-        return checkpoint.load(kept if kept.exists() else self.folder / checkpoint.TRAINING)
+        return self._saved(kept if kept.exists() else self.folder / checkpoint.TRAINING)
 
     # -- the folder ---------------------------------------------------------------------------
 
     def _begun(self) -> dict[str, Any] | None:
-        """run.json of the run in the folder, if one is to be gone on with."""
+        """run.json of the run in the folder, if one is to be gone on with, as rank 0 finds it."""
+        found = self._begun_here() if distributed.first() else None
+        shared: dict[str, Any] | None = json.loads(
+            distributed.from_first(json.dumps(found).encode())
+        )
+        return shared
+
+    def _begun_here(self) -> dict[str, Any] | None:
         path = self.folder / "run.json"
         if self.job.fresh or not (self.folder / checkpoint.TRAINING).exists() or not path.exists():
             return None
@@ -280,21 +309,34 @@ class Run:
 
     def _resume(self) -> None:
         begun = self._begun()
-        if begun is None:
-            _clear(self.folder)
-        else:
+        if begun is not None:
             _check_same(begun, self.plan(), self.folder)
             self._load()
-        write_file(self.folder / "run.json", json.dumps(self.plan(), indent=2).encode())
+        elif distributed.first():
+            _clear(self.folder)
+        if distributed.first():
+            write_file(self.folder / "run.json", json.dumps(self.plan(), indent=2).encode())
 
     def _load(self) -> None:
         path = self.folder / checkpoint.TRAINING
         try:
-            self.trainer.load(checkpoint.load(path))
+            self.trainer.load(self._saved(path))
         except (KeyError, RuntimeError):
             raise FileError(
                 f"{path} does not fit this model.", hint="--fresh starts the run over"
             ) from None
+        if distributed.first():
+            self._take_up()
+
+    def _saved(self, path: Path) -> dict[str, torch.Tensor]:
+        """The tensors of a checkpoint, which lies on the machine of rank 0 if nowhere else."""
+        if distributed.world() == 1:
+            return checkpoint.load(path)
+        data = path.read_bytes() if distributed.first() else b""
+        return checkpoint.unpack(distributed.from_first(data), path)
+
+    def _take_up(self) -> None:
+        """Drop the lines of metrics that the checkpoint does not reach, and say where it stands."""
         self._trim_metrics()
         done = self.trainer.images_seen / len(self.pictures.images)
         if self.trainer.images_seen >= self.trainer.total:
@@ -332,7 +374,6 @@ class Run:
         self._keep_best(report)
         checkpoint.append_line(self.folder / "metrics.jsonl", record | report.metrics)
         self._save_training()
-        self._start = None
         (self.folder / checkpoint.EPOCH).unlink(missing_ok=True)
         self._consult_doctor(report.epoch)
         return report
@@ -436,6 +477,20 @@ class Run:
             gif.write(
                 self.folder / "progress.gif", map(images.load_png, frames), fps=4, recipe=None
             )
+
+
+def settle(job: Job) -> tuple[Any, Training]:
+    """Settings of the model and of its training, checked as far as can be without the data.
+
+    Raises UsageError for what cannot be meant.
+    """
+    module = registry.load("models", job.model)
+    preset = _preset(module.PRESETS, job)
+    settings, training = resolve(module.Settings, preset, job.typed, job.model)
+    processes = distributed.world() if distributed.launched() else job.devices
+    if processes > 1:
+        distributed.check_batch(training.batch_size, processes, least=1 if job.pairs else 2)
+    return settings, training
 
 
 def _preset(presets: dict[str, dict[str, Any]], job: Job) -> dict[str, Any]:

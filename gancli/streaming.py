@@ -18,7 +18,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from gancli.datasets._rows import Rows
 from gancli.errors import DataError
-from gancli.gan import Batch
+from gancli.gan import Batch, Share
 from gancli.resident import IndexAt, Vary, shown
 
 AHEAD = 4  # batches that each worker has ready
@@ -32,6 +32,8 @@ class Streaming:
     are their sources. Labels are few bytes and lie on the device. Without `workers` (0), and by
     default on a CPU, the training process reads by itself.
     """
+
+    share = Share()  # set by the trainer
 
     def __init__(
         self,
@@ -62,6 +64,8 @@ class Streaming:
     def fetch(self, start: int, size: int, index_at: IndexAt) -> None:
         """Put the pictures of the step at position `start` of the order where `batch` looks.
 
+        A step goes `size` on in the order; `index_at` tells which pictures of it are shown here.
+
         Each call starts where the one before ended, or reading starts anew from there.
         Raises DataError where the pictures can no longer be read.
         """
@@ -78,7 +82,7 @@ class Streaming:
         source = self._here[:, 1 - self._made] if self._pairs else None
         if self.labels is not None:
             label = self._one_hot.index_select(0, self.labels.index_select(0, index))
-        return shown(image, label, source, self.vary)
+        return shown(image, label, source, self.vary, self.share)
 
     def _read_on(self, start: int, size: int, index_at: IndexAt) -> Iterator[Tensor]:
         """Batches from position `start` of the order on, endlessly, on the device."""
@@ -96,7 +100,7 @@ class Streaming:
         batches = _good(self.rows.path, iter(loader))
         if self.device.type != "cuda":
             return (rows.to(self.device) for rows in batches)
-        shape = (size, *self.rows.shape[1:])
+        shape = (len(index_at(start)), *self.rows.shape[1:])
         if self._here.shape != shape:
             self._here = torch.empty(shape, dtype=torch.uint8, device=self.device)
         return _sent_ahead(batches, self._here)

@@ -14,11 +14,11 @@ from math import ceil
 import torch
 from torch import Tensor, nn
 
-from gancli import vitals
+from gancli import distributed, vitals
 from gancli.capture import Captured
 from gancli.config import Training
 from gancli.ema import EMA
-from gancli.gan import GAN
+from gancli.gan import GAN, Metrics
 from gancli.plateau import Plateau
 from gancli.resident import Resident, order
 from gancli.stats import Stats
@@ -61,12 +61,16 @@ class Trainer:
         self.setbacks = 0  # times that training diverged and went back
         self.images_seen = 0
         self._clock = torch.zeros((), device=self.device)  # images_seen, where the step can see it
-        self._index = torch.zeros(config.batch_size, dtype=torch.int64, device=self.device)
+        self.share = gan.share = data.share = distributed.share(config.seed, self.device)
+        size = config.batch_size // self.share.world
+        self._index = torch.zeros(size, dtype=torch.int64, device=self.device)
+        self._running = _running_statistics(gan)
         self._autocast = torch.autocast(
             self.device.type, precision, enabled=precision != torch.float32
         )
-        self._step = Captured(self._plain_step, self.device, enabled=capture)
-        torch.manual_seed(config.seed)  # the noise of training; pictures are ordered by `order`
+        dice = self.share.dice
+        self._step = Captured(self._plain_step, self.device, enabled=capture, dice=dice)
+        torch.manual_seed(self._own_seed())  # of noise; pictures are ordered by `order`
 
     @property
     def total(self) -> int:
@@ -77,27 +81,27 @@ class Trainer:
     def run(self, seconds: float = 1.0) -> Iterator[Report]:
         """Train on to `total`, yielding a report every `seconds` and at each epoch's end."""
         passes, began, start = len(self.data), time.perf_counter(), self.images_seen
-        reported = began
+        pace = distributed.Pace(seconds)
         while self.images_seen < self.total:
             before = self.images_seen // passes
             self.step()
             ended = self.images_seen // passes > before or self.images_seen == self.total
-            if not ended and time.perf_counter() - reported < seconds:
+            if not pace.due() and not ended:
                 continue
             metrics = self._read(reset=ended)  # waits for the device: time it after this
-            reported = time.perf_counter()
+            passed = time.perf_counter() - began
             if ended and self.gan.measure:
                 self.plateau.see(metrics[self.gan.measure])
             yield Report(
                 images_seen=self.images_seen,
                 epoch=round(self.images_seen / passes) if ended else self.images_seen // passes,
                 epoch_ended=ended,
-                images_per_second=(self.images_seen - start) / (reported - began),
+                images_per_second=(self.images_seen - start) / passed,
                 metrics=metrics,
             )
             if ended:
                 began, start = time.perf_counter(), self.images_seen
-                reported = began
+            pace.reported()
 
     def step(self) -> None:
         """One update of both networks, on the next pictures in order."""
@@ -113,8 +117,9 @@ class Trainer:
         return self.stats.read(reset) | self.vitals.read(reset)
 
     def _index_at(self, start: int) -> Tensor:
-        """Which pictures, (B,), the step after `start` images is shown."""
-        return order(self.config.seed, len(self.data), start, start + self.config.batch_size)
+        """Which pictures this process is shown, (B,), in the step after `start` images."""
+        stop = start + self.config.batch_size
+        return self.share.of(order(self.config.seed, len(self.data), start, stop))
 
     def _set_lr(self) -> None:
         """Constant, then falling in a line to 0 over the last `lr_decay` of the run; halved where
@@ -134,18 +139,30 @@ class Trainer:
             fake = gan.fake(inputs)
             loss, metrics = gan.discriminator_loss(batch, inputs, fake.detach())
         loss.backward()  # type: ignore[no-untyped-call]
+        distributed.average(self.d_optimiser.gradients())
         seen = {"d_gradient": vitals.gradient_norm(gan.discriminator)} if watched else {}
         self.d_optimiser.step()
         with frozen(gan.discriminator), self._autocast:
             loss, g_metrics = gan.generator_loss(batch, inputs, fake)
             loss.backward()  # type: ignore[no-untyped-call]
+        metrics = self._agree(metrics | g_metrics)
         if watched:
-            self.vitals.add(seen | vitals.of_generator(gan.generator, batch.image, fake, inputs.y))
+            seen |= vitals.of_generator(gan.generator, batch.image, fake, inputs.y)
+            distributed.average([*seen.values()])
+            self.vitals.add(seen)
         self.g_optimiser.step()
         self._clock += size
         self.ema.update(self._clock, size)
-        gan.after_step(metrics | g_metrics)
-        self.stats.add(metrics | g_metrics)
+        gan.after_step(metrics)
+        self.stats.add(metrics)
+
+    def _agree(self, metrics: Metrics) -> Metrics:
+        """Average over the processes all that a step leaves behind; the metrics come back so."""
+        if self.share.world == 1:
+            return metrics
+        held = {k: v.detach().float().clone() for k, v in metrics.items()}
+        distributed.average([*self.g_optimiser.gradients(), *self._running, *held.values()])
+        return held
 
     def state(self) -> dict[str, Tensor]:
         """Everything that going on to the bit needs, as named tensors on the CPU."""
@@ -159,6 +176,8 @@ class Trainer:
         tensors |= {"plateau": self.plateau.state(), "setbacks": torch.tensor(self.setbacks)}
         if self.device.type == "cuda":
             tensors["noise.cuda"] = torch.cuda.get_rng_state(self.device)
+        if self.share.dice is not None:  # where one process would have its noise from
+            tensors[f"noise.{self.device.type}"] = self.share.dice.get_state()
         return {k: v.detach().cpu().contiguous().clone() for k, v in tensors.items()}
 
     def load(self, tensors: dict[str, Tensor]) -> None:
@@ -180,6 +199,15 @@ class Trainer:
         torch.set_rng_state(tensors["noise.cpu"])
         if self.device.type == "cuda" and "noise.cuda" in tensors:
             torch.cuda.set_rng_state(tensors["noise.cuda"], self.device)
+        noise = tensors.get(f"noise.{self.device.type}")
+        if self.share.dice is not None and noise is not None:
+            self.share.dice.set_state(noise)
+            torch.manual_seed(self._own_seed())
+
+    def _own_seed(self) -> int:
+        """Of torch's default generator; of several processes each has its own, for dropout."""
+        share, seed = self.share, self.config.seed
+        return seed if share.world == 1 else hash((seed, self.images_seen, share.rank)) % 2**32
 
     def go_back(self, tensors: dict[str, Tensor]) -> None:
         """To an earlier `state()`, and on from there at half the learning rate."""
@@ -215,6 +243,10 @@ class Optimiser:
             capturable=lr.device.type == "cuda",
         )
 
+    def gradients(self) -> list[Tensor]:
+        """Those that there are, as they lie in memory."""
+        return [_as_it_lies(p.grad) for p, _ in self._weights if p.grad is not None]
+
     def step(self) -> None:
         """Move the weights by their gradients, and forget those."""
         for weight, seen in self._weights:
@@ -239,6 +271,12 @@ def _as_it_lies(weight: Tensor) -> Tensor:
     """A channels_last (out, in, H, W) as (out, H, W, in) in the same memory; others as they are."""
     lies = weight.ndim == 4 and weight.is_contiguous(memory_format=torch.channels_last)
     return weight.permute(0, 2, 3, 1) if lies else weight
+
+
+def _running_statistics(network: nn.Module) -> list[Tensor]:
+    """What batch norm has seen, of every layer: the floating-point buffers that a forward moves."""
+    norms = (m for m in network.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm))
+    return [b for m in norms for b in (m.running_mean, m.running_var) if b is not None]
 
 
 @contextmanager

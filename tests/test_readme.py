@@ -1,6 +1,7 @@
 """The README, its commands and the behaviour cannot drift apart, nor can the examples."""
 
 import re
+import runpy
 import shlex
 import subprocess
 import sys
@@ -71,3 +72,11 @@ def test_the_example_makes_its_animation(runs: None, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() == "walk.gif: 90 frames"
     assert (tmp_path / "walk.gif").stat().st_size > 1000
+
+
+def test_the_table_of_scaling_is_that_of_the_networks(capsys: pytest.CaptureFixture[str]) -> None:
+    """After a change of a network: python examples/scaling.py prints the new one."""
+    runpy.run_path(str(ROOT / "examples" / "scaling.py"), run_name="__main__")
+    table = capsys.readouterr().out
+    assert table.count("\n") > 5
+    assert table in (ROOT / "examples" / "scaling.md").read_text(encoding="utf-8")
