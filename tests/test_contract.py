@@ -91,6 +91,7 @@ def test_the_step_never_reads_a_value(name: str) -> None:
     trainer.step()
     with NoHostReads():
         trainer.step()
+        trainer._plain_step(watched=True)
     with NoHostReads(), pytest.raises(AssertionError, match="moved to the host"):
         trainer._clock.item()
 
