@@ -17,7 +17,7 @@ GUESSING = (
 SURE = 0.8  # share of real pictures that a class head must recognise before its word counts
 MISSED = 0.5  # share of classes below which samples have lost too many
 BEATEN = 0.995  # win rate from which a generator is told nothing any more
-TINY = 1e-7  # gradient that moves nothing: a hundredth of Adam's own epsilon times a weight's share
+TINY = 1e-7  # length of all gradients: too short for Adam, whose epsilon is 1e-8, to act on
 STUCK = 1e-4  # of k's range, at either end
 SAID_WITHIN = 5  # epochs in which what was said is not said again
 

@@ -36,3 +36,8 @@ def test_losses_stay_finite_where_a_logarithm_would_not() -> None:
     far = torch.tensor([-2000.0, 2000.0])
     assert torch.isfinite(losses.discriminator_bce(far, far))
     assert losses.generator_non_saturating(torch.tensor([-2000.0])).item() == pytest.approx(2000)
+
+
+def test_win_rate_is_the_share_of_right_verdicts() -> None:
+    real, fake = torch.tensor([2.0, -1.0, 0.5, 3.0]), torch.tensor([-1.0, -2.0, 4.0, 0.5])
+    assert losses.win_rate(real, fake).item() == (3 / 4 + 2 / 4) / 2
