@@ -3,7 +3,9 @@
 Conditional Image Synthesis With Auxiliary Classifier GANs. Augustus Odena, Christopher Olah,
 Jonathon Shlens, 2016, arXiv:1610.09585. A label is appended to the noise, one-hot or blended.
 
-What we changed: both networks have a fully connected layer, next to the noise and to the two heads.
+What we changed: both networks have a fully connected layer, next to the noise and to the two heads;
+the generator's first maps are normalised pixel by pixel, since by whole maps all digits of a class
+became one within an epoch.
 By default the discriminator learns the classes from real pictures alone, and the generator's class
 term has a small weight: with the paper's own (preset `paper`: L_C on real and fake, weight 1) a
 generator is paid for pictures that are easy to tell apart, and with long training the variety
@@ -63,14 +65,15 @@ class Generator(nn.Module):
         super().__init__()
         sizes = pyramid(shape.size)
         widths = [s.width * 2**i for i in reversed(range(len(sizes) - 1))]
+        flat = widths[0] * sizes[0] ** 2
         self.start = nn.Sequential(
             nn.Linear(s.z_dim + shape.classes, s.hidden, bias=False),
             nn.BatchNorm1d(s.hidden),
             nn.ReLU(True),
-            nn.Linear(s.hidden, widths[0] * sizes[0] ** 2, bias=False),
-            ToMaps(widths[0], sizes[0]),
-            nn.BatchNorm2d(widths[0]),
+            nn.Linear(s.hidden, flat, bias=False),
+            nn.BatchNorm1d(flat),  # of each pixel: maps cannot all become alike
             nn.ReLU(True),
+            ToMaps(widths[0], sizes[0]),
         )
         ups: list[nn.Module] = []
         for (a, b), size in zip(pairwise(widths), sizes[1:-1], strict=True):
