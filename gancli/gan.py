@@ -38,12 +38,14 @@ class Shape:
     """The pictures a model is built for: `channels` x `size` x `size`, in `classes` classes.
 
     `source` are the channels of the pictures that they are made from, where a model is given any.
+    `palette` are their colours, (R, G, B) in 0..255, where they are maps of labels.
     """
 
     channels: int
     size: int
     classes: int = 0
     source: int = 0
+    palette: tuple[tuple[int, int, int], ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -68,7 +68,7 @@ class Run:
         self.device = hardware.device(job.device)
         self.pictures = self._open("train", job.image_size)
         self._check_alike()
-        self.shape = _shape(self.pictures, job.pairs)
+        self.shape = _shape(self.pictures, job.direction)
         if job.evaluate_every:
             self._check_measure()
         self._held_out = self._show_pairs() if job.pairs else None
@@ -500,10 +500,12 @@ def _preset(presets: dict[str, dict[str, Any]], job: Job) -> dict[str, Any]:
     return presets[job.preset] | presets.get(f"{job.preset}-{job.direction}", {})
 
 
-def _shape(pictures: Pictures, pairs: bool) -> Shape:
+def _shape(pictures: Pictures, direction: str | None) -> Shape:
     _, size, _, channels = pictures.images.shape
-    source = pictures.partners.shape[-1] if pairs else 0
-    return Shape(channels=channels, size=size, classes=len(pictures.classes), source=source)
+    source = pictures.partners.shape[-1] if direction else 0
+    palette = tuple(colour for _, colour in pictures.palette) if direction == "A2B" else ()
+    classes = len(pictures.classes)
+    return Shape(channels=channels, size=size, classes=classes, source=source, palette=palette)
 
 
 def _directed(pictures: Pictures, direction: str | None) -> "tuple[Any, Any]":
@@ -535,6 +537,7 @@ def _check_patience(patience: int, measure: str | None, model: str) -> None:
 
 def _check_same(begun: dict[str, Any], now: dict[str, Any], folder: Path) -> None:
     """Raise UsageError unless `now` goes on with `begun`: alike but for the number of epochs."""
+    now = json.loads(json.dumps(now))  # as it was written
     for part in ("model", "dataset", "direction", "shape", "settings", "training", "precision"):
         old, new = begun.get(part), now[part]
         if not isinstance(new, dict) or not isinstance(old, dict):

@@ -303,7 +303,7 @@ def test_dry_run_prints_everything_resolved_and_writes_nothing(
     plan = json.loads(done.stdout)
     assert plan["training"]["lr"] == 0.001
     assert plan["settings"]["width"] == 4
-    assert plan["shape"] == {"channels": 1, "size": 16, "classes": 2, "source": 0}
+    assert plan["shape"] == {"channels": 1, "size": 16, "classes": 2, "source": 0, "palette": []}
     assert not (tmp_path / "runs").exists()
 
 

@@ -1,6 +1,7 @@
 """What each paper says of its model, beyond the contract that all of them keep."""
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -142,6 +143,19 @@ def test_pix2pix_judges_pairs_and_weighs_its_terms() -> None:
     l1 = sum((fake - batch.image).abs().flatten().tolist()) / fake.numel()
     found = gan.generator_loss(batch, inputs, fake)[0].item()
     assert found == pytest.approx(0.5 * adversarial + 7 * l1, rel=1e-4)
+
+
+def test_pix2pix_adds_a_term_for_labels_where_it_makes_maps_of_them() -> None:
+    colours = ((0, 0, 170), (0, 0, 255), (255, 85, 0))
+    photos = Shape(channels=3, size=28)
+    losses = []
+    for shape, weight in ((photos, 5.0), (replace(photos, palette=colours), 5.0)):
+        gan = small("pix2pix", shape, dropout=0.0, label_weight=weight)
+        batch, inputs = batch_and_inputs(gan)
+        losses.append(gan.generator_loss(batch, inputs, gan.fake(inputs)))
+    (without, plain), (with_labels, metrics) = losses
+    assert "labels" not in plain
+    assert with_labels.item() == pytest.approx((without + 5 * metrics["labels"]).item(), rel=1e-4)
 
 
 def test_pix2pix_sees_patches_of_70_pixels() -> None:
