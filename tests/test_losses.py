@@ -41,17 +41,3 @@ def test_losses_stay_finite_where_a_logarithm_would_not() -> None:
 def test_win_rate_is_the_share_of_right_verdicts() -> None:
     real, fake = torch.tensor([2.0, -1.0, 0.5, 3.0]), torch.tensor([-1.0, -2.0, 4.0, 0.5])
     assert losses.win_rate(real, fake).item() == (3 / 4 + 2 / 4) / 2
-
-
-def test_palette_cross_entropy_judges_by_the_nearest_colour() -> None:
-    palette = torch.tensor([[-1.0, -1.0, 0.3], [-1.0, -1.0, 1.0], [1.0, 0.3, -1.0]])
-    made = torch.rand(2, 3, 4, 5) * 2 - 1
-    label = torch.arange(40).reshape(2, 4, 5) % 3
-    truth = palette[label].permute(0, 3, 1, 2) + 0.05  # blurred a little
-    expected = 0.0
-    for picture, labels in zip(made, label, strict=True):
-        for pixel, k in zip(picture.flatten(1).T, labels.flatten().tolist(), strict=True):
-            far = [8 * math.dist(pixel.tolist(), colour) ** 2 for colour in palette.tolist()]
-            expected += far[k] + math.log(sum(math.exp(-d) for d in far))
-    found = losses.palette_cross_entropy(made, truth, palette, 8.0).item()
-    assert found == pytest.approx(expected / 40, rel=1e-4)

@@ -153,9 +153,36 @@ def test_pix2pix_adds_a_term_for_labels_where_it_makes_maps_of_them() -> None:
         gan = small("pix2pix", shape, dropout=0.0, label_weight=weight)
         batch, inputs = batch_and_inputs(gan)
         losses.append(gan.generator_loss(batch, inputs, gan.fake(inputs)))
-    (without, plain), (with_labels, metrics) = losses
+    (_, plain), (loss, metrics) = losses
     assert "labels" not in plain
-    assert with_labels.item() == pytest.approx((without + 5 * metrics["labels"]).item(), rel=1e-4)
+    adversarial = losses[1][0] - 100 * metrics["l1"] - 5 * metrics["labels"]
+    assert 0 < adversarial.item() < 5
+    assert loss.isfinite()
+
+
+def test_pix2pix_s_labels_learn_by_cross_entropy_and_show_as_their_colours() -> None:
+    colours = ((0, 0, 170), (0, 0, 255), (255, 85, 0))
+    table = torch.tensor(colours) / 127.5 - 1
+    shape = Shape(channels=3, size=28, palette=colours)
+    gan = small("pix2pix", shape, dropout=0.0, label_weight=1.0)
+    label = torch.arange(28 * 28).reshape(1, 28, 28) % 3
+    blurred = table[label].permute(0, 3, 1, 2) + 0.05
+    source = torch.rand(1, 3, 28, 28) * 2 - 1
+    batch = Batch(image=blurred, source=source)
+    inputs = gan.draw(batch)
+    fake = gan.fake(inputs)
+    logits = gan._logits[0].flatten(1).T.tolist()
+    rows = list(zip(logits, label.flatten().tolist(), strict=True))
+    expected = -sum(log_softmax(row, k) for row, k in rows) / len(rows)
+    _, metrics = gan.generator_loss(batch, inputs, fake)
+    assert metrics["labels"].item() == pytest.approx(expected, rel=1e-4)
+
+    shares = torch.tensor(logits).softmax(1) @ table
+    torch.testing.assert_close(fake[0].flatten(1).T, shares, atol=1e-5, rtol=1e-4)
+    gan.generator.paint.eval()  # type: ignore[operator, union-attr]
+    shown = gan.generator.paint(gan.generator.maps(source))  # type: ignore[operator]
+    likeliest = table[torch.tensor(logits).argmax(1)]
+    assert torch.equal(shown[0].flatten(1).T, likeliest)
 
 
 def test_pix2pix_sees_patches_of_70_pixels() -> None:

@@ -10,8 +10,9 @@ training as at test time, so that a picture comes out the same in any batch.
 What we changed: networks are half as wide, training takes small batches at a larger, falling rate,
 and weights are averaged. Sizes other than 256 add or drop an inner layer of the U-Net. From photo
 to labels (A2B) the adversarial loss has a small weight: the paper, too, finds labels better without
-it (table 6). Instead, a pixel is judged by the label that its colour stands for. The preset `paper`
-keeps the paper's own.
+it (table 6). Instead, where B is a map of labels, the U-Net ends in a logit for each of them, which
+learn by cross-entropy; a pixel has the colour of the likeliest (in training, the mean colour). The
+preset `paper` keeps the paper's own.
 """
 
 from dataclasses import dataclass
@@ -28,8 +29,6 @@ from gancli.layers import InstanceNorm, init_dcgan, pyramid
 
 PAIRS = True  # it learns from pairs of pictures
 
-SHARPNESS = 8.0  # of labels by colours in [-1, 1]: the nearest two of facades are 0.67 apart
-
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
@@ -41,12 +40,12 @@ class Settings:
     dropout: float = 0.5  # of the inner layers of the decoder, which is all the noise there is
     l1_weight: float = 100.0  # of |y - G(x)|, lambda in eq. 4
     gan_weight: float = 1.0  # of the adversarial loss in the generator's
-    label_weight: float = 0.0  # of the cross-entropy of labels, where the result is a map of them
+    label_weight: float = 0.0  # of the cross-entropy of labels, where maps of them are made
 
 
 PRESETS: dict[str, dict[str, Any]] = {
     "default": {"epochs": 100, "batch_size": 4, "lr": 4e-4, "jitter": 0.12, "mirror": True},
-    "default-A2B": {"gan_weight": 0.1, "label_weight": 10.0},
+    "default-A2B": {"gan_weight": 0.1, "l1_weight": 10.0, "label_weight": 10.0},
     "paper": {
         "width": 64,
         "epochs": 200,
@@ -91,6 +90,29 @@ class Up(nn.Sequential):
         super().__init__(nn.ReLU(), deconv, InstanceNorm(out), *noise)
 
 
+class Palette(nn.Module):
+    """Logits of labels (B, K, H, W) to their colours (B, 3, H, W) in [-1, 1].
+
+    In training the mean colour, so that gradients pass, else the colour of the likeliest label.
+    """
+
+    def __init__(self, colours: tuple[tuple[int, int, int], ...]) -> None:
+        super().__init__()
+        table = torch.tensor(colours, dtype=torch.float32).div(127.5).sub(1)  # (K, 3)
+        self.register_buffer("table", table)
+        self.table: Tensor
+
+    def forward(self, logits: Tensor) -> Tensor:
+        if not self.training:
+            return self.table[logits.argmax(1)].permute(0, 3, 1, 2)
+        return F.conv2d(logits.float().softmax(1), self.table.T[:, :, None, None])
+
+    def labels(self, pictures: Tensor) -> Tensor:
+        """The label (B, H, W) of each pixel of (B, 3, H, W): that of the nearest colour."""
+        distance = pictures.float()[:, None] - self.table[:, :, None, None]  # (B, K, 3, H, W)
+        return distance.square().sum(2).argmin(1)
+
+
 class Generator(nn.Module):
     """U-Net: pictures (B, source, H, W) in [-1, 1] to pictures (B, C, H, W) in [-1, 1].
 
@@ -112,11 +134,17 @@ class Generator(nn.Module):
             Up(a * (1 if i == 0 else 2), b, s.dropout if i < noisy else 0.0)
             for i, (a, b) in enumerate(pairwise(inward))
         )
-        self.out = nn.Sequential(
-            nn.ReLU(), nn.ConvTranspose2d(2 * s.width, shape.channels, 4, 2, 1), nn.Tanh()
-        )
+        labels = shape.palette if s.label_weight else ()
+        outputs = len(labels) or shape.channels
+        self.out = nn.Sequential(nn.ReLU(), nn.ConvTranspose2d(2 * s.width, outputs, 4, 2, 1))
+        self.paint = Palette(labels) if labels else nn.Tanh()
 
     def forward(self, x: Tensor) -> Tensor:
+        picture: Tensor = self.paint(self.maps(x))
+        return picture
+
+    def maps(self, x: Tensor) -> Tensor:
+        """What is to be painted: (B, C, H, W), or a logit for each label (B, K, H, W)."""
         height, width = x.shape[2:]
         skips: list[Tensor] = []
         for down in self.downs:
@@ -126,8 +154,8 @@ class Generator(nn.Module):
         for up in self.ups:
             skip = skips.pop()
             x = torch.cat([up(x)[..., : skip.shape[2], : skip.shape[3]], skip], dim=1)
-        picture: Tensor = self.out(x)
-        return picture[..., :height, :width]
+        maps: Tensor = self.out(x)
+        return maps[..., :height, :width]
 
 
 class Discriminator(nn.Sequential):
@@ -159,12 +187,18 @@ class Pix2Pix(GAN):
         super().__init__(shape, z_dim=0)
         self.l1_weight, self.gan_weight = settings.l1_weight, settings.gan_weight
         self.label_weight = settings.label_weight if shape.palette else 0.0
-        colours = torch.tensor(shape.palette, dtype=torch.float32).div(127.5).sub(1)  # (K, 3)
-        self.register_buffer("palette", colours, persistent=False)
-        self.palette: Tensor
+        self._logits: Tensor | None = None  # of the fake of this step
         self.generator = Generator(settings, shape)
         self.discriminator = Discriminator(settings, shape)
         init_dcgan(self)
+
+    def fake(self, inputs: Inputs) -> Tensor:
+        if not self.label_weight:
+            return super().fake(inputs)
+        assert isinstance(self.generator, Generator) and inputs.source is not None
+        self._logits = self.generator.maps(inputs.source)
+        picture: Tensor = self.generator.paint(self._logits)
+        return picture
 
     def translate(self, generator: nn.Module, image: Tensor) -> Tensor:
         picture: Tensor = generator(image)
@@ -190,8 +224,11 @@ class Pix2Pix(GAN):
         judged = self.discriminator(torch.cat([batch.source, fake.to(batch.source.dtype)], 1))
         adversarial = losses.generator_non_saturating(judged.float())
         loss = self.gan_weight * adversarial + self.l1_weight * l1
-        if not self.label_weight:
+        if self._logits is None:
             return loss, {"g_loss": loss, "l1": l1}
-        labels = losses.palette_cross_entropy(fake, batch.image, self.palette, SHARPNESS)
-        loss = loss + self.label_weight * labels
+        palette = self.generator.paint
+        assert isinstance(palette, Palette)
+        truth = palette.labels(batch.image)
+        labels = F.cross_entropy(self._logits.float(), truth)
+        loss, self._logits = loss + self.label_weight * labels, None
         return loss, {"g_loss": loss, "l1": l1, "labels": labels}
