@@ -2,6 +2,10 @@
 
 import dataclasses
 import os
+
+# Before torch is imported: tests run side by side, and on tensors too small for threads.
+os.environ["OMP_NUM_THREADS"] = os.environ.get("OMP_NUM_THREADS", "1")
+
 import subprocess
 import sys
 from collections.abc import Callable
