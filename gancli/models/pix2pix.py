@@ -45,7 +45,7 @@ class Settings:
 
 PRESETS: dict[str, dict[str, Any]] = {
     "default": {"epochs": 100, "batch_size": 4, "lr": 4e-4, "jitter": 0.12, "mirror": True},
-    "default-A2B": {"gan_weight": 0.1, "l1_weight": 10.0, "label_weight": 10.0},
+    "default-A2B": {"epochs": 50, "gan_weight": 0.1, "l1_weight": 10.0, "label_weight": 10.0},
     "paper": {
         "width": 64,
         "epochs": 200,

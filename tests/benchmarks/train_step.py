@@ -87,7 +87,7 @@ class Case:
         known = {f.name for f in dataclasses.fields(module.Settings)} | {"batch_size"}
         typed = {k: v for k, v in typed.items() if k in known}
         self.settings, self.config = resolve(
-            module.Settings, module.PRESETS["default"], typed, model
+            module.Settings, module.PRESETS[options.preset], typed, model
         )
         channels = options.channels or (1 if size == 28 and not pairs else 3)
         self.shape = Shape(
@@ -161,6 +161,7 @@ def asked() -> argparse.Namespace:
     parser.add_argument("--size", nargs="+", type=int, default=[28])
     parser.add_argument("--all", action="store_true", help="every model at every size")
     parser.add_argument("--own", action="store_true", help="each model's own width and batch size")
+    parser.add_argument("--preset", default="default", choices=("default", "paper"))
     parser.add_argument("--channels", type=int, help="1 at 28 pixels, else 3")
     parser.add_argument("--width", type=int, default=64)
     parser.add_argument("--batch-size", type=int, help=f"by size: {BATCH}")
