@@ -18,7 +18,7 @@ from gancli.cli import app
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 LINES = [line for line in README.splitlines() if line.startswith("gan ")]
-NEEDS_DATA = ("fashion-mnist", "evaluate", " mnist", "celeba")
+NEEDS_DATA = ("fashion-mnist", "evaluate", " mnist", "celeba", "--dataset facades")
 
 
 @pytest.mark.parametrize("line", LINES)
