@@ -3,8 +3,8 @@
     python -m tests.benchmarks.train_step --model dcgan --size 28 --batch-size 128
     python -m tests.benchmarks.train_step --all --json
 
-The plain loop: float32, default layout, a DataLoader over a Dataset, two torch.optim.Adam, one fake
-for both updates, three `.item()` a step. Machines are noisy: all is timed in turns within one
+The plain loop: torch's own layers, float32, default layout, a DataLoader over a Dataset, two
+torch.optim.Adam, one fake for both updates, three `.item()` a step. Machines are noisy: all is timed in turns within one
 process, and the median of the pairwise ratios counts. The limit is what the step's convolutions and
 matrix products take alone, see `operators`.
 """
@@ -27,7 +27,7 @@ from gancli.errors import UsageError
 from gancli.gan import GAN, Batch, Shape
 from gancli.resident import Resident
 from gancli.trainer import Trainer
-from tests.benchmarks import operators, timing
+from tests.benchmarks import operators, stock, timing
 
 COUNT = 500  # pictures
 SIZES = (28, 64, 128, 256)
@@ -99,7 +99,9 @@ class Case:
         self.labels = torch.arange(COUNT) % 10
 
     def plain(self) -> Iterator[None]:
-        return plain_loop(self.build().to(self.device), self.images, self.labels, self.config)
+        gan = self.build()
+        stock.of(gan)
+        return plain_loop(gan.to(self.device), self.images, self.labels, self.config)
 
     def trainer(self, capture: bool = True) -> Trainer:
         gan = self.build().to(self.device, memory_format=torch.channels_last)
