@@ -55,10 +55,12 @@ def room(device: torch.device) -> int:
 def prepare(sizes_repeat: bool = False) -> None:
     """Settings of the process that speed depends on: denormal numbers slow a CPU 5 to 40 times.
 
-    Where the same sizes come again and again, cuDNN may try its algorithms on the first of them.
+    Where the same sizes come again and again, cuDNN may try its algorithms on the first of them,
+    and memory is kept for the next.
     """
     torch.set_flush_denormal(True)
     torch.backends.cudnn.benchmark = sizes_repeat
+    memory.keep(sizes_repeat)
 
 
 def _try_both(device: torch.device) -> tuple[str, str]:

@@ -1,5 +1,8 @@
 """Free memory as the system tells it, of a machine and of a container on it."""
 
+import subprocess
+import sys
+
 import pytest
 
 from gancli import memory
@@ -43,3 +46,24 @@ def test_elsewhere_half_of_all_counts(system):
 
 def test_this_machine_has_some() -> None:
     assert 2**26 < memory.available() < 2**50
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="glibc's way with memory")
+def test_memory_that_is_kept_does_not_come_page_by_page_again() -> None:
+    code = """
+import resource, sys
+from gancli import memory
+memory.keep(sys.argv[1] == "keep")
+for _ in range(20):
+    bytearray(100_000_000)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt)
+"""
+    kept, not_kept = (
+        int(
+            subprocess.run(
+                [sys.executable, "-c", code, how], capture_output=True, check=True
+            ).stdout
+        )
+        for how in ("keep", "give back")
+    )
+    assert kept < not_kept / 4

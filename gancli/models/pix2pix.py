@@ -23,7 +23,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from gancli import losses
+from gancli import losses, strided
 from gancli.gan import GAN, Batch, Feeds, Inputs, Metrics, Shape
 from gancli.layers import InstanceNorm, init_dcgan, pyramid
 
@@ -70,7 +70,7 @@ class Down(nn.Module):
     def __init__(self, channels: int, out: int, first: bool, last: bool) -> None:
         super().__init__()
         self.slope = 1.0 if first else 0.2
-        self.conv = nn.Conv2d(channels, out, 4, 2, 1)
+        self.conv = strided.Conv(channels, out)
         self.norm = nn.Identity() if first or last else InstanceNorm(out)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -85,7 +85,7 @@ class Up(nn.Sequential):
     """Double: ReLU, transposed convolution 4x4 of stride 2, normalisation, dropout."""
 
     def __init__(self, channels: int, out: int, dropout: float) -> None:
-        deconv = nn.ConvTranspose2d(channels, out, 4, 2, 1)
+        deconv = strided.ConvTranspose(channels, out)
         noise = [nn.Dropout(dropout)] if dropout else []
         super().__init__(nn.ReLU(), deconv, InstanceNorm(out), *noise)
 
@@ -136,7 +136,7 @@ class Generator(nn.Module):
         )
         labels = shape.palette if s.label_weight else ()
         outputs = len(labels) or shape.channels
-        self.out = nn.Sequential(nn.ReLU(), nn.ConvTranspose2d(2 * s.width, outputs, 4, 2, 1))
+        self.out = nn.Sequential(nn.ReLU(), strided.ConvTranspose(2 * s.width, outputs))
         self.paint = Palette(labels) if labels else nn.Tanh()
 
     def forward(self, x: Tensor) -> Tensor:
@@ -162,19 +162,15 @@ class Discriminator(nn.Sequential):
     """Pairs, (B, source + C, H, W), to a logit for each patch of 70x70 pixels, (B, 1, h, w)."""
 
     def __init__(self, s: Settings, shape: Shape) -> None:
-        strided = 3 if shape.size >= 28 else 2  # pictures of 16 pixels have no patch of 70
-        widths = [s.width * 2**i for i in range(strided + 1)]
+        halvings = 3 if shape.size >= 28 else 2  # pictures of 16 pixels have no patch of 70
+        widths = [s.width * 2**i for i in range(halvings + 1)]
         layers: list[nn.Module] = [
-            nn.Conv2d(shape.source + shape.channels, s.width, 4, 2, 1),
+            strided.Conv(shape.source + shape.channels, s.width),
             nn.LeakyReLU(0.2, True),
         ]
         for i, (a, b) in enumerate(pairwise(widths), start=1):
-            stride = 2 if i < strided else 1
-            layers += [
-                nn.Conv2d(a, b, 4, stride, 1),
-                InstanceNorm(b),
-                nn.LeakyReLU(0.2, True),
-            ]
+            conv = strided.Conv(a, b) if i < halvings else nn.Conv2d(a, b, 4, 1, 1)
+            layers += [conv, InstanceNorm(b), nn.LeakyReLU(0.2, True)]
         super().__init__(*layers, nn.Conv2d(widths[-1], 1, 4, 1, 1))
 
 

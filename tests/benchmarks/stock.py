@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from gancli import layers
+from gancli import layers, strided
 
 
 class MinibatchStd(nn.Module):
@@ -36,8 +36,8 @@ def _instance_norm(ours: layers.InstanceNorm) -> nn.Module:
 
 
 STOCK: dict[type[nn.Module], Callable[[Any], nn.Module]] = {
-    layers.ThinConv: lambda ours: _convolution(nn.Conv2d, ours),
-    layers.ThinConvTranspose: lambda ours: _convolution(nn.ConvTranspose2d, ours),
+    strided.Conv: lambda ours: _convolution(nn.Conv2d, ours),
+    strided.ConvTranspose: lambda ours: _convolution(nn.ConvTranspose2d, ours),
     layers.ToMaps: lambda ours: nn.Unflatten(1, (ours.channels, ours.size, ours.size)),
     layers.FromMaps: lambda ours: nn.Flatten(),
     layers.MinibatchStd: lambda ours: MinibatchStd(),

@@ -3,10 +3,10 @@
     python -m tests.benchmarks.train_step --model dcgan --size 28 --batch-size 128
     python -m tests.benchmarks.train_step --all --json
 
-The plain loop: torch's own layers, float32, default layout, a DataLoader over a Dataset, two
-torch.optim.Adam, one fake for both updates, three `.item()` a step. Machines are noisy: all is timed in turns within one
-process, and the median of the pairwise ratios counts. The limit is what the step's convolutions and
-matrix products take alone, see `operators`.
+The plain loop: torch's own layers, float32, default layout, the system's way with memory, a
+DataLoader over a Dataset, two torch.optim.Adam, one fake for both updates, three `.item()` a step.
+Machines are noisy: all is timed in turns within one process, and the median of the pairwise ratios
+counts. The limit is what the step's convolutions and matrix products take alone, see `operators`.
 """
 
 import argparse
@@ -21,7 +21,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from gancli import hardware, registry
+from gancli import hardware, memory, registry
 from gancli.config import Training, resolve
 from gancli.errors import UsageError
 from gancli.gan import GAN, Batch, Shape
@@ -115,13 +115,19 @@ class Case:
 def measure(case: Case, rounds: int, steps: int) -> dict[str, object]:
     """Both loops and the limit, in turns."""
     device, size = case.device, case.config.batch_size
-    plain, trainer, eager = case.plain(), case.trainer(), case.trainer(capture=False)
+    loop, trainer, eager = case.plain(), case.trainer(), case.trainer(capture=False)
+
+    def plain() -> None:
+        memory.keep(False)
+        next(loop)
+        memory.keep()
+
     flops, heavy = operators.flops(eager.step), operators.recorded(eager.step)
     for _ in range(5):
-        next(plain)
+        plain()
         trainer.step()
-    memory = timing.peak_memory(trainer.step, device)
-    calls = {"plain": lambda: next(plain), "ours": trainer.step, "alone": heavy.alone}
+    peak = timing.peak_memory(trainer.step, device)
+    calls = {"plain": plain, "ours": trainer.step, "alone": heavy.alone}
     timed = timing.in_turns(calls, rounds, steps, device)
     ours = statistics.median(timed["ours"])
     return {
@@ -140,7 +146,7 @@ def measure(case: Case, rounds: int, steps: int) -> dict[str, object]:
         "gflops": round(flops / ours / 1e9, 1),
         "gflops_of_the_operators_alone": round(flops / statistics.median(timed["alone"]) / 1e9),
         "share_of_the_limit": timing.ratios(timed["alone"], timed["ours"]),
-        "peak_megabytes": None if memory is None else round(memory / 1e6),
+        "peak_megabytes": None if peak is None else round(peak / 1e6),
     }
 
 
