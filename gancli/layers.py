@@ -70,11 +70,30 @@ class MinibatchStd(nn.Module):
     """
 
     def forward(self, x: Tensor) -> Tensor:
-        # In the format of x: with torch.var in float32 it took 10 ms there and back, not 2
-        # (128x3136, bfloat16, one core); sums are taken in float32 anyway.
-        variance = (x - x.mean(0)).square().mean(0).float()
-        spread = variance.add(1e-8).sqrt().mean().to(x.dtype)
+        spread: Tensor = _Spread.apply(x)
         return torch.cat([x, spread.expand(len(x), 1)], dim=1)
+
+
+class _Spread(torch.autograd.Function):
+    """The mean over features (B, N) of their standard deviation over the batch, a scalar.
+
+    In the format of x: with torch.var in float32 it took 10 ms there and back (128x3136, bfloat16,
+    one core), and 2 ms with a gradient through every operation; sums are taken in float32 anyway.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        apart = x - x.mean(0)
+        each = apart.square().mean(0).float().add(1e-8).sqrt()
+        ctx.save_for_backward(apart, each)
+        return each.mean().to(x.dtype)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:
+        """(x - mean) / (B N std): what passes through the mean adds up to nothing."""
+        apart, each = ctx.saved_tensors
+        of_x: Tensor = apart * (gradient.float() / (apart.numel() * each)).to(apart.dtype)
+        return of_x
 
 
 class ELU(nn.Module):

@@ -1,10 +1,16 @@
 """4x4 convolutions of stride 2 and padding 1, each in the form that suits the machine.
 
-A CPU is slow at two shapes that GANs are full of. From and to a few channels, 2x2 pixels taken as
-one of four times the channels make a 2x2 convolution of stride 1: the same sums. And where maps
-have few pixels, as within a U-Net, the weights are all the work, and a matrix product reads them
-once: 1024 to 512 channels, from 4x4 pixels to 2x2, forward and back in 3.5 ms in place of 18 to 26
-(bfloat16, two cores). Elsewhere, and on a GPU, they are torch's own.
+A CPU is slow at shapes that GANs are full of (figures: bfloat16, two cores).
+
+- From and to a few channels, 2x2 pixels taken as one of four times the channels make a 2x2
+  convolution of stride 1: the same sums.
+- Where a batch has few pixels, as within a U-Net, the weights are all the work, and a matrix
+  product reads them once: 1024 to 512 channels, from 4x4 pixels to 2x2, takes 3.5 ms forward and
+  back in place of 18 to 26.
+- Of small maps, the gradient of the weights alone is done as a matrix product: a step of DCGAN at
+  28x28 takes 3 to 5 % less.
+
+Elsewhere, and on a GPU, they are torch's own.
 """
 
 from typing import Any
@@ -14,7 +20,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 THIN = 3  # channels at most: gray or colour
-FEW = 64  # pixels at most of the smaller maps of a batch, for which a matrix product is faster
+FEW = 64  # pixels at most of all the smaller maps of a batch
+SMALL = 8  # pixels at most across the smaller map
 
 
 class Conv(nn.Conv2d):
@@ -34,6 +41,8 @@ class Conv(nn.Conv2d):
         if b * (height // 2) * (width // 2) <= FEW:
             made = F.linear(_Gather.apply(x), _matrix(self.weight), self.bias)
             return made.permute(0, 3, 1, 2)
+        if height // 2 <= SMALL and _in_bfloat16():
+            return _with_bias(_Halved.apply(x, self.weight), self.bias)
         return super().forward(x)
 
 
@@ -52,9 +61,20 @@ class ConvTranspose(nn.ConvTranspose2d):
             made = F.pixel_shuffle(blocks, 2)[..., 1:-1, 1:-1]
         elif b * height * width <= FEW:
             made = _Scatter.apply(x.permute(0, 2, 3, 1) @ _matrix(self.weight))
+        elif height <= SMALL and _in_bfloat16():
+            made = _Doubled.apply(x, self.weight)
         else:
             return super().forward(x, output_size)
-        return made if self.bias is None else made + self.bias.to(made.dtype).view(-1, 1, 1)
+        return _with_bias(made, self.bias)
+
+
+def _with_bias(maps: Tensor, bias: Tensor | None) -> Tensor:
+    return maps if bias is None else maps + bias.to(maps.dtype).view(-1, 1, 1)
+
+
+def _in_bfloat16() -> bool:
+    enabled = torch.is_autocast_enabled("cpu")
+    return enabled and torch.get_autocast_dtype("cpu") == torch.bfloat16
 
 
 def _blockwise(weight: Tensor) -> Tensor:
@@ -91,6 +111,52 @@ class _Scatter(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> Tensor:
         return _gather(gradient)
+
+
+class _Halved(torch.autograd.Function):
+    """The convolution of x (B, C, H, W) with (out, C, 4, 4) in bfloat16."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor) -> Tensor:
+        x, weight = x.bfloat16(), weight.bfloat16()
+        ctx.save_for_backward(x, weight)
+        return F.conv2d(x, weight, stride=2, padding=1)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor | None]:
+        x, weight = ctx.saved_tensors
+        odd = [side % 2 for side in x.shape[2:]]
+        of_x, of_weight = ctx.needs_input_grad
+        return (
+            F.conv_transpose2d(gradient, weight, None, 2, 1, odd) if of_x else None,
+            _weight_gradient(gradient, x) if of_weight else None,
+        )
+
+
+class _Doubled(torch.autograd.Function):
+    """The transposed convolution of x (B, C, H, W) with (C, out, 4, 4) in bfloat16."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor) -> Tensor:
+        x, weight = x.bfloat16(), weight.bfloat16()
+        ctx.save_for_backward(x, weight)
+        return F.conv_transpose2d(x, weight, stride=2, padding=1)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor | None]:
+        x, weight = ctx.saved_tensors
+        of_x, of_weight = ctx.needs_input_grad
+        return (
+            F.conv2d(gradient, weight, stride=2, padding=1) if of_x else None,
+            _weight_gradient(x, gradient) if of_weight else None,
+        )
+
+
+def _weight_gradient(small: Tensor, large: Tensor) -> Tensor:
+    """(A, C, 4, 4) of the maps (B, A, h, w) and (B, C, 2h, 2w) on either side of the weights."""
+    a, c = small.shape[1], large.shape[1]
+    product = small.permute(0, 2, 3, 1).reshape(-1, a).T @ _gather(large).view(-1, 16 * c)
+    return product.view(a, 4, 4, c).permute(0, 3, 1, 2)
 
 
 def _gather(x: Tensor) -> Tensor:

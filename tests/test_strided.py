@@ -58,3 +58,20 @@ def operators(layer: nn.Module, given: Tensor) -> set[str]:
 def test_maps_of_few_pixels_are_a_matrix_product(layer: nn.Module) -> None:
     assert "aten::convolution" not in operators(layer, torch.randn(1, 8, 4, 4))
     assert "aten::convolution" in operators(layer, torch.randn(1, 8, 64, 64))
+
+
+@pytest.mark.parametrize("layer", [strided.Conv(6, 5), strided.ConvTranspose(6, 5)])
+@pytest.mark.parametrize("size", [(16, 16), (13, 9), (8, 8)])
+def test_gradients_in_bfloat16_are_those_of_float32_rounded(
+    layer: nn.Module, size: tuple[int, int]
+) -> None:
+    torch.manual_seed(0)
+    given = torch.randn(8, 6, *size).requires_grad_()
+    of = (given, *layer.parameters())
+    with torch.autocast("cpu", torch.bfloat16):
+        made = layer(given).float()
+    usual = F.conv2d if isinstance(layer, nn.Conv2d) else F.conv_transpose2d
+    expected = usual(given, layer.weight, layer.bias, stride=2, padding=1)  # type: ignore[operator]
+    for a, b in zip(gradients(made, *of), gradients(expected, *of), strict=True):
+        assert a.dtype == b.dtype
+        assert (a - b).norm() < 0.01 * b.norm()

@@ -3,25 +3,28 @@
     python -m tests.benchmarks.train_step --model dcgan --size 28 --batch-size 128
     python -m tests.benchmarks.train_step --all --json
 
-The plain loop: torch's own layers, float32, default layout, the system's way with memory, a
-DataLoader over a Dataset, two torch.optim.Adam, one fake for both updates, three `.item()` a step.
-Machines are noisy: all is timed in turns within one process, and the median of the pairwise ratios
-counts. The limit is what the step's convolutions and matrix products take alone, see `operators`.
+The plain loop: torch's own layers, float32, default layout, a DataLoader over a Dataset, two
+torch.optim.Adam, one fake for both updates, three `.item()` a step. It runs in a process of its
+own, which nothing of ours has set up. Machines are noisy: all is timed in turns, and the median of
+the pairwise ratios counts. The limit is what the step's convolutions and matrix products take
+alone, see `operators`.
 """
 
 import argparse
 import dataclasses
 import json
+import multiprocessing
 import statistics
 import sys
 from collections.abc import Iterator
 from functools import partial
+from multiprocessing.connection import Connection
 
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from gancli import hardware, memory, registry
+from gancli import hardware, registry
 from gancli.config import Training, resolve
 from gancli.errors import UsageError
 from gancli.gan import GAN, Batch, Shape
@@ -112,16 +115,39 @@ class Case:
         return Trainer(gan, data, self.config, precision=precision, capture=capture)
 
 
-def measure(case: Case, rounds: int, steps: int) -> dict[str, object]:
+class Elsewhere:
+    """The plain loop of a case, in a process of its own: each call is a step of it."""
+
+    def __init__(self, model: str, size: int, options: argparse.Namespace) -> None:
+        context = multiprocessing.get_context("spawn")
+        self._here, there = context.Pipe()
+        self._process = context.Process(target=_serve, args=(there, model, size, options))
+
+    def __enter__(self) -> "Elsewhere":
+        self._process.start()
+        return self
+
+    def __call__(self) -> None:
+        self._here.send("step")
+        self._here.recv()
+
+    def __exit__(self, *failure: object) -> None:
+        self._process.terminate()
+        self._process.join()
+
+
+def _serve(asked: Connection, model: str, size: int, options: argparse.Namespace) -> None:
+    loop = Case(model, size, options).plain()
+    while True:
+        asked.recv()
+        next(loop)
+        asked.send("done")
+
+
+def measure(case: Case, plain: "Elsewhere", rounds: int, steps: int) -> dict[str, object]:
     """Both loops and the limit, in turns."""
     device, size = case.device, case.config.batch_size
-    loop, trainer, eager = case.plain(), case.trainer(), case.trainer(capture=False)
-
-    def plain() -> None:
-        memory.keep(False)
-        next(loop)
-        memory.keep()
-
+    trainer, eager = case.trainer(), case.trainer(capture=False)
     flops, heavy = operators.flops(eager.step), operators.recorded(eager.step)
     for _ in range(5):
         plain()
@@ -190,7 +216,9 @@ def main() -> None:
     rows = []
     for model, size in ((m, s) for m in options.model for s in options.size):
         try:
-            found = measure(Case(model, size, options), options.rounds, options.steps)
+            case = Case(model, size, options)
+            with Elsewhere(model, size, options) as plain:
+                found = measure(case, plain, options.rounds, options.steps)
         except UsageError as error:
             print(f"{model} at {size} pixels: {error}", file=sys.stderr)
             continue
