@@ -2,11 +2,12 @@
 
 For maps of labels: every pixel counts as the label whose colour is nearest; then per-pixel
 accuracy, mean class accuracy and mean IoU over the confusion of all pictures (Long, Shelhamer,
-Darrell 2015, arXiv:1411.4038, section 5). For photos: L1, PSNR and SSIM, and LPIPS where it is
-installed.
+Darrell 2015, arXiv:1411.4038, section 5). For photos: L1, PSNR and SSIM, and two distances that go
+by how pictures look, where their libraries are installed: FLIP, of a person's sight, and LPIPS, of
+a network's features, whose weights are fetched.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import Any
@@ -30,7 +31,7 @@ class Fidelity:
 
     Accuracies and IoU are shares in 0..1, `iou_by_class` by the names of the classes that the truth
     shows; `l1` is the mean absolute difference of values in 0..1, `psnr` is in dB, `ssim` is at
-    most 1, `lpips` is 0 for what looks the same.
+    most 1, `flip` (0..1) and `lpips` are 0 for what looks the same.
     """
 
     pairs: int
@@ -41,6 +42,7 @@ class Fidelity:
     l1: float | None = None
     psnr: float | None = None
     ssim: float | None = None
+    flip: float | None = None
     lpips: float | None = None
     protocol: str = ""
 
@@ -53,6 +55,7 @@ class Fidelity:
             **{f"  IoU of {name}": iou for name, iou in (self.iou_by_class or {}).items()},
             "L1 (of 0..1)": self.l1,
             "SSIM": self.ssim,
+            "FLIP": self.flip,
             "LPIPS": self.lpips,
         }
         rows: list[tuple[str, ...]] = [(k, f"{v:.3f}") for k, v in shares.items() if v is not None]
@@ -88,20 +91,20 @@ def confusion(made: Any, truth: Any, classes: int) -> Any:
 
 def of_photos(made: Iterable[Array], truth: Sequence[Array], say: Say = silent) -> Fidelity:
     """Photos, uint8 (H, W, C), against the true ones; means over the pairs."""
-    judge = _lpips(say)
+    judges = _judges(say)
     found = []
     for ours, theirs in zip(made, truth, strict=True):
         a, b = from_uint8(ours[None].copy()), from_uint8(theirs[None].copy())
         error = (a - b).div(2).square().mean().clamp(min=1e-10)
         row = [(a - b).abs().div(2).mean(), -10 * error.log10(), ssim((a + 1) / 2, (b + 1) / 2)]
-        found.append(torch.stack([*row, *([judge(a, b).mean()] if judge else [])]))
-    means = torch.stack(found).double().mean(0).tolist()
+        found.append([*map(float, row), *(judge(a, b) for judge in judges.values())])
+    means = np.mean(found, axis=0).tolist()
     return Fidelity(
         pairs=len(truth),
         l1=means[0],
         psnr=means[1],
         ssim=means[2],
-        lpips=means[3] if judge else None,
+        **dict(zip(judges, means[3:], strict=True)),
         protocol="means over pairs; SSIM by 11x11 Gaussian windows, each channel of values in 0..1",
     )
 
@@ -127,15 +130,40 @@ def ssim(a: Tensor, b: Tensor) -> Tensor:
     return (above / ((mean_a**2 + mean_b**2 + c1) * (var_a + var_b + c2))).mean()
 
 
-def _lpips(say: Say) -> Any:
-    """The learned distance of Zhang et al. 2018, arXiv:1801.03924; None where it is not there."""
-    if find_spec("lpips") is None:
-        say("LPIPS is left out: pip install 'gancli[perceptual]' adds it.")
-        return None
-    try:
-        import lpips
+Judge = Callable[[Tensor, Tensor], float]  # of two pictures (1, C, H, W) in [-1, 1]
 
-        return torch.inference_mode()(lpips.LPIPS(net="alex", verbose=False).eval())
-    except Exception as error:  # it fetches weights, in whatever way its libraries do
-        say(f"LPIPS is left out: its weights cannot be had ({error}).")
-        return None
+
+def _judges(say: Say) -> dict[str, Judge]:
+    """Those distances by how pictures look that are there, by their field of `Fidelity`."""
+    makers = {"flip": ("flip_evaluator", _flip), "lpips": ("lpips", _lpips)}
+    judges = {}
+    for name, (library, maker) in makers.items():
+        if find_spec(library) is None:
+            say(f"{name.upper()} is left out: pip install 'gancli[perceptual]' adds it.")
+            continue
+        try:
+            judges[name] = maker()
+        except Exception as error:  # LPIPS fetches weights, in whatever way its libraries do
+            say(f"{name.upper()} is left out: its weights cannot be had ({error}).")
+    return judges
+
+
+def _flip() -> Judge:
+    """Andersson et al. 2020, doi:10.1145/3406183, as seen on a screen at 67 pixels a degree."""
+    import flip_evaluator
+
+    def judge(a: Tensor, b: Tensor) -> float:
+        ours, theirs = (
+            ((t + 1) / 2)[0].expand(3, -1, -1).permute(1, 2, 0).contiguous().numpy() for t in (a, b)
+        )
+        return float(flip_evaluator.evaluate(theirs, ours, "LDR", applyMagma=False)[1])
+
+    return judge
+
+
+def _lpips() -> Judge:
+    """Zhang et al. 2018, arXiv:1801.03924, in the features of AlexNet."""
+    import lpips
+
+    network = lpips.LPIPS(net="alex", verbose=False).eval()
+    return lambda a, b: float(torch.inference_mode()(network)(a, b).mean())
