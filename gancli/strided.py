@@ -42,7 +42,7 @@ class Conv(nn.Conv2d):
             made = F.linear(_Gather.apply(x), _matrix(self.weight), self.bias)
             return made.permute(0, 3, 1, 2)
         if height // 2 <= SMALL and _in_bfloat16():
-            return _with_bias(_Halved.apply(x, self.weight), self.bias)
+            return _with_bias(_Rounded.apply(x, self.weight, False), self.bias)
         return super().forward(x)
 
 
@@ -62,7 +62,7 @@ class ConvTranspose(nn.ConvTranspose2d):
         elif b * height * width <= FEW:
             made = _Scatter.apply(x.permute(0, 2, 3, 1) @ _matrix(self.weight))
         elif height <= SMALL and _in_bfloat16():
-            made = _Doubled.apply(x, self.weight)
+            made = _Rounded.apply(x, self.weight, True)
         else:
             return super().forward(x, output_size)
         return _with_bias(made, self.bias)
@@ -113,43 +113,31 @@ class _Scatter(torch.autograd.Function):
         return _gather(gradient)
 
 
-class _Halved(torch.autograd.Function):
-    """The convolution of x (B, C, H, W) with (out, C, 4, 4) in bfloat16."""
+class _Rounded(torch.autograd.Function):
+    """In bfloat16, the convolution of x (B, C, H, W) with (out, C, 4, 4), or, to `double` it, the
+    transposed one with (C, out, 4, 4)."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, weight: Tensor) -> Tensor:
+    def forward(ctx: Any, x: Tensor, weight: Tensor, double: bool) -> Tensor:
         x, weight = x.bfloat16(), weight.bfloat16()
         ctx.save_for_backward(x, weight)
-        return F.conv2d(x, weight, stride=2, padding=1)
+        ctx.double = double
+        usual = F.conv_transpose2d if double else F.conv2d
+        return usual(x, weight, stride=2, padding=1)
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor | None]:
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor | None, None]:
         x, weight = ctx.saved_tensors
-        odd = [side % 2 for side in x.shape[2:]]
-        of_x, of_weight = ctx.needs_input_grad
-        return (
-            F.conv_transpose2d(gradient, weight, None, 2, 1, odd) if of_x else None,
-            _weight_gradient(gradient, x) if of_weight else None,
-        )
-
-
-class _Doubled(torch.autograd.Function):
-    """The transposed convolution of x (B, C, H, W) with (C, out, 4, 4) in bfloat16."""
-
-    @staticmethod
-    def forward(ctx: Any, x: Tensor, weight: Tensor) -> Tensor:
-        x, weight = x.bfloat16(), weight.bfloat16()
-        ctx.save_for_backward(x, weight)
-        return F.conv_transpose2d(x, weight, stride=2, padding=1)
-
-    @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor | None]:
-        x, weight = ctx.saved_tensors
-        of_x, of_weight = ctx.needs_input_grad
-        return (
-            F.conv2d(gradient, weight, stride=2, padding=1) if of_x else None,
-            _weight_gradient(x, gradient) if of_weight else None,
-        )
+        for_x, for_weight, _ = ctx.needs_input_grad
+        of_x = of_weight = None
+        if for_x and ctx.double:
+            of_x = F.conv2d(gradient, weight, stride=2, padding=1)
+        elif for_x:
+            odd = [side % 2 for side in x.shape[2:]]
+            of_x = F.conv_transpose2d(gradient, weight, None, 2, 1, odd)
+        if for_weight:
+            of_weight = _weight_gradient(*((x, gradient) if ctx.double else (gradient, x)))
+        return of_x, of_weight, None
 
 
 def _weight_gradient(small: Tensor, large: Tensor) -> Tensor:
