@@ -22,7 +22,7 @@ from torch import Tensor, nn
 
 from gancli import losses
 from gancli.gan import GAN, Batch, Feeds, Inputs, Metrics, Shape, need_classes
-from gancli.layers import FromMaps, ToMaps, double, halve, init_dcgan, pyramid
+from gancli.layers import FromMaps, MinibatchStd, ToMaps, double, halve, init_dcgan, pyramid
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,18 +32,20 @@ class Settings:
     z_dim: int = 100  # length of the noise vector
     width: int = 32  # channels of the widest-picture layer, doubled at each halving
     hidden: int = 256  # units of the fully connected layers
-    dropout: float = 0.0  # of the discriminator's maps
+    dropout: float = 0.3  # of the discriminator's maps
+    minibatch_std: bool = True  # whether the discriminator is told how varied a batch is
     g_class_weight: float = 0.5  # of L_C in the generator's loss
     classify_fakes: bool = False  # whether the discriminator learns classes from fakes, too
     noise: Literal["normal", "uniform"] = "normal"
 
 
 PRESETS: dict[str, dict[str, Any]] = {
-    "default": {"lr": 1e-3, "batch_size": 64, "epochs": 15},
+    "default": {"lr": 2e-3, "d_lr_scale": 0.5, "batch_size": 64, "epochs": 25, "lr_decay": 1.0},
     "paper": {
         "g_class_weight": 1.0,
         "classify_fakes": True,
         "dropout": 0.5,
+        "minibatch_std": False,
         "lr": 2e-4,
         "batch_size": 100,
         "epochs": 50,
@@ -97,8 +99,9 @@ class Discriminator(nn.Module):
             layers += [halve(a, b, size, bias=i == 0)]
             layers += [] if i == 0 else [nn.BatchNorm2d(b)]
             layers += [nn.LeakyReLU(0.2, True), nn.Dropout2d(s.dropout)]
-        dense = nn.Linear(widths[-1] * sizes[-1] ** 2, s.hidden)
-        self.trunk = nn.Sequential(*layers, FromMaps(), dense, nn.LeakyReLU(0.2, True))
+        spread = [MinibatchStd()] if s.minibatch_std else []
+        dense = nn.Linear(widths[-1] * sizes[-1] ** 2 + s.minibatch_std, s.hidden)
+        self.trunk = nn.Sequential(*layers, FromMaps(), *spread, dense, nn.LeakyReLU(0.2, True))
         self.source = nn.Linear(s.hidden, 1)
         self.category = nn.Linear(s.hidden, shape.classes)
 
