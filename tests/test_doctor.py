@@ -149,7 +149,7 @@ def test_a_generator_of_one_class_only_is_named() -> None:
         return real[torch.randperm(8)] + 1e-3 * parameter.sum()
 
     trainer.gan.fake = of_one_class  # type: ignore[method-assign]
-    for _ in range(40):
+    for _ in range(150):
         trainer.step()
     trainer._read(reset=True)
     for _ in range(16):
