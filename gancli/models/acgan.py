@@ -5,7 +5,9 @@ Jonathon Shlens, 2016, arXiv:1610.09585. A label is appended to the noise, one-h
 
 What we changed: both networks have a fully connected layer, next to the noise and to the two heads;
 the generator's first maps are normalised pixel by pixel, since by whole maps all digits of a class
-became one within an epoch.
+became one within an epoch. The discriminator has dropout of whole maps, is told how varied a batch
+is, and learns at half the rate: of real digits, a classifier that saw nothing but samples
+recognises 97.9 % so, 96.4 % without (MNIST, 15 epochs).
 By default the discriminator learns the classes from real pictures alone, and the generator's class
 term has a small weight: with the paper's own (preset `paper`: L_C on real and fake, weight 1) a
 generator is paid for pictures that are easy to tell apart, and with long training the variety
