@@ -60,7 +60,8 @@ def prepare(sizes_repeat: bool = False) -> None:
     """
     torch.set_flush_denormal(True)
     torch.backends.cudnn.benchmark = sizes_repeat
-    memory.keep(sizes_repeat)
+    if sizes_repeat:
+        memory.keep()
 
 
 def _try_both(device: torch.device) -> tuple[str, str]:

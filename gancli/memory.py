@@ -19,8 +19,8 @@ def available() -> int:
     return min(known) if known else _all() // 2
 
 
-def keep(freed: bool = True) -> None:
-    """Whether the process keeps memory that it freed, as far as the system's C library lets it.
+def keep() -> None:
+    """From now on the process keeps memory that it freed, as far as the C library lets it.
 
     A step of training frees what the next one takes again. glibc hands blocks of more than 32 MB
     back each time, and new ones come page by page, zeroed: a layer of 1024x512x4x4 weights took
@@ -29,9 +29,9 @@ def keep(freed: bool = True) -> None:
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
     if mallopt is None:
         return
-    if not (freed and mallopt(MMAP, 2**30)):  # older ones refuse so much
+    if not mallopt(MMAP, 2**30):  # older ones refuse so much
         mallopt(MMAP, OWN)
-    mallopt(TRIM, 2**31 - 1 if freed else 2 * OWN)
+    mallopt(TRIM, 2**31 - 1)
 
 
 def _linux() -> int | None:

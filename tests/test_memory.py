@@ -53,7 +53,8 @@ def test_memory_that_is_kept_does_not_come_page_by_page_again() -> None:
     code = """
 import resource, sys
 from gancli import memory
-memory.keep(sys.argv[1] == "keep")
+if sys.argv[1] == "keep":
+    memory.keep()
 for _ in range(20):
     bytearray(100_000_000)
 print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt)
