@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from PIL import Image
 
@@ -123,9 +124,8 @@ def _odd(good: Sequence[Seen]) -> dict[str, str]:
     return {s.name: s.channels for s in good if s.channels != usual[0][0]}
 
 
-def _name(root: Path, path: Path | None) -> str:
-    assert path is not None
-    return path.relative_to(root).as_posix()
+def _name(root: Path, path: Any) -> str:
+    return Path(path.relative_to(root)).as_posix()
 
 
 def _look(root: Path, file: tuple[str, Found]) -> Seen:
@@ -136,7 +136,7 @@ def _look(root: Path, file: tuple[str, Found]) -> Seen:
         picture = decode(found.path)
     except DataError as error:
         return Seen(name=name, why=error.message)
-    with Image.open(found.path) as image:
+    with found.path.open("rb") as stored, Image.open(stored) as image:
         mode = image.mode
     digest = hashlib.sha256(f"{picture.mode} {picture.size}".encode() + picture.tobytes())
     return Seen(

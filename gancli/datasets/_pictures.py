@@ -2,13 +2,11 @@
 
 import os
 import warnings
-import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
@@ -21,7 +19,18 @@ SUFFIXES = (
     *(".png", ".jpg", ".jpeg", ".jfif", ".webp", ".avif", ".gif", ".bmp", ".tif", ".tiff"),
     *(".ppm", ".pgm", ".pbm", ".pnm", ".tga", ".jp2"),
 )
-Openable = Path | zipfile.Path  # a file, or one inside an archive
+
+
+class Openable(Protocol):
+    """A file, or one inside an archive or a shard."""
+
+    @property
+    def name(self) -> str: ...
+
+    def open(self, mode: str) -> Any:
+        """What it holds, as a file; `mode` is "rb"."""
+
+
 Crop = Callable[[Image.Image], Image.Image]
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -103,12 +112,12 @@ def decode(path: Openable, room: int | None = None) -> Image.Image:
         raise DataError(_why(error)) from error
 
 
-def natural_size(paths: Sequence[Path], legal: Sequence[int], otherwise: int) -> int:
+def natural_size(paths: Sequence[Openable], legal: Sequence[int], otherwise: int) -> int:
     """The side of pictures that are all square and alike, if that is `legal`; or `otherwise`."""
     sizes: set[tuple[int, int]] = set()
     with strictly():
         for path in paths:
-            with suppress(Exception), Image.open(path) as image:
+            with suppress(Exception), path.open("rb") as file, Image.open(file) as image:
                 sizes.add(image.size)
             if len(sizes) > 1:
                 return otherwise

@@ -8,6 +8,7 @@ rest:
   against; put all of them into `train/` to train on all.
 - Two or more sub-folders with pictures, and no picture beside them, are classes. Else there are no
   labels, and pictures are found at any depth.
+- A `.tar` file is a shard of samples in WebDataset's layout, and their `cls` says the classes.
 """
 
 import hashlib
@@ -19,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from gancli.datasets import Info, Pictures, Places, Progress, Say, _cache, silent
+from gancli.datasets import Info, Pictures, Places, Progress, Say, _cache, _shards, silent
 from gancli.datasets._pictures import SUFFIXES, decode_all, natural_size
 from gancli.datasets._rows import Sink
 from gancli.errors import DataError, UsageError
@@ -45,12 +46,13 @@ Notes = tuple[str, ...]  # sentences for the user
 
 @dataclass(frozen=True, kw_only=True)
 class Found:
-    """A picture file: its path, that path inside the folder, and the sub-folder it belongs to.
+    """A picture file: its path, that path inside the folder, and the sub-folder it belongs to, or
+    the class that its shard says.
 
     `partner` is the file that B is in, of a pair that is not one picture.
     """
 
-    path: Any  # a Path, or one inside an archive
+    path: Any  # a Path, or one inside an archive or a shard
     name: str
     group: str
     partner: Path | None = None
@@ -115,9 +117,15 @@ def of_split(folder: Path, split: str) -> tuple[list[Found], tuple[str, ...], No
 
 
 def classes_of(every: dict[str, list[Found]]) -> tuple[str, ...]:
-    """The sub-folders that are classes, by name; none where that is not what they are."""
-    groups = sorted({found.group for some in every.values() for found in some})
+    """The sub-folders that are classes, by number or name; none where they are something else."""
+    groups = sorted({found.group for some in every.values() for found in some}, key=_in_order)
     return tuple(groups) if len(groups) > 1 and "" not in groups else ()
+
+
+def _in_order(name: str) -> tuple[bool, int, str]:
+    """Numbers before names, 10 after 9: class 10 is then the one that is called so."""
+    number = name.isdecimal()
+    return not number, int(name) if number else 0, name
 
 
 def splits(folder: Path) -> tuple[dict[str, list[Found]], Notes]:
@@ -132,7 +140,7 @@ def splits(folder: Path) -> tuple[dict[str, list[Found]], Notes]:
     if not found:
         raise DataError(
             f"There are no pictures in {folder}.",
-            hint=f"Pictures end in {' '.join(SUFFIXES)}.",
+            hint=f"Pictures end in {' '.join(SUFFIXES)}, shards of them in {_shards.SUFFIX}.",
         )
     return tenth(folder, found)
 
@@ -149,7 +157,10 @@ def tenth(folder: Path, found: Sequence[Found]) -> tuple[dict[str, list[Found]],
 
 
 def pictures_in(root: Path) -> list[Found]:
-    """The picture files at any depth under `root`, by name; hidden ones are none."""
+    """The pictures at any depth under `root`, also in shards, by name; hidden ones are none.
+
+    Raises DataError for a shard that is none.
+    """
     found = []
     for folder, folders, files in os.walk(root):
         folders[:] = [f for f in folders if not f.startswith((".", "__"))]
@@ -161,6 +172,12 @@ def pictures_in(root: Path) -> list[Found]:
             Found(path=Path(folder, file), name=start + file, group=group)
             for file in files
             if file.lower().endswith(SUFFIXES) and not file.startswith(".")
+        ]
+        found += [
+            Found(path=member, name=f"{start}{file}/{member.name}", group=label or group)
+            for file in files
+            if file.lower().endswith(_shards.SUFFIX) and not file.startswith(".")
+            for member, label in _shards.members(Path(folder, file))
         ]
     return sorted(found, key=lambda f: f.name)
 
