@@ -9,7 +9,7 @@ from conftest import small_trainer
 from torch import nn
 
 from gancli.gan import Shape
-from tests.benchmarks import operators, timing, train_step
+from tests.benchmarks import gpu, operators, timing, train_step
 
 CPU = torch.device("cpu")
 
@@ -64,3 +64,10 @@ def test_the_benchmark_of_a_step_runs(
     found = json.loads(line)
     assert found["gflops"] > 0
     assert found["share_of_the_limit"]["median"] > 0
+
+
+def test_what_is_asked_of_a_gpu_can_be_asked_of_a_cpu() -> None:
+    """Nothing is captured there, but every line of it runs: a GPU is not always at hand."""
+    (row,) = gpu.speed([("dcgan", 28, 4, 8, 1)], rounds=1, steps=1, device="cpu")
+    assert row["images/s"] >= 1
+    assert gpu.whole_run(epochs=1, pictures=64, device="cpu")["seconds"] >= 0

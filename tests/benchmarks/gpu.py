@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -23,7 +24,8 @@ from tests.benchmarks import timing
 from tests.benchmarks.train_step import Case
 
 ROOT = Path(__file__).parents[2]
-TARGETS = (  # model, pixels, width, batch size, images a second
+Target = tuple[str, int, int, int, "int | None"]
+TARGETS: tuple[Target, ...] = (  # model, pixels, width, batch size, images a second
     ("dcgan", 28, 64, 512, 250_000),
     ("dcgan", 64, 64, 512, 100_000),
     ("pix2pix", 256, 64, 1, 600),
@@ -40,11 +42,13 @@ def checks() -> bool:
     return subprocess.run(command, cwd=ROOT, check=False).returncode == 0
 
 
-def speed(rounds: int, steps: int) -> list[dict[str, object]]:
-    """Captured against eager steps, in turns, for each line of TARGETS."""
+def speed(
+    targets: Sequence[Target], rounds: int, steps: int, device: str = "cuda"
+) -> list[dict[str, object]]:
+    """Captured against eager steps, in turns, for each of `targets`."""
     rows = []
-    for model, size, width, batch, target in TARGETS:
-        case = Case(model, size, _options(width, batch))
+    for model, size, width, batch, target in targets:
+        case = Case(model, size, _options(width, batch, device))
         captured, eager = case.trainer(), case.trainer(capture=False)
         for _ in range(6):  # three plain calls, the recording, and some of each
             captured.step()
@@ -70,26 +74,24 @@ def speed(rounds: int, steps: int) -> list[dict[str, object]]:
     return rows
 
 
-def _options(width: int, batch: int) -> argparse.Namespace:
-    return argparse.Namespace(
-        device="cuda", batch_size=batch, width=width, own=False, channels=None, precision="auto"
-    )
+def _options(width: int, batch: int, device: str) -> argparse.Namespace:
+    asked = {"device": device, "batch_size": batch, "width": width}
+    return argparse.Namespace(**asked, own=False, channels=None, precision="auto", preset="default")
 
 
-def whole_run(epochs: int) -> dict[str, object]:
+def whole_run(epochs: int, pictures: int = 60_000, device: str = "cuda") -> dict[str, object]:
     """A run as `gan train` does it, on drawn data as large as Fashion-MNIST, after start-up."""
-    pictures = 60_000
     with tempfile.TemporaryDirectory() as folder:
         job = Job(
             model="dcgan",
             dataset=str(_drawn(Path(folder) / "data", pictures)),
-            typed={"epochs": epochs, "batch_size": 512},
-            device="cuda",
+            typed={"epochs": epochs, "batch_size": min(512, pictures)},
+            device=device,
             out=Path(folder) / "run",
         )
         run = Run(job, print, lambda *_: None)
         run.begin()
-        torch.cuda.synchronize()
+        timing.wait(run.device)
         began = time.perf_counter()
         for _ in run.train():
             pass
@@ -108,7 +110,7 @@ def _drawn(folder: Path, count: int) -> Path:
 
     noise = torch.randint(0, 256, (count, 28, 28, 1), dtype=torch.uint8).numpy()
     for i, picture in enumerate(noise):
-        place = folder / f"{i // 1000:02d}" / f"{i:05d}.png"
+        place = folder / "train" / f"{i // 1000:02d}" / f"{i:05d}.png"
         place.parent.mkdir(parents=True, exist_ok=True)
         place.write_bytes(images.encode_png(picture))
     return folder
@@ -125,7 +127,7 @@ def main() -> int:
         return 1
     hardware.prepare(sizes_repeat=True)
     passed = checks()
-    rows = speed(options.rounds, options.steps)
+    rows = speed(TARGETS, options.rounds, options.steps)
     run = whole_run(options.epochs)
     print(f"{torch.cuda.get_device_name()}, torch {torch.__version__}\n")
     print(timing.table(rows) + "\n\n" + timing.table([run]))
