@@ -142,6 +142,13 @@ def train(
             " /--no-capture", help="On a GPU: launch each operation anew, without a CUDA graph."
         ),
     ] = True,
+    compile_: Annotated[
+        bool,
+        typer.Option(
+            "--compile/--no-compile",
+            help="Run the networks through torch.compile: minutes at first; try whether it pays.",
+        ),
+    ] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Print the resolved configuration and stop.")
     ] = False,
@@ -185,6 +192,7 @@ def train(
         stream=stream,
         workers=workers,
         capture=capture,
+        compile=compile_,
         devices=devices,
     )
     datasets.check(dataset, job.pairs)

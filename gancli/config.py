@@ -77,6 +77,7 @@ class Job:
     broken: str = "skip"
     fresh: bool = False
     capture: bool = True  # on a GPU: whether the step is recorded and replayed
+    compile: bool = False  # whether torch.compile translates the networks first
     evaluate_every: int = 0  # epochs between measures; 0: never
     stream: bool | None = None  # whether pictures stay on disk; None: where they do not fit
     workers: int | None = None  # processes that read them then

@@ -5,6 +5,9 @@ several times slower, or wrong, on some that lack them (pytorch #183815, #169688
 both for a moment on the machine at hand.
 """
 
+import importlib.util
+import os
+import shutil
 import time
 
 import torch
@@ -43,6 +46,18 @@ def precision(asked: str, device: torch.device) -> tuple[str, str]:
     if device.type != "cpu":
         return "fp32", f"the safe choice on {device.type}"
     return _try_both(device)
+
+
+def check_compiler(device: torch.device) -> None:
+    """Raise UsageError where torch.compile has nothing here to compile with for `device`."""
+    if device.type == "cuda":
+        found, wanted = importlib.util.find_spec("triton") is not None, "the package triton"
+    else:
+        named = os.environ.get("CXX")
+        compilers = [named] if named else ["g++", "clang++", "c++", "cl"]
+        found, wanted = any(map(shutil.which, compilers)), "a C++ compiler"
+    if not found:
+        raise UsageError(f"--compile needs {wanted}, and there is none here.", hint="--no-compile")
 
 
 def room(device: torch.device) -> int:

@@ -5,6 +5,7 @@ whoever iterates it draws the progress.
 """
 
 import json
+import logging
 import math
 import signal
 import threading
@@ -66,6 +67,9 @@ class Run:
         hardware.prepare(sizes_repeat=True)
         self.settings, self.training = settle(job)
         self.device = hardware.device(job.device)
+        if job.compile:
+            hardware.check_compiler(self.device)
+            logging.getLogger("torch.utils.cpp_extension").setLevel(logging.ERROR)  # "no CUDA"
         self.pictures = self._open("train", job.image_size)
         self._check_alike()
         self.shape = _shape(self.pictures, job.direction)
@@ -168,10 +172,17 @@ class Run:
         data = self._data()
         precision = hardware.FORMATS[self.precision]
         self.trainer = Trainer(
-            gan, data, self.training, precision=precision, capture=self.job.capture
+            gan,
+            data,
+            self.training,
+            precision=precision,
+            capture=self.job.capture,
+            compile=self.job.compile,
         )
         self._start: dict[str, torch.Tensor] | None = self.trainer.state()
         self._resume()
+        if self.job.compile:
+            self._say("Compiling the networks: the first step takes a minute or two.")
         if self.trainer.images_seen >= len(data):
             self._start = None  # an epoch was closed, and what it left is in the folder
 

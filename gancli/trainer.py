@@ -37,7 +37,10 @@ class Report:
 
 
 class Trainer:
-    """Trains `gan` on `data` by `config`; `precision` is torch.float32 or torch.bfloat16."""
+    """Trains `gan` on `data` by `config`; `precision` is torch.float32 or torch.bfloat16.
+
+    With `compile` the networks run through torch.compile, which rounds in another order.
+    """
 
     def __init__(
         self,
@@ -47,10 +50,14 @@ class Trainer:
         *,
         precision: torch.dtype = torch.float32,
         capture: bool = True,
+        compile: bool = False,
     ) -> None:
         self.gan, self.data, self.config = gan, data, config
         self.device = next(gan.parameters()).device
         self.ema = EMA(gan.generator, config.ema)
+        if compile:  # each when it is first called; names of weights stay as they are
+            gan.generator.compile()
+            gan.discriminator.compile()
         self.lr = torch.tensor(config.lr, device=self.device)
         self.d_lr = torch.tensor(config.lr * config.d_lr_scale, device=self.device)
         self.g_optimiser = Optimiser(gan.generator, self.lr, config)

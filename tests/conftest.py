@@ -47,12 +47,19 @@ def random_data(shape: Shape, count: int = 40, device: str = "cpu") -> Resident:
 
 
 def small_trainer(
-    name: str, shape: Shape, *, device: str = "cpu", capture: bool = True, **options: object
+    name: str,
+    shape: Shape,
+    *,
+    device: str = "cpu",
+    capture: bool = True,
+    compile: bool = False,
+    **options: object,
 ) -> Trainer:
     """A trainer of a narrow model on random pictures, in steps of 8."""
     gan = small(name, shape).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     config = Training(**{"batch_size": 8, "epochs": 2, **options})  # type: ignore[arg-type]
-    return Trainer(gan, random_data(gan.shape, device=device), config, capture=capture)
+    data = random_data(gan.shape, device=device)
+    return Trainer(gan, data, config, capture=capture, compile=compile)
 
 
 @pytest.fixture

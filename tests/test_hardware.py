@@ -21,6 +21,16 @@ def test_a_device_that_is_not_there() -> None:
     assert raised.value.hint == "--device auto"
 
 
+def test_compiling_asks_for_a_compiler(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CXX", raising=False)
+    monkeypatch.setattr("shutil.which", lambda name: "/bin/g++" if name == "g++" else None)
+    hardware.check_compiler(CPU)
+    monkeypatch.setenv("CXX", "nowhere")
+    with pytest.raises(UsageError, match=r"--compile needs a C\+\+ compiler") as raised:
+        hardware.check_compiler(CPU)
+    assert raised.value.hint == "--no-compile"
+
+
 def test_a_format_asked_for_is_taken() -> None:
     assert hardware.precision("bf16", CPU)[0] == "bf16"
     assert hardware.precision("fp32", CPU)[0] == "fp32"
