@@ -19,6 +19,9 @@ DIRECTIONS = ("A2B", "B2A")
 SMALLEST, LARGEST, STEP = 16, 256, 4  # legal picture sizes: every multiple of 4 from 16 to 256
 
 
+OPTIONS = ("epochs", "batch_size", "lr", "z_dim", "seed")  # of `gan train`; others go by --set
+
+
 @dataclass(frozen=True, kw_only=True)
 class Training:
     """How a model is trained. Raises UsageError for a value that cannot be meant."""
@@ -41,7 +44,8 @@ class Training:
             value = getattr(self, name)
             if not low <= value <= high:
                 raise UsageError(
-                    f"{_option(name)} must lie between {low:g} and {high:g}, not {value:g}."
+                    f"{_option(name)} must lie between {low:g} and {high:g}, not {value:g}.",
+                    hint=_typed(name, getattr(Training, name)),
                 )
 
 
@@ -138,31 +142,40 @@ def resolve(
 
 
 def _build(cls: type[T], values: Mapping[str, Any]) -> T:
-    hints = typing.get_type_hints(cls)
-    return cls(**{k: read(k, v, hints[k]) for k, v in values.items() if k in hints})
+    hints, usual = typing.get_type_hints(cls), dataclasses.fields(cls)  # type: ignore[arg-type]
+    return cls(
+        **{f.name: read(f, values[f.name], hints[f.name]) for f in usual if f.name in values}
+    )
 
 
-def read(name: str, value: Any, kind: Any) -> Any:
-    """`value` as `kind` (bool, int, float, str, or one of a Literal); UsageError if it is none."""
-    if typing.get_origin(kind) is typing.Literal:
-        return _one_of(name, value, typing.get_args(kind))
-    if kind is bool and isinstance(value, str):
-        return _one_of(name, value.lower(), ("true", "false")) == "true"
+def read(field: "dataclasses.Field[Any]", value: Any, kind: Any) -> Any:
+    """`value` for `field`, as `kind` (bool, int, float, str, or one of a Literal).
+
+    Raises UsageError, with the field's default as a hint, if it is none.
+    """
     try:
-        if kind is int and isinstance(value, str):
-            return int(value.replace("_", ""))
-        return kind(value)
+        return _as(kind, value)
     except (TypeError, ValueError):
-        raise UsageError(f"{_option(name)} must be a {_NOUNS[kind]}, not {value!r}.") from None
+        raise UsageError(
+            f"{_option(field.name)} must be {_noun(kind)}, not {value!r}.",
+            hint=_typed(field.name, field.default),
+        ) from None
 
 
-_NOUNS: dict[Any, str] = {int: "whole number", float: "number", str: "word", bool: "true or false"}
+def _as(kind: Any, value: Any) -> Any:
+    if choices := typing.get_args(kind):  # of a Literal
+        return choices[choices.index(value)]
+    if kind is bool and isinstance(value, str):
+        return ("false", "true").index(value.lower()) == 1
+    if kind is int and isinstance(value, str):
+        return int(value.replace("_", ""))
+    return kind(value)
 
 
-def _one_of(name: str, value: Any, choices: tuple[Any, ...]) -> Any:
-    if value not in choices:
-        raise UsageError(f"{_option(name)} must be one of {', '.join(choices)}, not {value!r}.")
-    return value
+def _noun(kind: Any) -> str:
+    if choices := ("true", "false") if kind is bool else typing.get_args(kind):
+        return f"one of {', '.join(choices)}"
+    return {int: "a whole number", float: "a number", str: "a word"}[kind]
 
 
 def check_size(size: int) -> None:
@@ -177,4 +190,10 @@ def check_size(size: int) -> None:
 
 
 def _option(name: str) -> str:
-    return "--" + name.replace("_", "-")
+    """How a setting is typed: a few have options of their own."""
+    return f"--{name.replace('_', '-')}" if name in OPTIONS else f"--set {name}"
+
+
+def _typed(name: str, value: Any) -> str:
+    value = str(value).lower() if isinstance(value, bool) else value
+    return f"{_option(name)}{' ' if name in OPTIONS else '='}{value}"

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+import gancli
 from gancli import (
     checkpoint,
     formats,
@@ -56,9 +57,9 @@ def load(path: Path, device: str = "auto") -> Loaded:
         gan.generator.load_state_dict(checkpoint.load(path), assign=True)
     except (KeyError, TypeError, RuntimeError):
         raise FileError(
-            f"{path} does not fit the model {header['model']} of this gan "
-            f"(it was made by version {header.get('version', 'unknown')}).",
-            hint="pip install --upgrade gancli",
+            f"{path} does not fit the model {header['model']} of this gan, {gancli.__version__}: "
+            f"it was made by version {header.get('version', 'unknown')}.",
+            hint=f"gan train {header['model']} --help",
         ) from None
     gan.generator.to(hardware.device(device), memory_format=torch.channels_last).eval()
     return Loaded(gan=gan, header=header, path=path)

@@ -35,8 +35,8 @@ def test_strings_are_read_as_the_field_s_type() -> None:
     ("typed", "says"),
     [
         ({"widht": 3}, "Did you mean 'width'?"),
-        ({"width": "wide"}, "--width must be a whole number"),
-        ({"width": "1.5"}, "--width must be a whole number"),
+        ({"width": "wide"}, "--set width must be a whole number"),
+        ({"width": "1.5"}, "--set width must be a whole number"),
         ({"noise": "pink"}, "one of normal, uniform"),
         ({"norm": "maybe"}, "one of true, false"),
         ({"lr": "nan"}, "--lr must lie between"),
@@ -44,12 +44,23 @@ def test_strings_are_read_as_the_field_s_type() -> None:
         ({"epochs": 0}, "--epochs must lie between 1"),
         ({"batch_size": 0}, "--batch-size must lie between 1"),
         ({"seed": -1}, "--seed must lie between 0"),
-        ({"lr_decay": 1.5}, "--lr-decay must lie between 0 and 1"),
+        ({"lr_decay": 1.5}, "--set lr_decay must lie between 0 and 1"),
     ],
 )
 def test_nonsense_is_refused(typed: dict[str, Any], says: str) -> None:
     with pytest.raises(UsageError, match=says.replace("?", r"\?")):
         resolve(Settings, {}, typed, "dcgan")
+
+
+def test_a_refusal_shows_how_the_setting_is_typed() -> None:
+    for typed, hint in (
+        ({"width": "wide"}, "--set width=64"),
+        ({"norm": "maybe"}, "--set norm=true"),
+        ({"batch_size": 0}, "--batch-size 128"),
+    ):
+        with pytest.raises(UsageError) as raised:
+            resolve(Settings, {}, typed, "dcgan")
+        assert raised.value.hint == hint
 
 
 @pytest.mark.parametrize(("size", "nearest"), [(30, 32), (29, 28), (2, 16), (300, 256), (-4, 16)])
