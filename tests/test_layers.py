@@ -1,8 +1,9 @@
-"""Layers that are computed another way than usual: the result is the usual one."""
+"""Layers do what their formulas say, also where they are computed another way than usual."""
 
+import pytest
 import torch
 
-from gancli.layers import MinibatchStd
+from gancli.layers import DropMaps, MinibatchStd
 
 
 def test_the_spread_of_a_batch_and_its_gradient_are_those_of_the_formula() -> None:
@@ -16,3 +17,20 @@ def test_the_spread_of_a_batch_and_its_gradient_are_those_of_the_formula() -> No
     (ours,) = torch.autograd.grad((made[:, 9] * weights).sum(), x)
     (theirs,) = torch.autograd.grad(expected * weights.sum(), x)
     torch.testing.assert_close(ours, theirs, atol=1e-7, rtol=1e-5)
+
+
+def test_dropped_maps_are_whole_and_the_others_make_up() -> None:
+    torch.manual_seed(0)
+    drop = DropMaps(0.25)
+    maps = drop(torch.ones(200, 50, 2, 2))
+    assert maps.unique().tolist() == pytest.approx([0, 4 / 3])
+    assert (maps == maps[:, :, :1, :1]).all()
+    assert (maps == 0).float().mean().item() == pytest.approx(0.25, abs=0.02)
+    assert (drop.eval()(torch.ones(2, 3, 1, 1)) == 1).all()
+
+
+def test_dropout_follows_the_wins_within_limits() -> None:
+    drop = DropMaps(0.3)
+    for wins, rate in ((0.8, 0.3002), (0.5, 0.3001), (1e6, 0.9), (-1e6, 0.0)):
+        drop.follow(torch.tensor(wins), 0.6)
+        assert drop.rate.item() == pytest.approx(rate)

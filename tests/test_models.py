@@ -27,15 +27,16 @@ def log_softmax(row: list[float], label: int) -> float:
     return row[label] - math.log(sum(math.exp(x) for x in row))
 
 
-@pytest.mark.parametrize("classify_fakes", [True, False])
-def test_acgan_adds_up_its_source_and_class_terms(classify_fakes: bool) -> None:
-    settings = {"dropout": 0.0, "classify_fakes": classify_fakes, "g_class_weight": 0.25}
+@pytest.mark.parametrize("twin", [0.9, 0.0])
+def test_acgan_adds_up_its_source_and_class_terms(twin: float) -> None:
+    settings = {"dropout": 0.0, "twin": twin, "g_class_weight": 0.25}
     gan = small("acgan", DIGITS, **settings)
     batch, inputs = batch_and_inputs(gan)
     fake = gan.fake(inputs)
     labels = [0, 1, 2, 0, 1, 2]
-    real_source, real_class = gan.discriminator(batch.image)
-    fake_source, fake_class = gan.discriminator(fake)
+    real_source, real_class, _ = gan.discriminator(batch.image)
+    fake_source, fake_class, fake_twin = gan.discriminator(fake)
+    assert torch.equal(fake_class, fake_twin) is not bool(twin)
 
     def category(logits: torch.Tensor) -> float:
         rows = logits.tolist()
@@ -43,12 +44,22 @@ def test_acgan_adds_up_its_source_and_class_terms(classify_fakes: bool) -> None:
 
     source = -sum(map(log_sigmoid, real_source.tolist())) / 6
     source -= sum(log_sigmoid(-x) for x in fake_source.tolist()) / 6
-    expected = source + category(real_class) + classify_fakes * category(fake_class)
+    expected = source + category(real_class) + category(fake_twin if twin else fake_class)
     found = gan.discriminator_loss(batch, inputs, fake.detach())[0].item()
     assert found == pytest.approx(expected, rel=1e-4)
 
     expected = -sum(map(log_sigmoid, fake_source.tolist())) / 6 + 0.25 * category(fake_class)
+    expected -= 0.25 * twin * category(fake_twin)
     assert gan.generator_loss(batch, inputs, fake)[0].item() == pytest.approx(expected, rel=1e-4)
+
+
+@pytest.mark.parametrize(("d_wins", "expected"), [(0.6, 0.3002), (1.0, 0.3)])
+def test_acgan_s_dropout_follows_how_often_the_discriminator_wins(
+    d_wins: float, expected: float
+) -> None:
+    gan = small("acgan", DIGITS, dropout=0.3, d_wins=d_wins)
+    gan.after_step({"d_wins": torch.tensor(0.8)})
+    assert gan.discriminator.drop.rate.item() == pytest.approx(expected)  # type: ignore[operator, union-attr]
 
 
 def test_acgan_appends_labels_to_the_noise_blended_ones_too() -> None:
