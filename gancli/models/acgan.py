@@ -14,9 +14,9 @@ learns those of real pictures alone, and the generator is paid by how much more 
 the class: where samples are as real pictures are, both are equally so. (TAC-GAN; Gong, Xu, Li,
 Zhang, Batmanghelich 2019, arXiv:1907.02690, section 3.) The twin counts a little less, so that a
 class that was asked for is still a bit plainer than in real pictures.
-A classifier that saw nothing but samples recognises so 98.3 % of real digits and 87.4 % of real
-clothes, after 25 epochs. In the preset `paper` one classifier learns from real and fake, L_C of
-eq. 2.
+A classifier that saw nothing but samples recognises so 98.3 % of real digits, after 25 epochs as
+after 100, and 87.4 % of real clothes. In the preset `paper` one classifier learns from real and
+fake, L_C of eq. 2.
 """
 
 from dataclasses import dataclass
