@@ -17,8 +17,6 @@ T = TypeVar("T")
 
 DIRECTIONS = ("A2B", "B2A")
 SMALLEST, LARGEST, STEP = 16, 256, 4  # legal picture sizes: every multiple of 4 from 16 to 256
-
-
 OPTIONS = ("epochs", "batch_size", "lr", "z_dim", "seed")  # of `gan train`; others go by --set
 
 
@@ -148,7 +146,7 @@ def _build(cls: type[T], values: Mapping[str, Any]) -> T:
     )
 
 
-def read(field: "dataclasses.Field[Any]", value: Any, kind: Any) -> Any:
+def read(field: dataclasses.Field[Any], value: Any, kind: Any) -> Any:
     """`value` for `field`, as `kind` (bool, int, float, str, or one of a Literal).
 
     Raises UsageError, with the field's default as a hint, if it is none.

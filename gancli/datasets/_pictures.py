@@ -24,9 +24,6 @@ SUFFIXES = (
 class Openable(Protocol):
     """A file, or one inside an archive or a shard."""
 
-    @property
-    def name(self) -> str: ...
-
     def open(self, mode: str) -> Any:
         """What it holds, as a file; `mode` is "rb"."""
 
