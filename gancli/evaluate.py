@@ -5,7 +5,7 @@ the project's own: `Classifier`, trained on the real training split with a fixed
 cache. A figure means something only beside its protocol (extractor, counts, reference split) and
 its floor, the same distance for real pictures; `Measure` carries all of it.
 
-- Fréchet distance and classes hit: `measure`
+- Fréchet distance and classes hit: `measure`; pictures without classes are given some, see `turned`
 - are fakes what was asked for? `gan_test` (Shmelkov, Schmid, Alahari 2018, arXiv:1807.09499)
 - can a classifier learn from fakes alone? `gan_train` (the same paper; Ravuri and Vinyals 2019,
   arXiv:1905.10887, call it the classification accuracy score)
@@ -15,10 +15,11 @@ Everything runs on the CPU in fp32: a figure must not depend on the device.
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -37,6 +38,8 @@ RATE = 3e-3  # the highest learning rate of the cycle
 DECAY = 0.02  # of weights, times the learning rate, a step
 DROPOUT = 0.25  # of the features
 CHUNK = 250  # pictures looked at together: memory, not results, depends on it
+TURNS = ("upright", "turned left", "upside down", "turned right")
+TURNED = 50_000  # pictures that quarter turns are learned from: more cost memory and add nothing
 HIT = 0.1  # of its expected frequency makes a class count as hit
 
 
@@ -89,6 +92,11 @@ class Extractor:
     dataset: str
     classes: tuple[str, ...]
 
+    @property
+    def turns(self) -> bool:
+        """Whether it tells quarter turns, for want of classes."""
+        return self.classes == TURNS
+
 
 @dataclass(frozen=True, kw_only=True)
 class Measure:
@@ -97,15 +105,16 @@ class Measure:
     `frechet` is the distance of the samples to the test split, `floor` that of as many real
     training pictures: samples near the floor cannot be told from real pictures by this measure.
     `classes_hit` is the share of classes that the samples show at least a tenth as often as the
-    test split does; `shares` says what share of the samples is recognised as each class.
+    test split does; `shares` says what share of the samples is recognised as each class. Both are
+    None where the pictures have no classes.
     """
 
     frechet: float
     floor: float
-    classes_hit: float
+    classes_hit: float | None
     samples: int
     accuracy: float
-    shares: Mapping[str, float]
+    shares: Mapping[str, float] | None
     protocol: Mapping[str, str | int]
     gan_test: Scores | None = None  # of models with labels
     gan_train: Scores | None = None
@@ -115,7 +124,7 @@ class Measure:
         return [
             ("Fréchet distance", f"{self.frechet:.2f}"),
             ("  of real pictures (floor)", f"{self.floor:.2f}"),
-            ("classes hit", f"{self.classes_hit:.0%}"),
+            *([] if self.classes_hit is None else [("classes hit", f"{self.classes_hit:.0%}")]),
             *self._labelled("recognised as asked for (GAN-test)", self.gan_test),
             *self._labelled("taught by samples alone (GAN-train)", self.gan_train),
             ("accuracy of the extractor", f"{self.accuracy:.2%}"),
@@ -153,15 +162,18 @@ def measure(
     reference = gaussian(features(extractor, tensor(test)))
     fakes, predicted = _see(extractor, samples, tensor(test).shape[1:])
     real = _draw(train, len(fakes), seed)
-    counts = torch.bincount(predicted, minlength=len(extractor.classes))
-    shares = (counts / len(fakes)).tolist()
+    hit, shares = None, None
+    if not extractor.turns:
+        counts = torch.bincount(predicted, minlength=len(extractor.classes))
+        hit = classes_hit(counts, _labels(test))
+        shares = dict(zip(extractor.classes, (counts / len(fakes)).tolist(), strict=True))
     return Measure(
         frechet=frechet(gaussian(fakes), reference),
         floor=frechet(gaussian(features(extractor, real)), reference),
-        classes_hit=classes_hit(counts, _labels(test)),
+        classes_hit=hit,
         samples=len(fakes),
         accuracy=extractor.accuracy,
-        shares=dict(zip(extractor.classes, shares, strict=True)),
+        shares=shares,
         protocol=_protocol(extractor, len(fakes), len(test.images), len(real), seed),
     )
 
@@ -171,9 +183,13 @@ def extractor(
 ) -> Extractor:
     """The classifier of a data set: from `cache`/classifiers, or trained now and kept there.
 
+    Of pictures without classes it tells by how many quarters they are turned.
+
     Raises UsageError where `check` does.
     """
     check(train, test)
+    if len(train.classes) < 2 or train.labels is None or test.labels is None:
+        train, test = turned(train), turned(test)
     path = cache / "classifiers" / f"{train.name}-{train.digest[:12]}-{VERSION}.safetensors"
     about: dict[str, object] = {
         "digests": [train.digest, test.digest],
@@ -195,18 +211,25 @@ def extractor(
 
 def check(train: Pictures, test: Pictures) -> None:
     """Raise UsageError for pictures that nothing can be measured with, before any long work."""
-    if train.labels is None or test.labels is None or len(train.classes) < 2:
-        raise UsageError(
-            f"The pictures of {train.name} have no classes, and samples are measured by a "
-            "classifier that learned the classes of the real pictures.",
-            hint="gan datasets list (or put the pictures of each class into a folder of their own)",
-        )
     if min(len(train.images), len(test.images)) < 2:
         raise UsageError(
             f"{train.name} has {len(train.images):,} training and {len(test.images):,} test "
             "pictures; a distance needs at least two of each.",
             hint=f"gan datasets info {train.name}",
         )
+
+
+def turned(pictures: Pictures) -> Pictures:
+    """Pictures in four classes, each turned by 0 to 3 quarters, for a classifier to tell.
+
+    By how much is drawn with a fixed seed. To tell it, a network must know what is in a picture and
+    where; no label is needed. (Gidaris, Singh, Komodakis 2018, arXiv:1803.07728.)
+    """
+    dice = torch.Generator().manual_seed(0)
+    chosen = torch.randperm(len(pictures.images), generator=dice)[:TURNED].tolist()
+    turns = torch.randint(len(TURNS), (len(chosen),), generator=dice).numpy()
+    images = np.stack([np.rot90(pictures.images[i], k) for i, k in zip(chosen, turns, strict=True)])
+    return replace(pictures, images=images, labels=turns, classes=TURNS)
 
 
 def fit(
@@ -368,8 +391,8 @@ def _protocol(
 ) -> dict[str, str | int]:
     name = extractor.dataset
     return {
-        "extractor": f"classifier {VERSION} of gan, trained on the training split of {name}; "
-        f"its {FEATURES} features",
+        "extractor": f"classifier {VERSION} of gan, trained on the training split of {name}"
+        f"{', to tell quarter turns' if extractor.turns else ''}; its {FEATURES} features",
         "samples": samples,
         "reference": f"the test split of {name}, {reference:,} pictures",
         "floor": f"{floor:,} pictures of the training split, drawn with seed {seed}",

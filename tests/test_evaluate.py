@@ -235,13 +235,45 @@ def test_a_cache_that_cannot_be_written_is_said_and_does_no_harm(
     assert said[-1] == f"The classifier could not be kept in {tmp_path / 'classifiers'}."
 
 
-@pytest.mark.parametrize("what", ["train", "test"])
-def test_pictures_without_labels_cannot_be_measured(what: str, tmp_path: Path) -> None:
-    pictures = {"train": bars("train", 64, 3), "test": bars("test", 64, 4)}
-    pictures[what] = dataclasses.replace(pictures[what], labels=None)
-    with pytest.raises(UsageError, match="bars have no classes") as caught:
-        evaluate.extractor(**pictures, cache=tmp_path)
-    assert "gan datasets list" in str(caught.value.hint)
+def unlabelled(pictures: Pictures) -> Pictures:
+    return dataclasses.replace(pictures, labels=None, classes=())
+
+
+def test_a_turned_picture_is_turned_by_its_class(train: Pictures) -> None:
+    found = evaluate.turned(unlabelled(train))
+    assert np.bincount(found.labels).min() > 100
+    back = np.stack([np.rot90(i, -k) for i, k in zip(found.images, found.labels, strict=True)])
+    assert sorted(map(bytes, back)) == sorted(map(bytes, train.images))  # each of them once
+    assert np.array_equal(evaluate.turned(unlabelled(train)).images, found.images)
+
+
+def test_no_more_pictures_are_turned_than_are_needed(
+    monkeypatch: pytest.MonkeyPatch, train: Pictures
+) -> None:
+    monkeypatch.setattr(evaluate, "TURNED", 7)
+    assert len(evaluate.turned(train).images) == len(evaluate.turned(train).labels) == 7
+
+
+def test_pictures_without_classes_are_measured_by_their_turns(
+    monkeypatch: pytest.MonkeyPatch, train: Pictures, test: Pictures, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(evaluate, "STEPS", ENOUGH)
+    train, test = unlabelled(train), unlabelled(test)
+    judge = evaluate.extractor(train, test, tmp_path)
+    assert judge.classes == evaluate.TURNS
+    assert judge.accuracy == pytest.approx(0.5, abs=0.06)  # bars upside down are bars again
+    again = evaluate.extractor(train, test, tmp_path)
+    assert again.accuracy == judge.accuracy
+
+    real, seed = evaluate.tensor(train), torch.Generator().manual_seed(0)
+    noisy = (real + 60 * torch.rand(real.shape, generator=seed)).clamp(0, 255).to(torch.uint8)
+    one = real[:1].expand(600, -1, -1, -1)
+    good, bad, alike = (evaluate.measure([x], judge, train, test) for x in (real, noisy, one))
+    assert 3 * good.frechet < min(bad.frechet, alike.frechet)
+    assert good.classes_hit is None
+    assert good.shares is None
+    assert "to tell quarter turns" in str(good.protocol["extractor"])
+    assert "classes hit" not in dict(r[:2] for r in good.rows())
 
 
 @pytest.mark.parametrize(("train", "test"), [(1, 64), (64, 1)])
