@@ -53,11 +53,12 @@ def test_acgan_adds_up_its_source_and_class_terms(twin: float) -> None:
     assert gan.generator_loss(batch, inputs, fake)[0].item() == pytest.approx(expected, rel=1e-4)
 
 
+@pytest.mark.parametrize("name", ["cgan", "acgan"])
 @pytest.mark.parametrize(("d_wins", "expected"), [(0.6, 0.3002), (1.0, 0.3)])
-def test_acgan_s_dropout_follows_how_often_the_discriminator_wins(
-    d_wins: float, expected: float
+def test_dropout_follows_how_often_the_discriminator_wins(
+    name: str, d_wins: float, expected: float
 ) -> None:
-    gan = small("acgan", DIGITS, dropout=0.3, d_wins=d_wins)
+    gan = small(name, DIGITS, dropout=0.3, d_wins=d_wins)
     gan.after_step({"d_wins": torch.tensor(0.8)})
     assert gan.discriminator.drop.rate.item() == pytest.approx(expected)  # type: ignore[operator, union-attr]
 
@@ -71,23 +72,43 @@ def test_acgan_appends_labels_to_the_noise_blended_ones_too() -> None:
     torch.testing.assert_close(made, gan.generator.ups(torch.nn.Sequential(*rest)(x)))  # type: ignore[operator]
 
 
-def test_cgan_s_losses_are_those_of_a_gan_given_the_label() -> None:
-    gan = small("cgan", DIGITS)
+@pytest.mark.parametrize("mismatch", [0.0, 0.25])
+def test_cgan_s_losses_are_those_of_a_gan_given_the_label(mismatch: float) -> None:
+    gan = small("cgan", DIGITS, dropout=0.0, mismatch=mismatch)
     batch, inputs = batch_and_inputs(gan)
+    labels = [0, 1, 1, 2, 0, 1]
+    others = [1, 0, 1, 1, 2, 0]  # each the label of the picture before
+    batch = replace(batch, label=torch.eye(3)[labels])
+    inputs = replace(inputs, y=batch.label)
     fake = gan.fake(inputs)
     real_logits = gan.discriminator(batch.image, batch.label).tolist()
     fake_logits = gan.discriminator(fake, inputs.y).tolist()
+    other_logits = gan.discriminator(batch.image, torch.eye(3)[others]).tolist()
+    of_wrong = [log_sigmoid(-other_logits[i]) for i in (0, 1, 3, 4, 5)]  # the third is right
+
     expected = -sum(map(log_sigmoid, real_logits)) / 6
-    expected -= sum(log_sigmoid(-x) for x in fake_logits) / 6
+    expected -= (1 - mismatch) * sum(log_sigmoid(-x) for x in fake_logits) / 6
+    expected -= mismatch * sum(of_wrong) / 5
     found = gan.discriminator_loss(batch, inputs, fake.detach())[0].item()
     assert found == pytest.approx(expected, rel=1e-4)
     expected = -sum(map(log_sigmoid, fake_logits)) / 6
     assert gan.generator_loss(batch, inputs, fake)[0].item() == pytest.approx(expected, rel=1e-4)
 
 
+def test_cgan_takes_a_batch_of_one_class() -> None:
+    gan = small("cgan", DIGITS)
+    batch, inputs = batch_and_inputs(gan)
+    batch = replace(batch, label=torch.eye(3)[[1] * 6])
+    loss, _ = gan.discriminator_loss(batch, inputs, gan.fake(inputs).detach())
+    loss.backward()
+    assert all(
+        p.grad is not None and p.grad.isfinite().all() for p in gan.discriminator.parameters()
+    )
+
+
 @pytest.mark.parametrize("part", ["generator", "discriminator"])
 def test_cgan_joins_the_label_at_every_layer(part: str) -> None:
-    gan = small("cgan", DIGITS, hidden=12)
+    gan = small("cgan", DIGITS, hidden=12, minibatch_std=False)
     widths = {
         name: module.weight.shape[0 if isinstance(module, torch.nn.ConvTranspose2d) else 1]
         for name, module in getattr(gan, part).named_modules()
@@ -234,14 +255,16 @@ def test_minibatch_std_tells_how_varied_a_batch_is() -> None:
     torch.testing.assert_close(MinibatchStd()(x), expected)
 
 
-def test_dcgan_s_discriminator_sees_how_varied_a_batch_is() -> None:
+@pytest.mark.parametrize("name", ["dcgan", "cgan"])
+def test_the_discriminator_sees_how_varied_a_batch_is(name: str) -> None:
+    label = [torch.eye(3)[[1, 1]]] if name == "cgan" else []
     for told in (True, False):
-        gan = small("dcgan", DIGITS, minibatch_std=told).eval()
-        picture = torch.rand(1, 1, 28, 28) * 2 - 1
-        other = torch.rand(1, 1, 28, 28) * 2 - 1
-        alike = gan.discriminator(torch.cat([picture, picture]))
-        varied = gan.discriminator(torch.cat([picture, other]))
-        assert torch.isclose(alike[0], varied[0], rtol=1e-4, atol=1e-6) == (not told)
+        gan = small(name, DIGITS, minibatch_std=told).eval().double()
+        picture = torch.rand(1, 1, 28, 28).double() * 2 - 1
+        other = torch.rand(1, 1, 28, 28).double() * 2 - 1
+        alike = gan.discriminator(torch.cat([picture, picture]), *label)
+        varied = gan.discriminator(torch.cat([picture, other]), *label)
+        assert torch.isclose(alike[0], varied[0], rtol=1e-9, atol=0) == (not told)
 
 
 def autoencoder_losses(gan: GAN, pictures: torch.Tensor) -> list[float]:
