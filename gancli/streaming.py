@@ -8,6 +8,7 @@ goes from pinned memory to the device on a side stream while the step before it 
 import itertools
 import signal
 import time
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -86,18 +87,20 @@ class Streaming:
 
     def _read_on(self, start: int, size: int, index_at: IndexAt) -> Iterator[Tensor]:
         """Batches from position `start` of the order on, endlessly, on the device."""
-        loader = DataLoader(
-            _Reader(self.rows),
-            batch_size=None,  # it is batches that are asked for, not pictures
-            sampler=_upcoming(start, size, index_at),
-            num_workers=self.workers,
-            prefetch_factor=AHEAD if self.workers else None,
-            pin_memory=self.device.type == "cuda",
-            worker_init_fn=_leave_stopping,
-            multiprocessing_context=self._start_method,
-            generator=torch.Generator(),  # of seeds that nobody uses; the noise goes on undisturbed
-        )
-        batches = _good(self.rows.path, iter(loader))
+        with warnings.catch_warnings():  # more workers than cores may well pay: they wait for disks
+            warnings.filterwarnings("ignore", message="This DataLoader will create")
+            loader = DataLoader(
+                _Reader(self.rows),
+                batch_size=None,  # it is batches that are asked for, not pictures
+                sampler=_upcoming(start, size, index_at),
+                num_workers=self.workers,
+                prefetch_factor=AHEAD if self.workers else None,
+                pin_memory=self.device.type == "cuda",
+                worker_init_fn=_leave_stopping,
+                multiprocessing_context=self._start_method,
+                generator=torch.Generator(),  # of seeds nobody uses: the noise goes on as it was
+            )
+            batches = _good(self.rows.path, iter(loader))
         if self.device.type != "cuda":
             return (rows.to(self.device) for rows in batches)
         shape = (len(index_at(start)), *self.rows.shape[1:])
