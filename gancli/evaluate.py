@@ -198,7 +198,7 @@ def extractor(
     about |= {"dataset": train.name, "classes": list(train.classes), "protocol": VERSION}
     found = _recall(path, about)
     if found is None:
-        say(f"Training the classifier that measures {train.name}, once: about a minute.")
+        say(f"Training the classifier that measures {train.name}, once.")
         network = fit(tensor(train), _labels(train), len(train.classes), progress=progress)
         accuracy = score(network, tensor(test), _labels(test), test.classes).overall
         say(f"It recognises {accuracy:.1%} of the test pictures.")
