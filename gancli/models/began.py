@@ -17,8 +17,9 @@ at equal rates digits are learned by an autoencoder before the generator can fol
 And gamma is 1. An autoencoder errs least on a picture with little ink, so that a ratio below 1 is
 met by drawing nothing but ones; with as much error in samples as in data, that is not enough. MNIST
 after 80,000 pictures: gamma 0.7 four of the ten digits, nearly all of them ones, at 0.50 of the
-data's spread; gamma 1 seven digits, at 0.70 of it, and all ten after 190,000. The preset `paper`
-keeps the paper's own.
+data's spread; gamma 1 seven digits, at 0.70 of it, and all ten after 190,000. Variety is not held
+for ever: M goes on falling, and after 25 epochs all ten are there, but two in five are ones. Faces
+are recognisable after 65,000 pictures. The preset `paper` keeps the paper's own.
 """
 
 from dataclasses import dataclass
