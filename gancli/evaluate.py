@@ -188,29 +188,35 @@ def extractor(
     Raises UsageError where `check` does.
     """
     check(train, test)
-    if len(train.classes) < 2 or train.labels is None or test.labels is None:
-        train, test = turned(train), turned(test)
+    classes = train.classes if _has_classes(train) else TURNS
     path = cache / "classifiers" / f"{train.name}-{train.digest[:12]}-{VERSION}.safetensors"
     about: dict[str, object] = {
         "digests": [train.digest, test.digest],
         "shape": list(train.images.shape[1:]),
     }
-    about |= {"dataset": train.name, "classes": list(train.classes), "protocol": VERSION}
+    about |= {"dataset": train.name, "classes": list(classes), "protocol": VERSION}
     found = _recall(path, about)
     if found is None:
+        if classes is TURNS:
+            train, test = turned(train), turned(test)
         say(f"Training the classifier that measures {train.name}, once.")
-        network = fit(tensor(train), _labels(train), len(train.classes), progress=progress)
-        accuracy = score(network, tensor(test), _labels(test), test.classes).overall
+        network = fit(tensor(train), _labels(train), len(classes), progress=progress)
+        accuracy = score(network, tensor(test), _labels(test), classes).overall
         say(f"It recognises {accuracy:.1%} of the test pictures.")
         if not _remember(path, about, network, accuracy):
             say(f"The classifier could not be kept in {path.parent}.")
         found = network, accuracy
     network, accuracy = found
-    return Extractor(network=network, accuracy=accuracy, dataset=train.name, classes=train.classes)
+    return Extractor(network=network, accuracy=accuracy, dataset=train.name, classes=classes)
 
 
 def check(train: Pictures, test: Pictures) -> None:
     """Raise UsageError for pictures that nothing can be measured with, before any long work."""
+    if _has_classes(train) and not _has_classes(test):
+        raise UsageError(
+            f"The test pictures of {train.name} have no classes, as its training pictures have.",
+            hint="gan datasets list (or put the pictures of each class into a folder of their own)",
+        )
     if min(len(train.images), len(test.images)) < 2:
         raise UsageError(
             f"{train.name} has {len(train.images):,} training and {len(test.images):,} test "
@@ -351,6 +357,10 @@ def _block(inputs: int, outputs: int, pool: bool = False) -> list[nn.Module]:
     conv = nn.Conv2d(inputs, outputs, 3, padding=1, bias=False)
     halve = [nn.MaxPool2d(2)] if pool else []
     return [conv, *halve, nn.BatchNorm2d(outputs), nn.ReLU(inplace=True)]
+
+
+def _has_classes(pictures: Pictures) -> bool:
+    return pictures.labels is not None and len(pictures.classes) >= 2
 
 
 def _labels(pictures: Pictures) -> Tensor:

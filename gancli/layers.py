@@ -64,18 +64,19 @@ class Crop(nn.Module):
 class DropMaps(nn.Module):
     """Leaves out whole maps of (B, C, H, W), each with the chance `rate`; the others make up.
 
-    The rate can follow how often a discriminator wins: one that knows its pictures by heart wins
-    ever more often, and with fewer maps to go by it must look at what they have in common. So a
-    long training overfits as little as a short one, on few pictures as on many. (Karras, Aittala,
-    Hellsten, Laine, Lehtinen, Aila 2020, arXiv:2006.06676, section 3.1, where augmentation follows;
-    at 28x28 pixels it costs more than it gives.)
+    Where `wins` is below 1, the rate follows how often a discriminator wins, to hold that: one that
+    knows its pictures by heart wins ever more often, and with fewer maps to go by it must look at
+    what they have in common. So a long training overfits as little as a short one, on few pictures
+    as on many. (Karras, Aittala, Hellsten, Laine, Lehtinen, Aila 2020, arXiv:2006.06676, section
+    3.1, where augmentation follows; at 28x28 pixels it costs more than it gives.)
     """
 
     FOLLOWS = 1e-3  # how fast: by 0.05 in 1,000 steps where 0.05 too many win
     MOST = 0.9
 
-    def __init__(self, rate: float) -> None:
+    def __init__(self, rate: float, wins: float = 1.0) -> None:
         super().__init__()
+        self.wins = wins
         self.register_buffer("rate", torch.tensor(rate))
         self.rate: Tensor
 
@@ -86,9 +87,10 @@ class DropMaps(nn.Module):
         return x * (kept / (1 - self.rate)).to(x.dtype)[:, :, None, None]
 
     @torch.no_grad()
-    def follow(self, wins: Tensor, target: float) -> None:
+    def follow(self, wins: Tensor) -> None:
         """After a step in which a share `wins`, a scalar, of the pictures was told right."""
-        self.rate.add_(self.FOLLOWS * (wins - target)).clamp_(0, self.MOST)
+        if self.wins < 1:
+            self.rate.add_(self.FOLLOWS * (wins - self.wins)).clamp_(0, self.MOST)
 
 
 class MinibatchStd(nn.Module):

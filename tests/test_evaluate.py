@@ -84,13 +84,14 @@ def test_frechet_of_diagonal_covariances_has_a_closed_form() -> None:
     assert frechet(a, b) == pytest.approx(expected, rel=1e-12)
 
 
-def test_frechet_of_commuting_covariances_has_a_closed_form() -> None:
+@pytest.mark.parametrize(("lowest", "error"), [(1, 1e-12), (0, 1e-7)])  # 0 may be 1e-16, a square
+def test_frechet_of_commuting_covariances_has_a_closed_form(lowest: float, error: float) -> None:
     turn = torch.linalg.qr(normal(20, 0).cov).Q
-    p, q = torch.linspace(0, 3, 20).double(), torch.linspace(5, 1, 20).double()
+    p, q = torch.linspace(lowest, 3, 20).double(), torch.linspace(5, 1, 20).double()
     zero = torch.zeros(20).double()
     a, b = Gaussian(zero, turn * p @ turn.T), Gaussian(zero, turn * q @ turn.T)
     expected = float((p.sqrt() - q.sqrt()).square().sum())
-    assert frechet(a, b) == pytest.approx(expected, rel=1e-7)  # 0 may come out as 1e-16, a square
+    assert frechet(a, b) == pytest.approx(expected, rel=error)
 
 
 def test_frechet_agrees_with_the_root_of_the_product_by_another_iteration() -> None:
@@ -237,6 +238,23 @@ def test_a_cache_that_cannot_be_written_is_said_and_does_no_harm(
 
 def unlabelled(pictures: Pictures) -> Pictures:
     return dataclasses.replace(pictures, labels=None, classes=())
+
+
+def test_test_pictures_need_the_classes_of_the_training_pictures(tmp_path: Path) -> None:
+    pictures = {"train": bars("train", 64, 3), "test": unlabelled(bars("test", 64, 4))}
+    with pytest.raises(UsageError, match="test pictures of bars have no classes") as caught:
+        evaluate.extractor(**pictures, cache=tmp_path)
+    assert "gan datasets list" in str(caught.value.hint)
+
+
+def test_a_classifier_of_turns_that_is_kept_turns_nothing(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(evaluate, "STEPS", 2)
+    pictures = {"train": unlabelled(bars("train", 64, 3)), "test": bars("test", 64, 4)}
+    evaluate.extractor(**pictures, cache=tmp_path)
+    monkeypatch.delattr(evaluate, "turned")
+    assert evaluate.extractor(**pictures, cache=tmp_path).turns
 
 
 def test_a_turned_picture_is_turned_by_its_class(train: Pictures) -> None:

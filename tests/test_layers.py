@@ -30,7 +30,7 @@ def test_dropped_maps_are_whole_and_the_others_make_up() -> None:
 
 
 def test_dropout_follows_the_wins_within_limits() -> None:
-    drop = DropMaps(0.3)
+    drop = DropMaps(0.3, wins=0.6)
     for wins, rate in ((0.8, 0.3002), (0.5, 0.3001), (1e6, 0.9), (-1e6, 0.0)):
-        drop.follow(torch.tensor(wins), 0.6)
+        drop.follow(torch.tensor(wins))
         assert drop.rate.item() == pytest.approx(rate)

@@ -123,7 +123,7 @@ class Discriminator(nn.Module):
             )
             for i, ((a, b), size) in enumerate(zip(pairwise(widths), sizes[:-1], strict=True))
         )
-        self.drop = DropMaps(s.dropout)
+        self.drop = DropMaps(s.dropout, s.d_wins)
         spread = [MinibatchStd()] if s.minibatch_std else []
         dense = nn.Linear(widths[-1] * sizes[-1] ** 2 + s.minibatch_std, s.hidden)
         self.dense = nn.Sequential(FromMaps(), *spread, dense, nn.LeakyReLU(0.2, True))
@@ -158,7 +158,7 @@ class ACGAN(GAN):
         super().__init__(shape, settings.z_dim, settings.noise)
         need_classes("acgan", shape)
         self.g_class_weight = settings.g_class_weight
-        self.twin, self.d_wins = settings.twin, settings.d_wins
+        self.twin = settings.twin
         self.generator = Generator(settings, shape)
         self.discriminator = Discriminator(settings, shape)
         init_dcgan(self)
@@ -195,5 +195,4 @@ class ACGAN(GAN):
 
     def after_step(self, metrics: Metrics) -> None:
         """Dropout grows while the discriminator wins too often, falls while it wins too seldom."""
-        if self.d_wins < 1:
-            self.discriminator.drop.follow(metrics["d_wins"], self.d_wins)
+        self.discriminator.drop.follow(metrics["d_wins"])

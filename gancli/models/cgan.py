@@ -122,7 +122,7 @@ class Discriminator(nn.Module):
             for i, ((a, b), size) in enumerate(zip(pairwise(widths), sizes[:-1], strict=True))
         )
         flat = widths[-1] * sizes[-1] ** 2 + s.minibatch_std
-        self.drop = DropMaps(s.dropout)
+        self.drop = DropMaps(s.dropout, s.d_wins)
         self.flatten = nn.Sequential(FromMaps(), *([MinibatchStd()] if s.minibatch_std else []))
         # No batch norm here: real and fake pass separately, and it would take away the difference
         # of their means, which is what a linear judge goes by.
@@ -154,7 +154,7 @@ class CGAN(GAN):
     def __init__(self, settings: Settings, shape: Shape) -> None:
         super().__init__(shape, settings.z_dim, settings.noise)
         need_classes("cgan", shape)
-        self.mismatch, self.d_wins = settings.mismatch, settings.d_wins
+        self.mismatch = settings.mismatch
         self.generator = Generator(settings, shape)
         self.discriminator = Discriminator(settings, shape)
         init_dcgan(self)
@@ -193,5 +193,4 @@ class CGAN(GAN):
 
     def after_step(self, metrics: Metrics) -> None:
         """Dropout grows while the discriminator wins too often, falls while it wins too seldom."""
-        if self.d_wins < 1:
-            self.discriminator.drop.follow(metrics["d_wins"], self.d_wins)
+        self.discriminator.drop.follow(metrics["d_wins"])
