@@ -7,6 +7,7 @@ import pytest
 import torch
 from conftest import random_data, small
 
+from gancli import registry
 from gancli.errors import UsageError
 from gancli.gan import GAN, Batch, Inputs, Shape
 from gancli.layers import ELU, InstanceNorm, MinibatchStd
@@ -288,13 +289,19 @@ def test_began_weighs_autoencoder_losses_and_measures_convergence() -> None:
 
 
 @pytest.mark.parametrize(
-    ("k", "l_real", "l_fake", "expected"),
-    [(0.5, 0.4, 0.1, 0.51), (0.5, 0.2, 0.4, 0.47), (0.99, 0.9, 0.1, 1.0), (0.01, 0.1, 0.9, 0.0)],
+    ("gamma", "k", "l_real", "l_fake", "expected"),
+    [
+        (0.5, 0.5, 0.4, 0.1, 0.51),
+        (0.5, 0.5, 0.2, 0.4, 0.47),
+        (0.5, 0.99, 0.9, 0.1, 1.0),
+        (0.5, 0.01, 0.1, 0.9, 0.0),
+        (1.5, 0.59, 0.9, 0.1, 0.6),
+    ],
 )
-def test_began_s_k_follows_the_balance_between_0_and_1(
-    k: float, l_real: float, l_fake: float, expected: float
+def test_began_s_k_follows_the_balance_within_its_bounds(
+    gamma: float, k: float, l_real: float, l_fake: float, expected: float
 ) -> None:
-    gan = small("began", DIGITS, gamma=0.5, lambda_k=0.1)
+    gan = small("began", DIGITS, gamma=gamma, lambda_k=0.1)
     gan.k.fill_(k)  # type: ignore[operator]
     gan.after_step({"l_real": torch.tensor(l_real), "l_fake": torch.tensor(l_fake)})
     assert gan.state_dict()["k"].item() == pytest.approx(expected)
@@ -323,6 +330,22 @@ def test_began_halves_pictures_down_to_8_pixels_or_less(size: int, sizes: list[i
     assert sum(m.stride == (2, 2) for m in encoder.modules() if isinstance(m, torch.nn.Conv2d)) == (
         len(sizes) - 1
     )
+
+
+@pytest.mark.parametrize(("taper", "maps"), [(1, [3, 3, 3]), (2, [12, 6, 3])])
+def test_began_s_generator_is_wider_where_pictures_are_small(taper: int, maps: list[int]) -> None:
+    from gancli.models.began import Decoder, Settings
+
+    settings = Settings(z_dim=5, width=3, hidden=7, taper=taper)
+    gan = registry.load("models", "began").build(settings, DIGITS)
+    generator, decoder = gan.generator, gan.discriminator[1]
+    widths = [
+        [m.out_channels for m in scale if isinstance(m, torch.nn.Conv2d)]
+        for scale in generator.scales
+    ]
+    assert widths == [[n, n] for n in maps]
+    assert isinstance(decoder, Decoder)
+    assert all(scale[0].out_channels == 3 for scale in decoder.scales)
 
 
 def test_began_pads_by_the_edge_and_crops_back() -> None:
