@@ -15,11 +15,12 @@ the learning rate are larger, and k follows faster.
 
 Variety is a matter of k. D gains by erring on a picture only where k p_G > p_data, so samples may
 be 1/k times as common as the pictures they are like; and an autoencoder errs least on little ink,
-so that on digits it is the ones that become common. With k at 0.24 two samples in five were ones.
+so that on digits ones become common: two samples in five with k at 0.24, two in nine with 0.35.
 To hold k high, samples must be hard to tell from data: D learns at a tenth of the generator's rate,
 and the generator is wider at its smaller scales (the paper makes it like the decoder for simplicity
 alone). And gamma is 1: below it the balance is met by drawing nothing but ones, above it by pale
-digits at first. The preset `paper` keeps the paper's own.
+digits at first. On MNIST k is 0.77 after 5 epochs and 0.35 after 25: lines get sharper and variety
+is lost slowly, which M does not see. The preset `paper` keeps the paper's own.
 """
 
 from dataclasses import dataclass
