@@ -296,6 +296,7 @@ def test_began_weighs_autoencoder_losses_and_measures_convergence() -> None:
         (0.5, 0.99, 0.9, 0.1, 1.0),
         (0.5, 0.01, 0.1, 0.9, 0.0),
         (1.5, 0.59, 0.9, 0.1, 0.6),
+        (0.0, 0.5, 0.4, 0.1, 0.49),
     ],
 )
 def test_began_s_k_follows_the_balance_within_its_bounds(

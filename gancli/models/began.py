@@ -82,7 +82,7 @@ def k_max(gamma: float) -> float:
     In balance L_D is (1 - k gamma) L(x). With k gamma above 1 it would fall for ever as both errors
     grow, which the paper's gamma < 1 rules out.
     """
-    return min(1.0, 0.9 / gamma)
+    return 0.9 / max(gamma, 0.9)
 
 
 def ladder(size: int) -> list[int]:
