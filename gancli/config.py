@@ -8,7 +8,7 @@ import typing
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 from gancli.errors import UsageError
 from gancli.registry import check, declared, did_you_mean, names
@@ -24,42 +24,21 @@ OPTIONS = ("epochs", "batch_size", "lr", "z_dim", "seed")  # of `gan train`; oth
 class Training:
     """How a model is trained. Raises UsageError for a value that cannot be meant."""
 
-    epochs: int = 25
-    batch_size: int = 128
-    lr: float = 2e-4  # Adam's, of both networks
-    d_lr_scale: float = 1.0  # the discriminator's learning rate, as a multiple of lr
-    beta1: float = 0.5
-    beta2: float = 0.999
-    lr_decay: float = 0.5  # the last part of the run over which lr falls to 0; 0 keeps it constant
-    patience: int = 0  # epochs without a lower measure after which lr halves; 0: never
-    ema: float = 50_000.0  # half-life, in images, of the generator's average; 0: no average
-    jitter: float = 0.0  # pictures are enlarged by this share and cropped at random
+    epochs: Annotated[int, (1, 1_000_000)] = 25
+    batch_size: Annotated[int, (1, 1_000_000)] = 128
+    lr: Annotated[float, (1e-9, 1.0)] = 2e-4  # Adam's, of both networks
+    d_lr_scale: Annotated[float, (1e-3, 1e3)] = 1.0  # the discriminator's rate, as a multiple of lr
+    beta1: Annotated[float, (0.0, 0.99999)] = 0.5
+    beta2: Annotated[float, (0.0, 0.9999999)] = 0.999
+    lr_decay: Annotated[float, (0.0, 1.0)] = 0.5  # the last part, in which lr falls to 0; 0: none
+    patience: Annotated[int, (0, 1_000_000)] = 0  # epochs without a new best: lr halves; 0: never
+    ema: Annotated[float, (0.0, 1e12)] = 50_000.0  # half-life, in images, of G's average; 0: none
+    jitter: Annotated[float, (0.0, 1.0)] = 0.0  # share by which pictures are enlarged, then cropped
     mirror: bool = False  # whether every other picture is mirrored
-    seed: int = 0
+    seed: Annotated[int, (0, 2**32 - 1)] = 0
 
     def __post_init__(self) -> None:
-        for name, low, high in _RANGES:
-            value = getattr(self, name)
-            if not low <= value <= high:
-                raise UsageError(
-                    f"{_option(name)} must lie between {low:g} and {high:g}, not {value:g}.",
-                    hint=_typed(name, getattr(Training, name)),
-                )
-
-
-_RANGES = (
-    ("epochs", 1, 1_000_000),
-    ("batch_size", 1, 1_000_000),
-    ("lr", 1e-9, 1.0),
-    ("d_lr_scale", 1e-3, 1e3),
-    ("beta1", 0.0, 0.99999),
-    ("beta2", 0.0, 0.9999999),
-    ("lr_decay", 0.0, 1.0),
-    ("patience", 0, 1_000_000),
-    ("ema", 0.0, 1e12),
-    ("jitter", 0.0, 1.0),
-    ("seed", 0, 2**32 - 1),
-)
+        check_bounds(self)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -136,7 +115,9 @@ def resolve(
                 f"Settings: {', '.join(sorted(known))}.",
                 hint=f"gan train {model} --dataset glyphs --dry-run",
             )
-    return _build(settings_type, values), _build(Training, values)
+    settings = _build(settings_type, values)
+    check_bounds(settings)
+    return settings, _build(Training, values)
 
 
 def _build(cls: type[T], values: Mapping[str, Any]) -> T:
@@ -158,6 +139,23 @@ def read(field: dataclasses.Field[Any], value: Any, kind: Any) -> Any:
             f"{_option(field.name)} must be {_noun(kind)}, not {value!r}.",
             hint=_typed(field.name, field.default),
         ) from None
+
+
+def check_bounds(options: Any) -> None:
+    """Raise UsageError, with the default as a hint, for a value outside its field's bounds.
+
+    `options` is a dataclass. A field of type Annotated[float, (0.0, 1.0)] takes 0, 1 and what lies
+    between; other fields take any value.
+    """
+    hints = typing.get_type_hints(type(options), include_extras=True)
+    for field in dataclasses.fields(options):
+        value = getattr(options, field.name)
+        for low, high in getattr(hints[field.name], "__metadata__", ()):
+            if not low <= value <= high:  # nan, too, is refused
+                raise UsageError(
+                    f"{_option(field.name)} must lie between {low:g} and {high:g}, not {value:g}.",
+                    hint=_typed(field.name, field.default),
+                )
 
 
 def _as(kind: Any, value: Any) -> Any:

@@ -2,7 +2,8 @@
 
 A model file in `models/` offers three things:
 
-- `Settings`: a frozen dataclass of what shapes the networks (`z_dim`, `width`, ...);
+- `Settings`: a frozen dataclass of what shapes the networks (`z_dim`, `width`, ...), with bounds
+  by Annotated: `config.resolve` refuses what lies outside;
 - `PRESETS`: `{"default": {...}, "paper": {...}}`, values for `Settings` and `config.Training`;
 - `build(settings, shape) -> GAN`;
 
@@ -15,7 +16,7 @@ optimiser, `requires_grad`, a learning rate or a file: those are the trainer's.
 
 import enum
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -23,6 +24,12 @@ from torch import Tensor, nn
 from gancli.errors import UsageError
 
 Metrics = dict[str, Tensor]
+
+# Types of settings, with the least and the most that can be meant.
+Units = Annotated[int, (1, 4096)]
+Rate = Annotated[float, (0.0, 0.9)]  # of dropout
+Weight = Annotated[float, (0.0, 1e4)]  # of a term in a loss
+Proportion = Annotated[float, (0.0, 1.0)]
 
 
 class Feeds(enum.Flag):

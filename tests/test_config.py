@@ -1,7 +1,7 @@
 """Options that refuse nonsense when they are built."""
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import pytest
 
@@ -11,7 +11,8 @@ from gancli.errors import UsageError
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    width: int = 64
+    width: Annotated[int, (1, 512)] = 64
+    gamma: Annotated[float, (0.0, 1.0)] = 0.5
     noise: Literal["normal", "uniform"] = "normal"
     norm: bool = True
 
@@ -39,6 +40,10 @@ def test_strings_are_read_as_the_field_s_type() -> None:
         ({"width": "1.5"}, "--set width must be a whole number"),
         ({"noise": "pink"}, "one of normal, uniform"),
         ({"norm": "maybe"}, "one of true, false"),
+        ({"width": 0}, "--set width must lie between 1 and 512, not 0."),
+        ({"width": "513"}, "--set width must lie between 1 and 512, not 513."),
+        ({"gamma": "nan"}, "--set gamma must lie between 0 and 1"),
+        ({"gamma": "inf"}, "--set gamma must lie between 0 and 1"),
         ({"lr": "nan"}, "--lr must lie between"),
         ({"lr": -1.0}, "--lr must lie between"),
         ({"epochs": 0}, "--epochs must lie between 1"),
@@ -55,12 +60,19 @@ def test_nonsense_is_refused(typed: dict[str, Any], says: str) -> None:
 def test_a_refusal_shows_how_the_setting_is_typed() -> None:
     for typed, hint in (
         ({"width": "wide"}, "--set width=64"),
+        ({"width": -3}, "--set width=64"),
         ({"norm": "maybe"}, "--set norm=true"),
         ({"batch_size": 0}, "--batch-size 128"),
     ):
         with pytest.raises(UsageError) as raised:
             resolve(Settings, {}, typed, "dcgan")
         assert raised.value.hint == hint
+
+
+@pytest.mark.parametrize("edge", [0, 1])
+def test_both_bounds_are_allowed(edge: float) -> None:
+    settings, training = resolve(Settings, {}, {"gamma": edge, "lr_decay": edge}, "dcgan")
+    assert (settings.gamma, training.lr_decay) == (edge, edge)
 
 
 @pytest.mark.parametrize(("size", "nearest"), [(30, 32), (29, 28), (2, 16), (300, 256), (-4, 16)])

@@ -1,5 +1,7 @@
 """Every registered model keeps the contract: another one is tested by being there."""
 
+from typing import Annotated, get_origin, get_type_hints
+
 import pytest
 import torch
 from conftest import random_data, small, small_trainer
@@ -155,3 +157,19 @@ def test_presets_name_settings_that_exist(name: str) -> None:
     assert {name.partition("-")[0] for name in module.PRESETS} == {"default", "paper"}
     for preset in module.PRESETS.values():
         resolve(module.Settings, preset, {}, name)
+
+
+@every_model
+def test_networks_can_be_built_at_the_least_of_every_setting(name: str) -> None:
+    settings = registry.load("models", name).Settings
+    kinds = get_type_hints(settings, include_extras=True)
+    bounds = {
+        key: kind.__metadata__[0] for key, kind in kinds.items() if get_origin(kind) is Annotated
+    }
+    assert bounds.keys() == {
+        key for key, kind in get_type_hints(settings).items() if kind in (int, float)
+    }
+    for key, (least, _) in bounds.items():
+        gan = small(name, SHAPES[1], **{key: least})
+        fake = gan.fake(gan.draw(random_data(gan.shape).batch(torch.arange(4))))
+        assert torch.isfinite(fake).all(), key

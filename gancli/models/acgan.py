@@ -28,7 +28,19 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from gancli import losses
-from gancli.gan import GAN, Batch, Feeds, Inputs, Metrics, Shape, need_classes
+from gancli.gan import (
+    GAN,
+    Batch,
+    Feeds,
+    Inputs,
+    Metrics,
+    Proportion,
+    Rate,
+    Shape,
+    Units,
+    Weight,
+    need_classes,
+)
 from gancli.layers import (
     DropMaps,
     FromMaps,
@@ -45,14 +57,14 @@ from gancli.layers import (
 class Settings:
     """Shape of the networks, and the weight of the class term L_C."""
 
-    z_dim: int = 100  # length of the noise vector
-    width: int = 32  # channels of the widest-picture layer, doubled at each halving
-    hidden: int = 256  # units of the fully connected layers
-    dropout: float = 0.3  # of the discriminator's maps, at first
-    d_wins: float = 0.62  # its win rate, which dropout follows to hold; 1: dropout is constant
+    z_dim: Units = 100  # length of the noise vector
+    width: Units = 32  # channels of the widest-picture layer, doubled at each halving
+    hidden: Units = 256  # units of the fully connected layers
+    dropout: Rate = 0.3  # of the discriminator's maps, at first
+    d_wins: Proportion = 0.62  # its win rate, which dropout follows to hold; 1: dropout is constant
     minibatch_std: bool = True  # whether the discriminator is told how varied a batch is
-    g_class_weight: float = 0.5  # of L_C in the generator's loss
-    twin: float = 0.9  # weight of the twin's L_C against the classifier's there; 0: no twin
+    g_class_weight: Weight = 0.5  # of L_C in the generator's loss
+    twin: Proportion = 0.9  # weight of the twin's L_C against the classifier's there; 0: no twin
     noise: Literal["normal", "uniform"] = "normal"
 
 

@@ -25,13 +25,13 @@ is lost slowly, which M does not see. The preset `paper` keeps the paper's own.
 
 from dataclasses import dataclass
 from math import ceil, log2, sqrt
-from typing import Any
+from typing import Annotated, Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from gancli.gan import GAN, Batch, Inputs, Metrics, Shape
+from gancli.gan import GAN, Batch, Inputs, Metrics, Proportion, Rate, Shape, Units
 from gancli.layers import ELU, FromMaps, ToMaps
 
 
@@ -39,13 +39,13 @@ from gancli.layers import ELU, FromMaps, ToMaps
 class Settings:
     """Shape of the networks and the constants of the equilibrium, in the paper's symbols."""
 
-    z_dim: int = 64  # length of the noise vector, U(-1, 1)
-    width: int = 16  # n, channels of the decoders' layers and of the encoder's first
-    hidden: int = 64  # N_h, length of the autoencoder's code
-    gamma: float = 1.0  # E[L(G(z))] / E[L(x)] that is held: lower is sharper and less varied
-    lambda_k: float = 0.02  # how fast k follows
-    taper: int = 2  # the generator's channels at half a size, times those at the size
-    dropout: float = 0.0  # share of the generator's maps left out, in training and at sampling
+    z_dim: Units = 64  # length of the noise vector, U(-1, 1)
+    width: Units = 16  # n, channels of the decoders' layers and of the encoder's first
+    hidden: Units = 64  # N_h, length of the autoencoder's code
+    gamma: Annotated[float, (0.0, 10.0)] = 1.0  # E[L(G(z))] / E[L(x)] held: lower is less varied
+    lambda_k: Proportion = 0.02  # how fast k follows
+    taper: Annotated[int, (1, 4)] = 2  # the generator's channels grow by it at each smaller size
+    dropout: Rate = 0.0  # share of the generator's maps left out, in training and at sampling
 
 
 PRESETS: dict[str, dict[str, Any]] = {

@@ -24,7 +24,18 @@ import torch
 from torch import Tensor, nn
 
 from gancli import losses
-from gancli.gan import GAN, Batch, Feeds, Inputs, Metrics, Shape, need_classes
+from gancli.gan import (
+    GAN,
+    Batch,
+    Feeds,
+    Inputs,
+    Metrics,
+    Proportion,
+    Rate,
+    Shape,
+    Units,
+    need_classes,
+)
 from gancli.layers import (
     DropMaps,
     FromMaps,
@@ -41,13 +52,13 @@ from gancli.layers import (
 class Settings:
     """Shape of the networks, and what wrong labels weigh."""
 
-    z_dim: int = 100  # length of the noise vector
-    width: int = 32  # channels of the widest-picture layer, doubled at each halving
-    hidden: int = 256  # units of the fully connected layers
-    dropout: float = 0.3  # of the discriminator's maps, at first
-    d_wins: float = 0.62  # its win rate, which dropout follows to hold; 1: dropout is constant
+    z_dim: Units = 100  # length of the noise vector
+    width: Units = 32  # channels of the widest-picture layer, doubled at each halving
+    hidden: Units = 256  # units of the fully connected layers
+    dropout: Rate = 0.3  # of the discriminator's maps, at first
+    d_wins: Proportion = 0.62  # its win rate, which dropout follows to hold; 1: dropout is constant
     minibatch_std: bool = True  # whether the discriminator is told how varied a batch is
-    mismatch: float = 0.2  # share of wrong labels in the loss of what is not real; 0: none
+    mismatch: Proportion = 0.2  # share of wrong labels in the loss of what is not real; 0: none
     noise: Literal["normal", "uniform"] = "normal"
 
 

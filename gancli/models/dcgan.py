@@ -18,12 +18,12 @@ U(-1, 1), batch and constant rate.
 
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from torch import Tensor, nn
 
 from gancli import losses
-from gancli.gan import GAN, Batch, Inputs, Metrics, Shape
+from gancli.gan import GAN, Batch, Inputs, Metrics, Shape, Units
 from gancli.layers import (
     FromMaps,
     MinibatchStd,
@@ -39,10 +39,10 @@ from gancli.layers import (
 class Settings:
     """Shape of the networks."""
 
-    z_dim: int = 100  # length of the noise vector
-    width: int = 64  # channels of the widest-picture layer, doubled at each halving
-    d_width_scale: float = 0.5  # the discriminator's width, as a multiple of the generator's
-    hidden: int = 256  # units of a fully connected layer next to z and to the logit; 0: none
+    z_dim: Units = 100  # length of the noise vector
+    width: Units = 64  # channels of the widest-picture layer, doubled at each halving
+    d_width_scale: Annotated[float, (0.01, 100.0)] = 0.5  # the discriminator's width, times width
+    hidden: Annotated[int, (0, 4096)] = 256  # units of the dense layers by z and the logit; 0: none
     minibatch_std: bool = True  # whether the discriminator is told how varied a batch is
     noise: Literal["normal", "uniform"] = "normal"
 

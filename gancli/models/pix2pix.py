@@ -24,7 +24,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from gancli import losses, strided
-from gancli.gan import GAN, Batch, Feeds, Inputs, Metrics, Shape
+from gancli.gan import GAN, Batch, Feeds, Inputs, Metrics, Rate, Shape, Units, Weight
 from gancli.layers import InstanceNorm, init_dcgan, pyramid
 
 PAIRS = True  # it learns from pairs of pictures
@@ -34,13 +34,11 @@ PAIRS = True  # it learns from pairs of pictures
 class Settings:
     """Shape of the networks and the weights of the losses."""
 
-    width: int = (
-        32  # channels of the widest-picture layer, doubled at each halving, 8 times at most
-    )
-    dropout: float = 0.5  # of the inner layers of the decoder, which is all the noise there is
-    l1_weight: float = 100.0  # of |y - G(x)|, lambda in eq. 4
-    gan_weight: float = 1.0  # of the adversarial loss in the generator's
-    label_weight: float = 0.0  # of the cross-entropy of labels, where maps of them are made
+    width: Units = 32  # channels of the widest-picture layer, doubled at each halving up to 8 times
+    dropout: Rate = 0.5  # of the inner layers of the decoder, which is all the noise there is
+    l1_weight: Weight = 100.0  # of |y - G(x)|, lambda in eq. 4
+    gan_weight: Weight = 1.0  # of the adversarial loss in the generator's
+    label_weight: Weight = 0.0  # of the cross-entropy of labels, where maps of them are made
 
 
 PRESETS: dict[str, dict[str, Any]] = {
