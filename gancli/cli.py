@@ -248,7 +248,12 @@ def sample(
     count: Annotated[
         int | None,
         typer.Option(
-            "-n", "--count", min=1, help="How many pictures: seeds 0 to N-1.", show_default="64"
+            "-n",
+            "--count",
+            min=1,
+            max=words.MOST,
+            help="How many pictures: seeds 0 to N-1.",
+            show_default="64",
         ),
     ] = None,
     seeds: Annotated[
@@ -265,7 +270,10 @@ def sample(
     per_class: Annotated[
         int | None,
         typer.Option(
-            min=1, help="With --label: how many pictures of each class.", show_default="10"
+            min=1,
+            max=words.MOST,
+            help="With --label: how many pictures of each class.",
+            show_default="10",
         ),
     ] = None,
     like: Annotated[
@@ -298,7 +306,7 @@ def sample(
         )
     chosen = words.seeds(count or per_class, seeds, otherwise=10 if label else 64)
     file, header = _generator(ref)
-    labels = words.labels(header, label) if label else []
+    labels = words.labels(header, label, "--label") if label else []
     if per_class and not labels:
         raise UsageError(
             "--per-class goes with --label.", hint=f"--label all --per-class {per_class}"
@@ -316,7 +324,9 @@ def sample(
 @app.command()
 def sweep(
     ref: RefArg,
-    z_seed: Annotated[int, typer.Option("--z-seed", min=0, help="The noise that is held.")] = 0,
+    z_seed: Annotated[
+        int, typer.Option("--z-seed", min=0, max=words.LAST, help="The noise that is held.")
+    ] = 0,
     classes: Annotated[
         str, typer.Option(metavar="LIST", help="Classes to pass, by name or number, in order.")
     ] = "all",
@@ -334,7 +344,9 @@ def sweep(
     Example: gan sweep acgan --z-seed 3 --out sweep.gif
     """
     file, header = _generator(ref)
-    passed = words.labels(header, classes, hint=f"gan interpolate {ref} --z-seeds 3,7,12")
+    passed = words.labels(
+        header, classes, "--classes", otherwise=f"gan interpolate {ref} --z-seeds 3,7,12"
+    )
     if len(passed) < 2:
         raise UsageError("A sweep needs two classes or more.", hint="--classes all")
     rows, columns = words.grid(grid)

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from gancli import registry
+from gancli import registry, words
 
 Device = Literal["auto", "cuda", "mps", "cpu"]
 Precision = Literal["auto", "fp32", "bf16"]
@@ -45,10 +45,17 @@ DirectionOpt = Annotated[
         "--direction", help="Of pairs (A, B): which is given and which is made.", show_default=False
     ),
 ]
-SeedOpt = Annotated[int, typer.Option("--seed", min=0, help="Same seed, same result.")]
+SeedOpt = Annotated[
+    int, typer.Option("--seed", min=0, max=words.LAST, help="Same seed, same result.")
+]
 StepsOpt = Annotated[
     int | None,
-    typer.Option(min=1, help="Frames from each stop to the next.", show_default="50; 8 in a .png"),
+    typer.Option(
+        min=1,
+        max=100_000,
+        help="Frames from each stop to the next.",
+        show_default="50; 8 in a .png",
+    ),
 ]
 AnimationOpt = Annotated[
     Path | None,

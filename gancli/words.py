@@ -3,30 +3,47 @@
 import glob
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from math import inf, nan
 from pathlib import Path
 from typing import Any
 
 from gancli.errors import DataError, UsageError
 
+LAST = 2**32 - 1  # of seeds
+MOST = 1_000_000  # of pictures asked for at once
+CELLS = 10_000  # of a grid
 VIDEOS = (".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm")
 
 
 def numbers(text: str, option: str) -> list[int]:
-    """`0-3,7` as [0, 1, 2, 3, 7]. Raises UsageError for anything else, and for an empty range."""
+    """`0-3,7` as [0, 1, 2, 3, 7]: at most MOST numbers, none above LAST.
+
+    Raises UsageError for anything else, and for an empty range.
+    """
     found: list[int] = []
     for part in text.split(","):
         first, dash, last = part.strip().partition("-")
-        if not first.isdecimal() or (dash and not last.isdecimal()):
+        if not _is_number(first) or (dash and not _is_number(last)):
             raise UsageError(
-                f"{option} takes numbers and ranges such as 0-63 or 3,7,12, not {text!r}."
+                f"{option} takes numbers up to {LAST:,}, and ranges such as 0-3, not {text!r}.",
+                hint=f"{option} 0-3",
             )
         span = range(int(first), int(last or first) + 1)
         if not span:
             raise UsageError(
-                f"{option} {part.strip()} is an empty range: its end lies before its start."
+                f"{option} {part.strip()} is an empty range: its end lies before its start.",
+                hint=f"{option} {last}-{first}",
+            )
+        if len(found) + len(span) > MOST:
+            raise UsageError(
+                f"{option} {text} are more than {MOST:,} numbers.", hint=f"{option} 0-9999"
             )
         found.extend(span)
     return found
+
+
+def _is_number(word: str) -> bool:
+    return word.isdecimal() and len(word) <= len(str(LAST)) and int(word) <= LAST
 
 
 def pairs(items: list[str]) -> dict[str, str]:
@@ -38,6 +55,7 @@ def pairs(items: list[str]) -> dict[str, str]:
 
 
 def seeds(count: int | None, seeds: str | None, otherwise: int = 64) -> list[int]:
+    """The seeds named, else the first `count`. Raises UsageError where the two do not agree."""
     if seeds is None:
         return list(range(count or otherwise))
     chosen = numbers(seeds, "--seeds")
@@ -49,27 +67,37 @@ def seeds(count: int | None, seeds: str | None, otherwise: int = 64) -> list[int
     return chosen
 
 
-def labels(header: dict[str, Any], text: str, hint: str = "gan sample --help") -> list[int]:
-    """Classes by name, number or range, or `all`. UsageError for one that is not there."""
+def labels(
+    header: dict[str, Any], text: str, option: str, otherwise: str = "gan sample --help"
+) -> list[int]:
+    """Classes by name, number or range, or `all`, as `option` names them.
+
+    Raises UsageError for one that is not there, and, with the command to type `otherwise`, for a
+    model that was trained without labels.
+    """
     names = [name.lower() for name in header["classes"]] if header["labelled"] else []
     if not names:
-        raise UsageError(f"{header['model']} was not trained with labels.", hint=hint)
+        raise UsageError(f"{header['model']} was not trained with labels.", hint=otherwise)
     if text.lower() == "all":
         return list(range(len(names)))
     found = []
     for part in [text] if text.lower() in names else text.split(","):
         word = part.strip().lower()
-        found += [names.index(word)] if word in names else _class_numbers(word, header["classes"])
+        known = word in names
+        found += [names.index(word)] if known else _numbered(word, header["classes"], option)
     return found
 
 
-def _class_numbers(word: str, classes: list[str]) -> list[int]:
-    listed = ", ".join(f"{i} {name}" if name != str(i) else name for i, name in enumerate(classes))
-    if not word[:1].isdecimal():
-        raise UsageError(f"There is no class {word!r}. Classes: {listed}.")
-    chosen = numbers(word, "A class list")
-    if max(chosen) >= len(classes):
-        raise UsageError(f"There is no class {max(chosen)}. Classes: {listed}.")
+def _numbered(word: str, classes: list[str], option: str) -> list[int]:
+    chosen = numbers(word, option) if word[:1].isdecimal() else []
+    if not chosen or max(chosen) >= len(classes):
+        listed = ", ".join(
+            f"{i} {name}" if name != str(i) else name for i, name in enumerate(classes)
+        )
+        raise UsageError(
+            f"There is no class {max(chosen) if chosen else repr(word)}. Classes: {listed}.",
+            hint=f"{option} 0-{len(classes) - 1}",
+        )
     return chosen
 
 
@@ -77,23 +105,30 @@ def walk_labels(header: dict[str, Any], text: str | None) -> list[int]:
     """The classes of a walk: those asked for, else all that the model was trained with."""
     if text is None and not header["labelled"]:
         return []
-    return labels(header, text or "all")
+    return labels(header, text or "all", "--label")
 
 
 def grid(text: str) -> tuple[int, int]:
+    """`10x20` as (10, 20): at most CELLS cells."""
     rows, _, columns = text.lower().partition("x")
-    if not (rows.isdecimal() and columns.isdecimal() and int(rows) and int(columns)):
-        raise UsageError(f"--grid takes rows and columns, such as 10x10, not {text!r}.")
+    if not (_is_number(rows) and _is_number(columns) and 0 < int(rows) * int(columns) <= CELLS):
+        raise UsageError(
+            f"--grid takes rows and columns, of at most {CELLS:,} cells, not {text!r}.",
+            hint="--grid 10x10",
+        )
     return int(rows), int(columns)
 
 
 def span(text: str) -> tuple[float, float]:
+    """`-1,1` as (-1.0, 1.0)."""
     try:
         low, high = map(float, text.split(","))
     except ValueError:
-        raise UsageError(f"--range takes two numbers, such as -1,1, not {text!r}.") from None
-    if not low < high:
-        raise UsageError(f"--range {text} is empty: its end must lie above its start.")
+        low = high = nan
+    if not -inf < low < high < inf:
+        raise UsageError(
+            f"--range takes two numbers, the lower one first, not {text!r}.", hint="--range=-1,1"
+        )
     return low, high
 
 

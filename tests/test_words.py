@@ -14,30 +14,52 @@ def test_numbers() -> None:
     assert words.numbers(" 5 , 2-2", "--seeds") == [5, 2]
 
 
-@pytest.mark.parametrize("text", ["", "a", "3-1", "-3", "1,,2", "1-", "2.5"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "a",
+        "3-1",
+        "-3",
+        "1,,2",
+        "1-",
+        "2.5",
+        "4294967296",
+        "9" * 5000,
+        "0-4294967295",
+        "1,0-999999",
+    ],
+)
 def test_no_numbers(text: str) -> None:
-    with pytest.raises(UsageError, match="--seeds"):
+    with pytest.raises(UsageError, match="--seeds") as raised:
         words.numbers(text, "--seeds")
+    assert words.numbers(str(raised.value.hint).removeprefix("--seeds "), "--seeds")
+
+
+def test_the_last_seed_and_the_most_of_them() -> None:
+    assert words.numbers("4294967295", "--seeds") == [2**32 - 1]
+    assert len(words.numbers("0-999999", "--seeds")) == 1_000_000
 
 
 def test_labels_by_name_and_number() -> None:
-    assert words.labels(CLOTHES, "all") == [0, 1, 2]
-    assert words.labels(CLOTHES, "bag,t-shirt/top") == [2, 0]
-    assert words.labels(CLOTHES, "T-SHIRT/TOP") == [0]
-    assert words.labels(CLOTHES, "0-1") == [0, 1]
-    assert words.labels(DIGITS, "7,0-2") == [7, 0, 1, 2]
+    assert words.labels(CLOTHES, "all", "--label") == [0, 1, 2]
+    assert words.labels(CLOTHES, "bag,t-shirt/top", "--label") == [2, 0]
+    assert words.labels(CLOTHES, "T-SHIRT/TOP", "--label") == [0]
+    assert words.labels(CLOTHES, "0-1", "--label") == [0, 1]
+    assert words.labels(DIGITS, "7,0-2", "--label") == [7, 0, 1, 2]
 
 
 @pytest.mark.parametrize("text", ["shoe", "3", "0-3", "bag,shoe"])
 def test_a_class_that_is_not_there_lists_those_that_are(text: str) -> None:
-    with pytest.raises(UsageError, match="Classes: 0 T-shirt/top, 1 Trouser, 2 Bag"):
-        words.labels(CLOTHES, text)
+    with pytest.raises(UsageError, match="Classes: 0 T-shirt/top, 1 Trouser, 2 Bag") as raised:
+        words.labels(CLOTHES, text, "--classes")
+    assert raised.value.hint == "--classes 0-2"
 
 
 def test_a_model_without_labels() -> None:
     plain = {"model": "dcgan", "labelled": False, "classes": list("01")}
     with pytest.raises(UsageError, match="dcgan was not trained with labels") as raised:
-        words.labels(plain, "0", hint="gan interpolate x")
+        words.labels(plain, "0", "--label", otherwise="gan interpolate x")
     assert raised.value.hint == "gan interpolate x"
     assert words.walk_labels(plain, None) == []
     assert words.walk_labels(DIGITS, None) == list(range(10))
@@ -53,11 +75,12 @@ def test_seeds_and_counts_must_agree() -> None:
 
 def test_grids_and_ranges() -> None:
     assert words.grid("10x3") == (10, 3)
+    assert words.grid("100X100") == (100, 100)
     assert words.span("-1.5,2") == (-1.5, 2.0)
-    for text in ("10", "0x3", "x", "3x-1"):
+    for text in ("10", "0x3", "x", "3x-1", "101x100"):
         with pytest.raises(UsageError, match="--grid"):
             words.grid(text)
-    for text in ("1", "2,1", "a,b", "1,1"):
+    for text in ("1", "2,1", "a,b", "1,1", "nan,1", "0,inf"):
         with pytest.raises(UsageError, match="--range"):
             words.span(text)
 
