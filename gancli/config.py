@@ -17,6 +17,7 @@ T = TypeVar("T")
 
 DIRECTIONS = ("A2B", "B2A")
 SMALLEST, LARGEST, STEP = 16, 256, 4  # legal picture sizes: every multiple of 4 from 16 to 256
+SMALL = 32  # pixels a side: presets may say otherwise for larger pictures
 OPTIONS = ("epochs", "batch_size", "lr", "z_dim", "seed")  # of `gan train`; others go by --set
 
 
@@ -96,6 +97,27 @@ class Job:
         data = self.dataset if named else Path(self.dataset).expanduser().resolve().name
         turn = f"-{self.direction}" if self.direction else ""
         return self.out or Path("runs") / f"{self.model}-{data}{turn}"
+
+
+def preset_for(
+    model: str,
+    presets: Mapping[str, Mapping[str, Any]],
+    name: str,
+    size: int = 0,
+    direction: str | None = None,
+) -> dict[str, Any]:
+    """What the preset `name` sets, with what it adds for pictures of `size` and for `direction`.
+
+    Raises UsageError for a preset that `model` does not have.
+    """
+    if name not in presets:
+        known = ", ".join(n for n in presets if "-" not in n)
+        raise UsageError(
+            f"{model} has no preset {name!r}: it has {known}.",
+            hint=f"gan train {model} --help",
+        )
+    cases = (name, f"{name}-large" if size > SMALL else "", f"{name}-{direction}")
+    return {k: v for case in cases for k, v in presets.get(case, {}).items()}
 
 
 def resolve(

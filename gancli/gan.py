@@ -8,7 +8,7 @@ A model file in `models/` offers three things:
 - `build(settings, shape) -> GAN`;
 
 and, if it learns from pairs of pictures, `PAIRS = True`. A preset `default-A2B` adds to `default`
-what is meant for that direction.
+what is meant for that direction, and `default-large` what is for pictures of more than 32 pixels.
 
 The GAN owns its networks, its formulas and its extra state (buffers). It never touches an
 optimiser, `requires_grad`, a learning rate or a file: those are the trainer's.

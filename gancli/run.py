@@ -33,7 +33,7 @@ from gancli import (
     render,
     translate,
 )
-from gancli.config import Job, Training, resolve
+from gancli.config import Job, Training, preset_for, resolve
 from gancli.datasets import Pictures, Progress, Say, open_pictures, places
 from gancli.datasets._rows import Rows
 from gancli.errors import DataError, FileError, GanError, UsageError
@@ -65,7 +65,7 @@ class Run:
     def __init__(self, job: Job, say: Say, progress: Progress) -> None:
         self.job, self.folder, self._say, self._progress = job, job.folder, say, progress
         hardware.prepare(sizes_repeat=True)
-        self.settings, self.training = settle(job)
+        settle(job)  # what cannot be meant is said before data is read
         self.device = hardware.device(job.device)
         if job.compile:
             hardware.check_compiler(self.device)
@@ -73,6 +73,7 @@ class Run:
         self.pictures = self._open("train", job.image_size)
         self._check_alike()
         self.shape = _shape(self.pictures, job.direction)
+        self.settings, self.training = settle(job, self.shape.size)
         if job.evaluate_every:
             self._check_measure()
         self._held_out = self._show_pairs() if job.pairs else None
@@ -490,25 +491,18 @@ class Run:
             )
 
 
-def settle(job: Job) -> tuple[Any, Training]:
-    """Settings of the model and of its training, checked as far as can be without the data.
+def settle(job: Job, size: int = 0) -> tuple[Any, Training]:
+    """Settings of the model and of its training, for pictures of `size` pixels.
 
-    Raises UsageError for what cannot be meant.
+    Raises UsageError for what cannot be meant, as far as can be told without the data.
     """
     module = registry.load("models", job.model)
-    preset = _preset(module.PRESETS, job)
+    preset = preset_for(job.model, module.PRESETS, job.preset, size, job.direction)
     settings, training = resolve(module.Settings, preset, job.typed, job.model)
     processes = distributed.world() if distributed.launched() else job.devices
     if processes > 1:
         distributed.check_batch(training.batch_size, processes, least=1 if job.pairs else 2)
     return settings, training
-
-
-def _preset(presets: dict[str, dict[str, Any]], job: Job) -> dict[str, Any]:
-    """What a preset sets, and what it adds in the direction asked for."""
-    if job.preset not in presets:
-        raise UsageError(f"{job.model} has no preset {job.preset!r}: it has {', '.join(presets)}.")
-    return presets[job.preset] | presets.get(f"{job.preset}-{job.direction}", {})
 
 
 def _shape(pictures: Pictures, direction: str | None) -> Shape:

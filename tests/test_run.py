@@ -237,6 +237,17 @@ def test_the_best_epoch_by_the_model_s_measure_is_kept(pictures: Path, tmp_path:
     assert checkpoint.find_digest(digest, tmp_path) == out / checkpoint.BEST
 
 
+@pytest.mark.parametrize(("size", "taper", "d_lr_scale"), [(32, 2, 0.1), (36, 1, 0.25)])
+def test_began_s_defaults_go_by_the_size_of_the_pictures(
+    pictures: Path, size: int, taper: int, d_lr_scale: float
+) -> None:
+    job = Job(model="began", dataset=str(pictures), typed={}, image_size=size, device="cpu")
+    run = Run(job, silent, silent)
+    assert (run.settings.taper, run.training.d_lr_scale) == (taper, d_lr_scale)
+    run = Run(replace(job, typed={"taper": 3}), silent, silent)
+    assert (run.settings.taper, run.training.d_lr_scale) == (3, d_lr_scale)
+
+
 def test_patience_needs_a_measure(pictures: Path, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="dcgan has no measure"):
         start(pictures, tmp_path / "run", patience=3)

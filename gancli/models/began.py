@@ -56,6 +56,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "lr_decay": 0.0,
         "patience": 3,
     },
+    "default-large": {"d_lr_scale": 0.25, "taper": 1},
     "paper": {
         "width": 128,
         "taper": 1,
