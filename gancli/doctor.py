@@ -9,16 +9,14 @@ from collections.abc import Mapping, Sequence
 Numbers = Mapping[str, float]
 
 UNFAIR_BEFORE = 500  # steps: until then a generator may draw anything, and epochs are means
-UNFAIR_TO_BEGAN = 5000  # whose generator begins with a single picture, and k at 0
+UNFAIR_TO_BEGAN = 5000  # whose generator begins with a single picture, and k near 0
 ALIKE = 8.0  # times less varied than the data; healthy trainings stay within 3
-GUESSING = (
-    0.1  # of the way from what guessing gets right to all: below it nothing is drawn as asked
-)
+GUESSING = 0.1  # of the way from what guessing gets right to all: below it none is as asked
 SURE = 0.8  # share of real pictures that a class head must recognise before its word counts
 MISSED = 0.5  # share of classes below which samples have lost too many
 BEATEN = 0.995  # win rate from which a generator is told nothing any more
 TINY = 1e-7  # length of all gradients: too short for Adam, whose epsilon is 1e-8, to act on
-STUCK = 1e-4  # of k's range, at either end
+AT_NOTHING, AT_MOST = 1e-4, 0.99  # of k's range: near 0 it may creep, near its most it shakes
 SAID_WITHIN = 5  # epochs in which what was said is not said again
 
 
@@ -75,12 +73,19 @@ def beaten(n: Numbers, classes: int) -> str | None:
 
 
 def control_at_its_end(n: Numbers, classes: int) -> str | None:
-    """BEGAN's k held at 0 or 1 for a whole epoch: the equilibrium is out of reach."""
-    k = n.get("k", 0.5)
-    if STUCK < k < 1 - STUCK:
+    """BEGAN's k held at 0 or at its most for a whole epoch: the equilibrium is out of reach.
+
+    At its most the discriminator is hardly asked to draw real pictures again, and forgets how.
+    """
+    k, most = n.get("k", 0.5), n.get("k_max", 1.0)
+    if AT_NOTHING < k / most < AT_MOST:
         return None
-    end, way = (0, "higher") if k < 0.5 else (1, "lower")
-    return f"k stayed at {end}, so the two losses are out of balance; try a {way} --set gamma."
+    if k < most / 2:
+        return "k stayed at 0, so the two losses are out of balance; try a higher --set gamma."
+    return (
+        f"k stayed at {most:g}, its most, so the discriminator does not keep up; try a higher "
+        "--set d_lr_scale, or a lower --set gamma."
+    )
 
 
 RULES = (
@@ -98,7 +103,8 @@ def examine(n: Numbers, steps: int, classes: int = 0) -> tuple[str, str] | None:
 
     `n` are the numbers of an epoch that began after `steps` steps, `classes` how many the data has.
     """
-    if steps < (UNFAIR_TO_BEGAN if "k" in n else UNFAIR_BEFORE):
+    slow = n.get("k", 1.0) < 0.5
+    if steps < (UNFAIR_TO_BEGAN if slow else UNFAIR_BEFORE):
         return None
     found = ((rule.__name__, rule(n, classes)) for rule in RULES)
     return next(((name, sentence) for name, sentence in found if sentence), None)

@@ -32,7 +32,8 @@ HEALTHY = {
         ({"d_wins": 0.999}, "right 99.9% of the time"),
         ({"g_gradient": 0.0}, "no longer learns"),
         ({"k": 0.0}, "k stayed at 0, .* a higher --set gamma"),
-        ({"k": 1.0}, "k stayed at 1, .* a lower --set gamma"),
+        ({"k": 0.995}, "k stayed at 1, its most, .* a higher --set d_lr_scale"),
+        ({"k": 0.895, "k_max": 0.9}, "k stayed at 0.9, its most, .* or a lower --set gamma"),
     ],
 )
 def test_what_is_wrong_is_named(wrong: dict[str, float], said: str) -> None:
@@ -48,6 +49,8 @@ def test_what_is_wrong_is_named(wrong: dict[str, float], said: str) -> None:
 def test_healthy_numbers_raise_no_alarm() -> None:
     assert doctor.examine(HEALTHY, LATE, classes=10) is None
     assert doctor.examine({"d_loss": 1.0, "g_loss": 1.0}, LATE) is None
+    assert doctor.examine(HEALTHY | {"k": 0.95}, LATE, classes=10) is None
+    assert doctor.examine(HEALTHY | {"k": 0.002}, LATE, classes=10) is None
     assert doctor.examine(HEALTHY | {"d_wins": 1.0, "l1": 0.1}, LATE) is None  # L1 teaches it
     unsure = {"real_recognised": 0.4, "fake_recognised": 0.1}  # the head itself knows too little
     assert doctor.examine(HEALTHY | unsure, LATE, classes=10) is None
@@ -57,6 +60,7 @@ def test_beginners_are_left_alone_and_those_of_began_for_longer() -> None:
     wrong = HEALTHY | {"fake_spread": 0.01}
     assert doctor.examine(wrong, steps=100) is None
     assert doctor.examine(wrong, steps=1000) is None
+    assert doctor.examine(wrong | {"k": 0.6}, steps=1000) is not None  # it has long left 0
     del wrong["k"]
     assert doctor.examine(wrong, steps=1000) is not None
 

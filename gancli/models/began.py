@@ -232,7 +232,9 @@ class BEGAN(GAN):
         real, made = (part.mean() for part in self.autoencoder_loss(both).chunk(2))
         loss = real - self.k * made
         m = real + (self.gamma * real - made).abs()
-        return loss, {"d_loss": loss, "l_real": real, "l_fake": made, "convergence": m, "k": self.k}
+        k_most = torch.full_like(self.k, k_max(self.gamma))
+        control = {"convergence": m, "k": self.k, "k_max": k_most}
+        return loss, {"d_loss": loss, "l_real": real, "l_fake": made, **control}
 
     def generator_loss(self, batch: Batch, inputs: Inputs, fake: Tensor) -> tuple[Tensor, Metrics]:
         loss = self.autoencoder_loss(fake).mean()
