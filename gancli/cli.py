@@ -15,7 +15,7 @@ import typer
 
 import gancli
 from gancli import checkpoint, console, datasets, files, formats, registry, words
-from gancli.config import DIRECTIONS, Job
+from gancli.config import DIRECTIONS, LAST_SEED, Job
 from gancli.errors import DataError, GanError, UsageError
 from gancli.options import (
     REF_HELP,
@@ -325,7 +325,7 @@ def sample(
 def sweep(
     ref: RefArg,
     z_seed: Annotated[
-        int, typer.Option("--z-seed", min=0, max=words.LAST, help="The noise that is held.")
+        int, typer.Option("--z-seed", min=0, max=LAST_SEED, help="The noise that is held.")
     ] = 0,
     classes: Annotated[
         str, typer.Option(metavar="LIST", help="Classes to pass, by name or number, in order.")

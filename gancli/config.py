@@ -18,6 +18,7 @@ T = TypeVar("T")
 DIRECTIONS = ("A2B", "B2A")
 SMALLEST, LARGEST, STEP = 16, 256, 4  # legal picture sizes: every multiple of 4 from 16 to 256
 SMALL = 32  # pixels a side: presets may say otherwise for larger pictures
+LAST_SEED = 2**32 - 1
 OPTIONS = ("epochs", "batch_size", "lr", "z_dim", "seed")  # of `gan train`; others go by --set
 
 
@@ -36,7 +37,7 @@ class Training:
     ema: Annotated[float, (0.0, 1e12)] = 50_000.0  # half-life, in images, of G's average; 0: none
     jitter: Annotated[float, (0.0, 1.0)] = 0.0  # share by which pictures are enlarged, then cropped
     mirror: bool = False  # whether every other picture is mirrored
-    seed: Annotated[int, (0, 2**32 - 1)] = 0
+    seed: Annotated[int, (0, LAST_SEED)] = 0
 
     def __post_init__(self) -> None:
         check_bounds(self)

@@ -5,7 +5,8 @@ from typing import Annotated, Literal
 
 import typer
 
-from gancli import registry, words
+from gancli import registry
+from gancli.config import LAST_SEED
 
 Device = Literal["auto", "cuda", "mps", "cpu"]
 Precision = Literal["auto", "fp32", "bf16"]
@@ -46,7 +47,7 @@ DirectionOpt = Annotated[
     ),
 ]
 SeedOpt = Annotated[
-    int, typer.Option("--seed", min=0, max=words.LAST, help="Same seed, same result.")
+    int, typer.Option("--seed", min=0, max=LAST_SEED, help="Same seed, same result.")
 ]
 StepsOpt = Annotated[
     int | None,

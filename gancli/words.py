@@ -7,16 +7,16 @@ from math import inf, nan
 from pathlib import Path
 from typing import Any
 
+from gancli.config import LAST_SEED
 from gancli.errors import DataError, UsageError
 
-LAST = 2**32 - 1  # of seeds
 MOST = 1_000_000  # of pictures asked for at once
 CELLS = 10_000  # of a grid
 VIDEOS = (".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm")
 
 
 def numbers(text: str, option: str) -> list[int]:
-    """`0-3,7` as [0, 1, 2, 3, 7]: at most MOST numbers, none above LAST.
+    """`0-3,7` as [0, 1, 2, 3, 7]: at most MOST numbers, none above LAST_SEED.
 
     Raises UsageError for anything else, and for an empty range.
     """
@@ -25,7 +25,8 @@ def numbers(text: str, option: str) -> list[int]:
         first, dash, last = part.strip().partition("-")
         if not _is_number(first) or (dash and not _is_number(last)):
             raise UsageError(
-                f"{option} takes numbers up to {LAST:,}, and ranges such as 0-3, not {text!r}.",
+                f"{option} takes numbers up to {LAST_SEED:,}, and ranges such as 0-3, "
+                f"not {text!r}.",
                 hint=f"{option} 0-3",
             )
         span = range(int(first), int(last or first) + 1)
@@ -43,7 +44,7 @@ def numbers(text: str, option: str) -> list[int]:
 
 
 def _is_number(word: str) -> bool:
-    return word.isdecimal() and len(word) <= len(str(LAST)) and int(word) <= LAST
+    return word.isdecimal() and len(word) <= len(str(LAST_SEED)) and int(word) <= LAST_SEED
 
 
 def pairs(items: list[str]) -> dict[str, str]:

@@ -32,6 +32,7 @@ HEALTHY = {
         ({"d_wins": 0.999}, "right 99.9% of the time"),
         ({"g_gradient": 0.0}, "no longer learns"),
         ({"k": 0.0}, "k stayed at 0, .* a higher --set gamma"),
+        ({"k": 1.0}, "k stayed at 1, .* a lower --set gamma"),
         ({"k": 0.995}, "k stayed at 1, its most, .* a higher --set d_lr_scale"),
         ({"k": 0.895, "k_max": 0.9}, "k stayed at 0.9, its most, .* or a lower --set gamma"),
     ],

@@ -48,7 +48,7 @@ class Settings:
     hidden: Units = 64  # N_h, length of the autoencoder's code
     gamma: Annotated[float, (0.0, 10.0)] = 1.0  # E[L(G(z))] / E[L(x)] held: lower is less varied
     lambda_k: Proportion = 0.02  # how fast k follows
-    taper: Annotated[int, (1, 4)] = 2  # the generator's channels grow by it at each smaller size
+    taper: Annotated[int, (1, 4)] = 2  # factor of the generator's channels at each smaller size
     dropout: Rate = 0.0  # share of the generator's maps left out, in training and at sampling
 
 
@@ -204,6 +204,7 @@ class BEGAN(GAN):
     def __init__(self, settings: Settings, shape: Shape) -> None:
         super().__init__(shape, settings.z_dim, noise="uniform")
         self.gamma, self.lambda_k = settings.gamma, settings.lambda_k
+        self.k_max = k_max(settings.gamma)
         self.generator = Decoder(settings.z_dim, settings, shape, settings.taper, settings.dropout)
         self.discriminator = nn.Sequential(
             Encoder(settings, shape), Decoder(settings.hidden, settings, shape)
@@ -236,8 +237,7 @@ class BEGAN(GAN):
         real, made = (part.mean() for part in self.autoencoder_loss(both).chunk(2))
         loss = real - self.k * made
         m = real + (self.gamma * real - made).abs()
-        k_most = torch.full_like(self.k, k_max(self.gamma))
-        control = {"convergence": m, "k": self.k, "k_max": k_most}
+        control = {"convergence": m, "k": self.k, "k_max": torch.full_like(self.k, self.k_max)}
         return loss, {"d_loss": loss, "l_real": real, "l_fake": made, **control}
 
     def generator_loss(self, batch: Batch, inputs: Inputs, fake: Tensor) -> tuple[Tensor, Metrics]:
@@ -248,4 +248,4 @@ class BEGAN(GAN):
     def after_step(self, metrics: Metrics) -> None:
         """k_{t+1} = k_t + lambda_k (gamma L(x) - L(G(z))), held between 0 and `k_max`."""
         balance = self.gamma * metrics["l_real"] - metrics["l_fake"]
-        self.k.add_(self.lambda_k * balance).clamp_(0, k_max(self.gamma))
+        self.k.add_(self.lambda_k * balance).clamp_(0, self.k_max)

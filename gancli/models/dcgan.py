@@ -41,7 +41,7 @@ class Settings:
 
     z_dim: Units = 100  # length of the noise vector
     width: Units = 64  # channels of the widest-picture layer, doubled at each halving
-    d_width_scale: Annotated[float, (0.01, 100.0)] = 0.5  # the discriminator's width, times width
+    d_width_scale: Annotated[float, (0.01, 100.0)] = 0.5  # D's width, as a multiple of width
     hidden: Annotated[int, (0, 4096)] = 256  # units of the dense layers by z and the logit; 0: none
     minibatch_std: bool = True  # whether the discriminator is told how varied a batch is
     noise: Literal["normal", "uniform"] = "normal"

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 
 from gancli import hardware, registry
-from gancli.config import resolve
+from gancli.config import preset_for, resolve
 from gancli.datasets._rows import Rows, Written
 from gancli.gan import Shape
 from gancli.resident import Resident, Vary, order
@@ -80,7 +80,8 @@ def main() -> None:
     precision, _ = hardware.precision(asked.precision, device)
     module = registry.load("models", asked.model)
     typed = {"width": asked.width, "batch_size": asked.batch_size, "epochs": 1000}
-    settings, config = resolve(module.Settings, module.PRESETS["default"], typed, asked.model)
+    preset = preset_for(asked.model, module.PRESETS, "default", asked.size)
+    settings, config = resolve(module.Settings, preset, typed, asked.model)
     found: dict[str, object] = {**vars(asked), "device": device.type, "precision": precision}
     with tempfile.TemporaryDirectory() as room:
         rows = written(Path(room, "pictures"), asked.count, asked.size)
