@@ -45,6 +45,8 @@ app = typer.Typer(
 )
 datasets_app = typer.Typer(help="List, fetch and look at data sets.", no_args_is_help=True)
 app.add_typer(datasets_app, name="datasets")
+# click's ClickException, or typer's own of that name: which, depends on the version.
+_Refusal: Any = typer.BadParameter.__mro__[2]
 
 
 @app.callback(invoke_without_command=True)
@@ -720,12 +722,24 @@ def datasets_preview(
 def main() -> None:
     """The entry point: runs a command and says what went wrong, in one sentence."""
     try:
-        app()
+        raise SystemExit(app(prog_name="gan", standalone_mode=False))
     except GanError as error:
         _end(error, error)
+    except _Refusal as error:
+        if not error.format_message():  # there was no command, and its help has been shown
+            raise SystemExit(2) from None
+        _end(error, _refused(error))
     except Exception as error:  # the last line of defence: no traceback reaches a user
         hint = "GAN_DEBUG=1 in front of the command shows where"
         _end(error, GanError(_sentence(error), hint))
+
+
+def _refused(error: Any) -> GanError:
+    """What typer says of words that it cannot read, said as all else is."""
+    where = error.ctx.command_path if getattr(error, "ctx", None) else "gan"
+    message = error.format_message().replace("Value error, ", "")
+    stop = "" if message.endswith((".", "?")) else "."
+    return UsageError(message + stop, hint=f"{where} --help")
 
 
 def _end(error: Exception, said: GanError) -> NoReturn:

@@ -168,6 +168,13 @@ def test_more_epochs_extend_a_run(gan: Command, pictures: Path, tmp_path: Path) 
         (["datasets", "info", "mnits"], "Did you mean 'mnist'?", "gan datasets list"),
         (["datasets", "download", "glyphs"], "needs no download", "gan datasets preview"),
         (["datasets", "preview", "glyphs", "--out", "x.bmp"], "not a .png", "--out x.png"),
+        (["trian"], "Did you mean 'train'?", "Next: gan --help"),
+        (["train"], "Missing argument 'MODEL'.", "Next: gan train --help"),
+        (["train", "dcgan", "--datset", "glyphs"], "--dataset", "Next: gan train --help"),
+        (["train", "dcgan", "--dataset", "glyphs", "--epochs", "x"], "'--epochs'", "gan train"),
+        (["sample", "nothing", "-n", "5000000000"], "'--count'", "Next: gan sample --help"),
+        (["translate", "x", "--direction", "A2C", "in.jpg"], "'A2B', 'B2A'.", "gan translate"),
+        (["datasets", "info"], "Missing argument 'NAME'.", "Next: gan datasets info --help"),
     ],
 )
 def test_what_cannot_be_meant_gets_a_sentence_and_a_next_command(
@@ -179,8 +186,15 @@ def test_what_cannot_be_meant_gets_a_sentence_and_a_next_command(
             pytest.skip("there is such a device")
     done = gan(*words, code=2)
     assert done.stdout == ""
+    assert done.stderr.startswith("gan: ")
     assert says in done.stderr
     assert next_ in done.stderr
+
+
+def test_no_command_shows_the_help(gan: Command) -> None:
+    done = gan(code=2)
+    assert "Usage: gan" in done.stdout
+    assert done.stderr == ""
 
 
 @pytest.mark.parametrize(
@@ -318,7 +332,7 @@ def test_datasets_list_names_every_file_of_the_folder(gan: Command) -> None:
 def test_a_stranger_s_exception_is_a_sentence_too(monkeypatch: pytest.MonkeyPatch) -> None:
     from gancli import cli
 
-    def fail() -> None:
+    def fail(**_: object) -> None:
         raise ZeroDivisionError("division by zero")
 
     monkeypatch.setattr(cli, "app", fail)
