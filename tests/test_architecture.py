@@ -20,7 +20,7 @@ MAY = {
     "errors": set(),
     "gan": {"errors"},
     "latents": set(),
-    "hardware": {"errors", "memory"},
+    "hardware": {"errors", "memory", "strided"},
     "memory": set(),
     "registry": {"errors"},
     "augment": set(),
