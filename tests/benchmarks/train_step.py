@@ -36,6 +36,8 @@ COUNT = 500  # pictures
 SIZES = (28, 64, 128, 256)
 BATCH = {28: 128, 64: 64, 128: 16, 256: 4}  # by size, unless one is asked for
 PAIRS_BATCH = 4  # at most, of models that learn from pairs
+TURN = 1.0  # seconds of the plain loop in a turn, unless a number of steps is asked for
+MOST = 10  # steps in such a turn
 
 
 class Pictures(Dataset[tuple[Tensor, Tensor]]):
@@ -143,14 +145,16 @@ def _serve(asked: Connection, model: str, size: int, options: argparse.Namespace
         asked.send("done")
 
 
-def measure(case: Case, plain: "Elsewhere", rounds: int, steps: int) -> dict[str, object]:
-    """Both loops and the limit, in turns."""
+def measure(case: Case, plain: "Elsewhere", rounds: int, steps: int | None) -> dict[str, object]:
+    """Both loops and the limit, in turns of `steps`, or of a second."""
     device, size = case.device, case.config.batch_size
     trainer, eager = case.trainer(), case.trainer(capture=False)
     flops, heavy = operators.flops(eager.step), operators.recorded(eager.step)
-    for _ in range(5):
+    for _ in range(3):
         plain()
         trainer.step()
+    if steps is None:
+        steps = min(MOST, 1 + int(TURN / timing.seconds(plain, 1, device)))
     peak = timing.peak_memory(trainer.step, device)
     calls = {"plain": plain, "ours": trainer.step, "alone": heavy.alone}
     timed = timing.in_turns(calls, rounds, steps, device)
@@ -201,7 +205,7 @@ def asked() -> argparse.Namespace:
     parser.add_argument("--precision", default="auto", choices=("auto", "fp32", "bf16"))
     parser.add_argument("--device", default="auto")
     parser.add_argument("--rounds", type=int, default=9, help="times that each is timed")
-    parser.add_argument("--steps", type=int, default=10, help="steps each time")
+    parser.add_argument("--steps", type=int, help="steps each time: a second, at most 10")
     parser.add_argument("--json", action="store_true", help="a line for each case")
     options = parser.parse_args()
     if options.all:
