@@ -7,8 +7,9 @@ A CPU is slow at shapes that GANs are full of (figures: bfloat16, two cores).
 - Where a batch has few pixels, as within a U-Net, the weights are all the work, and a matrix
   product reads them once: 1024 to 512 channels, from 4x4 pixels to 2x2, takes 3.5 ms forward and
   back in place of 18 to 26.
-- Of small maps, the gradient of the weights alone is done as a matrix product: a step of DCGAN at
-  28x28 takes 3 to 5 % less.
+- Of small maps, the gradient of the weights alone is done as a matrix product, or, where a batch
+  has many pictures, as a convolution with pictures and channels swapped: a step at 28x28 takes 3
+  to 5 % less by the one, and as much again by the other.
 
 Elsewhere, and on a GPU, they are torch's own.
 """
@@ -22,6 +23,7 @@ from torch import Tensor, nn
 THIN = 3  # channels at most: gray or colour
 FEW = 64  # pixels at most of all the smaller maps of a batch
 SMALL = 8  # pixels at most across the smaller map
+MANY = 32  # pictures at least
 
 
 class Conv(nn.Conv2d):
@@ -141,10 +143,24 @@ class _Rounded(torch.autograd.Function):
 
 
 def _weight_gradient(small: Tensor, large: Tensor) -> Tensor:
-    """(A, C, 4, 4) of the maps (B, A, h, w) and (B, C, 2h, 2w) on either side of the weights."""
+    """(A, C, 4, 4) of the maps (B, A, h, w) and (B, C, 2h, 2w) on either side of the weights.
+
+    With the pictures of a batch as channels it is a convolution itself: of the maps C, with the
+    maps A as dilated kernels.
+    """
+    if len(small) >= MANY:
+        product = F.conv2d(_turned(large), _turned(small), padding=1, dilation=2)
+        return _turned(product[..., :4, :4])
     a, c = small.shape[1], large.shape[1]
     product = small.permute(0, 2, 3, 1).reshape(-1, a).T @ _gather(large).view(-1, 16 * c)
     return product.view(a, 4, 4, c).permute(0, 3, 1, 2)
+
+
+def _turned(x: Tensor) -> Tensor:
+    """(B, C, H, W) as (C, B, H, W), both channels_last; in three steps, of which two copy runs of
+    memory: in one it takes two to seven times as long."""
+    pixels = x.permute(2, 3, 0, 1).contiguous().transpose(2, 3).contiguous()
+    return pixels.permute(2, 0, 1, 3).contiguous().permute(0, 3, 1, 2)
 
 
 def _gather(x: Tensor) -> Tensor:
