@@ -17,6 +17,7 @@ import multiprocessing
 import statistics
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from multiprocessing.connection import Connection
 
@@ -145,6 +146,16 @@ def _serve(asked: Connection, model: str, size: int, options: argparse.Namespace
         asked.send("done")
 
 
+def peak_memory(model: str, size: int, options: argparse.Namespace) -> int | None:
+    """Bytes that training holds at most. For a process of its own: what is freed is kept."""
+    hardware.prepare(sizes_repeat=True)
+    case = Case(model, size, options)
+    trainer = case.trainer()
+    for _ in range(3):
+        trainer.step()
+    return timing.peak_memory(trainer.step, case.device)
+
+
 def measure(case: Case, plain: "Elsewhere", rounds: int, steps: int | None) -> dict[str, object]:
     """Both loops and the limit, in turns of `steps`, or of a second."""
     device, size = case.device, case.config.batch_size
@@ -155,7 +166,6 @@ def measure(case: Case, plain: "Elsewhere", rounds: int, steps: int | None) -> d
         trainer.step()
     if steps is None:
         steps = min(MOST, 1 + int(TURN / timing.seconds(plain, 1, device)))
-    peak = timing.peak_memory(trainer.step, device)
     calls = {"plain": plain, "ours": trainer.step, "alone": heavy.alone}
     timed = timing.in_turns(calls, rounds, steps, device)
     ours = statistics.median(timed["ours"])
@@ -175,7 +185,6 @@ def measure(case: Case, plain: "Elsewhere", rounds: int, steps: int | None) -> d
         "gflops": round(flops / ours / 1e9, 1),
         "gflops_of_the_operators_alone": round(flops / statistics.median(timed["alone"]) / 1e9),
         "share_of_the_limit": timing.ratios(timed["alone"], timed["ours"]),
-        "peak_megabytes": None if peak is None else round(peak / 1e6),
     }
 
 
@@ -220,8 +229,11 @@ def main() -> None:
     for model, size in ((m, s) for m in options.model for s in options.size):
         try:
             case = Case(model, size, options)
+            with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as alone:
+                peak = alone.submit(peak_memory, model, size, options).result()
             with Elsewhere(model, size, options) as plain:
                 found = measure(case, plain, options.rounds, options.steps)
+            found["peak_megabytes"] = None if peak is None else round(peak / 1e6)
         except UsageError as error:
             print(f"{model} at {size} pixels: {error}", file=sys.stderr)
             continue
