@@ -17,6 +17,7 @@ MISSED = 0.5  # share of classes below which samples have lost too many
 BEATEN = 0.995  # win rate from which a generator is told nothing any more
 TINY = 1e-7  # length of all gradients: too short for Adam, whose epsilon is 1e-8, to act on
 AT_NOTHING, AT_MOST = 1e-4, 0.99  # of k's range: near 0 it may creep, near its most it shakes
+DRAWS_BADLY = 0.6  # of the data's spread: errors of an autoencoder that has not learned to draw
 SAID_WITHIN = 5  # epochs in which what was said is not said again
 
 
@@ -75,10 +76,13 @@ def beaten(n: Numbers, classes: int) -> str | None:
 def control_at_its_end(n: Numbers, classes: int) -> str | None:
     """BEGAN's k held at 0 or at its most for a whole epoch: the equilibrium is out of reach.
 
-    At its most the discriminator is hardly asked to draw real pictures again, and forgets how.
+    At its most the discriminator is hardly asked to draw real pictures again, and may forget how.
+    Where it still can, k is high since samples are hard to tell from data, as in a good run's end.
     """
     k, most = n.get("k", 0.5), n.get("k_max", 1.0)
     if AT_NOTHING < k / most < AT_MOST:
+        return None
+    if k > most / 2 and n.get("l_real", 1.0) < DRAWS_BADLY * n.get("real_spread", 0.0):
         return None
     if k < most / 2:
         return "k stayed at 0, so the two losses are out of balance; try a higher --set gamma."

@@ -34,7 +34,7 @@ HEALTHY = {
         ({"k": 0.0}, "k stayed at 0, .* a higher --set gamma"),
         ({"k": 1.0}, "k stayed at 1, .* a lower --set gamma"),
         ({"k": 0.995}, "k stayed at 1, its most, .* a higher --set d_lr_scale"),
-        ({"k": 0.895, "k_max": 0.9}, "k stayed at 0.9, its most, .* or a lower --set gamma"),
+        ({"k": 0.895, "k_max": 0.9, "l_real": 0.3}, "k stayed at 0.9, .* a lower --set gamma"),
     ],
 )
 def test_what_is_wrong_is_named(wrong: dict[str, float], said: str) -> None:
@@ -52,6 +52,8 @@ def test_healthy_numbers_raise_no_alarm() -> None:
     assert doctor.examine({"d_loss": 1.0, "g_loss": 1.0}, LATE) is None
     assert doctor.examine(HEALTHY | {"k": 0.95}, LATE, classes=10) is None
     assert doctor.examine(HEALTHY | {"k": 0.002}, LATE, classes=10) is None
+    draws_well = {"k": 0.899, "k_max": 0.9, "l_real": 0.117}  # how a run on digits ends
+    assert doctor.examine(HEALTHY | draws_well, LATE, classes=10) is None
     assert doctor.examine(HEALTHY | {"d_wins": 1.0, "l1": 0.1}, LATE) is None  # L1 teaches it
     unsure = {"real_recognised": 0.4, "fake_recognised": 0.1}  # the head itself knows too little
     assert doctor.examine(HEALTHY | unsure, LATE, classes=10) is None
