@@ -19,8 +19,10 @@ so that on digits ones become common: two samples in five with k at 0.24, two in
 To hold k high, samples must be hard to tell from data: D learns at a tenth of the generator's rate,
 and the generator is wider at its smaller scales (the paper makes it like the decoder for simplicity
 alone). And gamma is 1: below it the balance is met by drawing nothing but ones, above it by pale
-digits at first. On MNIST k is 0.77 after 5 epochs and 0.35 after 25: lines get sharper and variety
-is lost slowly, which M does not see.
+digits at first. At a constant rate D still pulls ahead: on MNIST k is 0.77 after 5 epochs and 0.35
+after 25, and variety is lost slowly, which M does not see. So both rates fall to nothing over the
+last three quarters of a run: k rises to 0.88 in 12 epochs, and the distance of 10,000 samples that
+`gan evaluate` gives is 23, where 25 epochs at a constant rate left 128.
 
 On faces at 64 pixels that starves D: k meets its bound and D no longer learns to draw faces again.
 Above 32 pixels D learns at a quarter of the generator's rate, and the generator is like the
@@ -57,7 +59,8 @@ PRESETS: dict[str, dict[str, Any]] = {
         "lr": 1e-3,
         "d_lr_scale": 0.1,
         "batch_size": 32,
-        "lr_decay": 0.0,
+        "epochs": 12,
+        "lr_decay": 0.75,
         "patience": 3,
     },
     "default-large": {"d_lr_scale": 0.25, "taper": 1},
