@@ -82,10 +82,10 @@ def control_at_its_end(n: Numbers, classes: int) -> str | None:
     k, most = n.get("k", 0.5), n.get("k_max", 1.0)
     if AT_NOTHING < k / most < AT_MOST:
         return None
-    if k > most / 2 and n.get("l_real", 1.0) < DRAWS_BADLY * n.get("real_spread", 0.0):
-        return None
     if k < most / 2:
         return "k stayed at 0, so the two losses are out of balance; try a higher --set gamma."
+    if n.get("l_real", 1.0) < DRAWS_BADLY * n.get("real_spread", 0.0):
+        return None
     return (
         f"k stayed at {most:g}, its most, so the discriminator does not keep up; try a higher "
         "--set d_lr_scale, or a lower --set gamma."

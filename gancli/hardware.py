@@ -81,7 +81,8 @@ def prepare(sizes_repeat: bool = False) -> None:
 
 def _try_both(device: torch.device) -> tuple[str, str]:
     """Both formats in turns, and the median of their ratios: a busy machine must not decide."""
-    slow, fast = (partial(_try, FORMATS[name], *_sample(device)) for name in ("fp32", "bf16"))
+    sample = _sample(device)
+    slow, fast = (partial(_try, FORMATS[name], *sample) for name in ("fp32", "bf16"))
     (exact, _), (rounded, _) = slow(), fast()  # not timed: the first of each takes longer
     gain = statistics.median(slow()[1] / fast()[1] for _ in range(TRIES))
     error = float((rounded - exact).norm() / exact.norm())
@@ -106,7 +107,7 @@ def _try(dtype: torch.dtype, layer: strided.Conv, x: Tensor) -> tuple[Tensor, fl
     """The input gradient, shaped as x, and the seconds that the layer took, there and back."""
     x = x.to(dtype).requires_grad_()
     began = time.perf_counter()
-    with torch.autocast(x.device.type, torch.bfloat16, enabled=dtype == torch.bfloat16):
+    with torch.autocast(x.device.type, dtype, enabled=dtype != torch.float32):
         y = layer(x)
     gradient, _ = torch.autograd.grad(y, (x, layer.weight), y.detach())
     return gradient.float(), time.perf_counter() - began

@@ -214,7 +214,7 @@ def asked() -> argparse.Namespace:
     parser.add_argument("--precision", default="auto", choices=("auto", "fp32", "bf16"))
     parser.add_argument("--device", default="auto")
     parser.add_argument("--rounds", type=int, default=9, help="times that each is timed")
-    parser.add_argument("--steps", type=int, help="steps each time: a second, at most 10")
+    parser.add_argument("--steps", type=int, help=f"else a second's, at most {MOST}")
     parser.add_argument("--json", action="store_true", help="a line for each case")
     options = parser.parse_args()
     if options.all:
