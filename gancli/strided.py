@@ -59,9 +59,11 @@ class ConvTranspose(nn.ConvTranspose2d):
         if x.device.type != "cpu":
             return super().forward(x, output_size)
         if self.out_channels <= THIN:
-            blocks = F.conv_transpose2d(x, _Blocks.apply(self.weight))
-            made = _Pixels.apply(blocks)[..., 1:-1, 1:-1]
-        elif b * height * width <= FEW:
+            bias = None if self.bias is None else self.bias.repeat(4)
+            blocks = F.conv_transpose2d(x, _Blocks.apply(self.weight), bias)
+            pixels: Tensor = _Pixels.apply(blocks)
+            return pixels[..., 1:-1, 1:-1]
+        if b * height * width <= FEW:
             made = _Scatter.apply(x.permute(0, 2, 3, 1) @ _matrix(self.weight))
         elif height <= SMALL and _in_bfloat16():
             made = _Rounded.apply(x, self.weight, True)
