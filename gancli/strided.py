@@ -33,19 +33,7 @@ class Conv(nn.Conv2d):
         super().__init__(channels, out, 4, 2, 1, bias=bias)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Thin ones are done in blocks for the gradient of `x`: forward they are a bit slower."""
-        if x.device.type != "cpu":
-            return super().forward(x)
-        if self.in_channels <= THIN and x.requires_grad:
-            blocks = _Blocks.apply(F.pad(x, (1, 1, 1, 1)))
-            return F.conv2d(blocks, _Blocks.apply(self.weight), self.bias)
-        b, _, height, width = x.shape
-        if b * (height // 2) * (width // 2) <= FEW:
-            made = F.linear(_Gather.apply(x), _matrix(self.weight), self.bias)
-            return made.permute(0, 3, 1, 2)
-        if height // 2 <= SMALL and _in_bfloat16():
-            return _with_bias(_Rounded.apply(x, self.weight, False), self.bias)
-        return super().forward(x)
+        return conv(x, self.weight, self.bias)
 
 
 class ConvTranspose(nn.ConvTranspose2d):
@@ -55,21 +43,40 @@ class ConvTranspose(nn.ConvTranspose2d):
         super().__init__(channels, out, 4, 2, 1, bias=bias)
 
     def forward(self, x: Tensor, output_size: list[int] | None = None) -> Tensor:
-        b, _, height, width = x.shape
-        if x.device.type != "cpu":
-            return super().forward(x, output_size)
-        if self.out_channels <= THIN:
-            bias = None if self.bias is None else self.bias.repeat(4)
-            blocks = F.conv_transpose2d(x, _Blocks.apply(self.weight), bias)
+        return conv_transpose(x, self.weight, self.bias)
+
+
+def conv(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """`Conv` with weights (out, C, 4, 4): thin ones are done in blocks for the gradient of `x`,
+    forward they are a bit slower."""
+    b, channels, height, width = x.shape
+    if x.device.type == "cpu":
+        if channels <= THIN and x.requires_grad:
+            blocks = _Blocks.apply(F.pad(x, (1, 1, 1, 1)))
+            return F.conv2d(blocks, _Blocks.apply(weight), bias)
+        if b * (height // 2) * (width // 2) <= FEW:
+            made = F.linear(_Gather.apply(x), _matrix(weight), bias)
+            return made.permute(0, 3, 1, 2)
+        if height // 2 <= SMALL and _in_bfloat16():
+            return _with_bias(_Rounded.apply(x, weight, False), bias)
+    return F.conv2d(x, weight, bias, stride=2, padding=1)
+
+
+def conv_transpose(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """`ConvTranspose` with weights (C, out, 4, 4)."""
+    b, _, height, width = x.shape
+    if x.device.type == "cpu":
+        if weight.shape[1] <= THIN:
+            of_blocks = None if bias is None else bias.repeat(4)
+            blocks = F.conv_transpose2d(x, _Blocks.apply(weight), of_blocks)
             pixels: Tensor = _Pixels.apply(blocks)
             return pixels[..., 1:-1, 1:-1]
         if b * height * width <= FEW:
-            made = _Scatter.apply(x.permute(0, 2, 3, 1) @ _matrix(self.weight))
-        elif height <= SMALL and _in_bfloat16():
-            made = _Rounded.apply(x, self.weight, True)
-        else:
-            return super().forward(x, output_size)
-        return _with_bias(made, self.bias)
+            made = _Scatter.apply(x.permute(0, 2, 3, 1) @ _matrix(weight))
+            return _with_bias(made, bias)
+        if height <= SMALL and _in_bfloat16():
+            return _with_bias(_Rounded.apply(x, weight, True), bias)
+    return F.conv_transpose2d(x, weight, bias, stride=2, padding=1)
 
 
 def _with_bias(maps: Tensor, bias: Tensor | None) -> Tensor:

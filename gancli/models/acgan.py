@@ -42,12 +42,12 @@ from gancli.gan import (
     need_classes,
 )
 from gancli.layers import (
+    Double,
     DropMaps,
     FromMaps,
+    Halve,
     MinibatchStd,
     ToMaps,
-    double,
-    halve,
     init_dcgan,
     pyramid,
 )
@@ -109,8 +109,8 @@ class Generator(nn.Module):
         )
         ups: list[nn.Module] = []
         for (a, b), size in zip(pairwise(widths), sizes[1:-1], strict=True):
-            ups += [double(a, b, size, bias=False), nn.BatchNorm2d(b), nn.ReLU(True)]
-        self.ups = nn.Sequential(*ups, double(widths[-1], shape.channels, sizes[-1]), nn.Tanh())
+            ups += [Double(a, b, size, bias=False), nn.BatchNorm2d(b), nn.ReLU(True)]
+        self.ups = nn.Sequential(*ups, Double(widths[-1], shape.channels, sizes[-1]), nn.Tanh())
 
     def forward(self, z: Tensor, y: Tensor) -> Tensor:
         picture: Tensor = self.ups(self.start(torch.cat([z, y.to(z.dtype)], dim=1)))
@@ -129,7 +129,7 @@ class Discriminator(nn.Module):
         widths = [shape.channels] + [s.width * 2**i for i in range(len(sizes) - 1)]
         self.downs = nn.ModuleList(
             nn.Sequential(
-                halve(a, b, size, bias=i == 0),
+                Halve(a, b, size, bias=i == 0),
                 nn.Identity() if i == 0 else nn.BatchNorm2d(b),
                 nn.LeakyReLU(0.2, True),
             )

@@ -37,12 +37,12 @@ from gancli.gan import (
     need_classes,
 )
 from gancli.layers import (
+    Double,
     DropMaps,
     FromMaps,
+    Halve,
     MinibatchStd,
     ToMaps,
-    double,
-    halve,
     init_dcgan,
     pyramid,
 )
@@ -86,11 +86,17 @@ def build(settings: Settings, shape: Shape) -> "CGAN":
 
 
 def join(x: Tensor, y: Tensor) -> Tensor:
-    """Append labels (B, K), one-hot or blended, to features (B, C) or maps (B, C, H, W)."""
-    y = y.to(x.dtype)
-    if x.ndim == 4:
-        y = y[:, :, None, None].expand(-1, -1, *x.shape[2:])
-    return torch.cat([x, y], dim=1)
+    """Append labels (B, K), one-hot or blended, to features (B, C)."""
+    return torch.cat([x, y.to(x.dtype)], dim=1)
+
+
+def through(layers: nn.Module, x: Tensor, y: Tensor) -> Tensor:
+    """What `layers` make of maps x (B, C, H, W); labels y (B, K) join the first."""
+    first, *rest = layers.children()
+    x = first(x, y)
+    for layer in rest:
+        x = layer(x)
+    return x
 
 
 class Generator(nn.Module):
@@ -104,17 +110,16 @@ class Generator(nn.Module):
         self.fc = _dense(s.z_dim + k, s.hidden)
         self.project = _dense(s.hidden + k, widths[0] * sizes[0] ** 2)
         self.ups = nn.ModuleList(
-            nn.Sequential(double(a + k, b, size, bias=False), nn.BatchNorm2d(b), nn.ReLU(True))
+            nn.Sequential(Double(a + k, b, size, bias=False), nn.BatchNorm2d(b), nn.ReLU(True))
             for (a, b), size in zip(pairwise(widths), sizes[1:-1], strict=True)
         )
-        self.out = nn.Sequential(double(widths[-1] + k, shape.channels, sizes[-1]), nn.Tanh())
+        self.out = nn.Sequential(Double(widths[-1] + k, shape.channels, sizes[-1]), nn.Tanh())
 
     def forward(self, z: Tensor, y: Tensor) -> Tensor:
         x = self.to_maps(self.project(join(self.fc(join(z, y)), y)))
         for up in self.ups:
-            x = up(join(x, y))
-        picture: Tensor = self.out(join(x, y))
-        return picture
+            x = through(up, x, y)
+        return through(self.out, x, y)
 
 
 class Discriminator(nn.Module):
@@ -126,7 +131,7 @@ class Discriminator(nn.Module):
         widths = [shape.channels] + [s.width * 2**i for i in range(len(sizes) - 1)]
         self.downs = nn.ModuleList(
             nn.Sequential(
-                halve(a + k, b, size, bias=i == 0),
+                Halve(a + k, b, size, bias=i == 0),
                 nn.Identity() if i == 0 else nn.BatchNorm2d(b),
                 nn.LeakyReLU(0.2, True),
             )
@@ -142,7 +147,7 @@ class Discriminator(nn.Module):
 
     def forward(self, x: Tensor, y: Tensor) -> Tensor:
         for down in self.downs:
-            x = self.drop(down(join(x, y)))
+            x = self.drop(through(down, x, y))
         x = self.fc(join(self.flatten(x), y))
         logits: Tensor = self.judge(join(x, y))
         return logits[:, 0].float()

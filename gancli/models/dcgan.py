@@ -25,11 +25,11 @@ from torch import Tensor, nn
 from gancli import losses
 from gancli.gan import GAN, Batch, Inputs, Metrics, Shape, Units
 from gancli.layers import (
+    Double,
     FromMaps,
+    Halve,
     MinibatchStd,
     ToMaps,
-    double,
-    halve,
     init_dcgan,
     pyramid,
 )
@@ -85,8 +85,8 @@ class Generator(nn.Sequential):
             ToMaps(widths[0], sizes[0]),
         ]
         for (a, b), size in zip(pairwise(widths), sizes[1:-1], strict=True):
-            layers += [double(a, b, size, bias=False), nn.BatchNorm2d(b), nn.ReLU(True)]
-        super().__init__(*layers, double(widths[-1], shape.channels, sizes[-1]), nn.Tanh())
+            layers += [Double(a, b, size, bias=False), nn.BatchNorm2d(b), nn.ReLU(True)]
+        super().__init__(*layers, Double(widths[-1], shape.channels, sizes[-1]), nn.Tanh())
 
 
 class Discriminator(nn.Sequential):
@@ -97,11 +97,11 @@ class Discriminator(nn.Sequential):
         width = max(1, round(s.d_width_scale * s.width))
         widths = [width * 2**i for i in range(len(sizes) - 1)]
         layers: list[nn.Module] = [
-            halve(shape.channels, widths[0], sizes[0]),
+            Halve(shape.channels, widths[0], sizes[0]),
             nn.LeakyReLU(0.2, True),
         ]
         for (a, b), size in zip(pairwise(widths), sizes[1:-1], strict=True):
-            layers += [halve(a, b, size, bias=False), nn.BatchNorm2d(b), nn.LeakyReLU(0.2, True)]
+            layers += [Halve(a, b, size, bias=False), nn.BatchNorm2d(b), nn.LeakyReLU(0.2, True)]
         flat = widths[-1] * sizes[-1] ** 2 + s.minibatch_std
         spread = [MinibatchStd()] if s.minibatch_std else []
         # No batch norm here: real and fake pass separately, and it would take away the difference

@@ -21,6 +21,21 @@ class MinibatchStd(nn.Module):
         return torch.cat([x, spread.expand(len(x), 1)], dim=1)
 
 
+class Joined(nn.Sequential):
+    """Layers of maps (B, C, H, W) to which labels (B, K) are appended, as maps of one value."""
+
+    def forward(self, x: Tensor, y: Tensor | None = None) -> Tensor:
+        if y is not None:
+            x = torch.cat([x, y[:, :, None, None].expand(-1, -1, *x.shape[2:])], dim=1)
+        made: Tensor = super().forward(x)
+        return made
+
+
+def _joined(ours: nn.Sequential) -> nn.Module:
+    of(ours)
+    return Joined(*ours)
+
+
 def _convolution(kind: type[nn.Module], ours: Any) -> nn.Module:
     sizes = (ours.in_channels, ours.out_channels, ours.kernel_size, ours.stride, ours.padding)
     return _with_weights(kind(*sizes, bias=ours.bias is not None), ours)
@@ -38,6 +53,8 @@ def _instance_norm(ours: layers.InstanceNorm) -> nn.Module:
 STOCK: dict[type[nn.Module], Callable[[Any], nn.Module]] = {
     strided.Conv: lambda ours: _convolution(nn.Conv2d, ours),
     strided.ConvTranspose: lambda ours: _convolution(nn.ConvTranspose2d, ours),
+    layers.Halve: _joined,
+    layers.Double: _joined,
     layers.ToMaps: lambda ours: nn.Unflatten(1, (ours.channels, ours.size, ours.size)),
     layers.FromMaps: lambda ours: nn.Flatten(),
     layers.MinibatchStd: lambda ours: MinibatchStd(),
