@@ -47,8 +47,10 @@ class ConvTranspose(nn.ConvTranspose2d):
 
 
 def conv(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
-    """`Conv` with weights (out, C, 4, 4): thin ones are done in blocks for the gradient of `x`,
-    forward they are a bit slower."""
+    """What `Conv` does, with weights (out, C, 4, 4) and bias (out,).
+
+    Thin ones are done in blocks for the gradient of `x`: forward they are a bit slower.
+    """
     b, channels, height, width = x.shape
     if x.device.type == "cpu":
         if channels <= THIN and x.requires_grad:
@@ -63,7 +65,7 @@ def conv(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
 
 
 def conv_transpose(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
-    """`ConvTranspose` with weights (C, out, 4, 4)."""
+    """What `ConvTranspose` does, with weights (C, out, 4, 4) and bias (out,)."""
     b, _, height, width = x.shape
     if x.device.type == "cpu":
         if weight.shape[1] <= THIN:
