@@ -120,7 +120,8 @@ class Crop(nn.Module):
         self.size = size
 
     def forward(self, x: Tensor) -> Tensor:
-        return x[..., : self.size, : self.size]
+        height, width = x.shape[2:]  # F.pad's gradient stays in channels_last, that of a slice not
+        return F.pad(x, (0, self.size - width, 0, self.size - height))
 
 
 class DropMaps(nn.Module):

@@ -7,7 +7,7 @@ import torch
 from conftest import random_data, small, small_trainer
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from gancli import latents, registry, render
+from gancli import latents, registry, render, strided
 from gancli.gan import GAN, Shape
 from gancli.trainer import Trainer, frozen
 
@@ -96,6 +96,42 @@ def test_the_step_never_reads_a_value(name: str) -> None:
         trainer._plain_step(watched=True)
     with NoHostReads(), pytest.raises(AssertionError, match="moved to the host"):
         trainer._clock.item()
+
+
+class Layouts(TorchDispatchMode):
+    """Notes the costly operators that are given maps in another layout than channels_last."""
+
+    COSTLY = ("convolution", "convolution_backward", "native_batch_norm_backward")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen, self.wrong = 0, []  # type: ignore[var-annotated]
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):  # type: ignore[no-untyped-def]
+        if func.overloadpacket.__name__ in self.COSTLY:
+            maps = args[:2] if "backward" in str(func) else args[:1]
+            self.seen += 1
+            self.wrong += [(str(func), tuple(x.shape)) for x in maps if not _channels_last(x)]
+        return func(*args, **(kwargs or {}))
+
+
+def _channels_last(x: torch.Tensor) -> bool:
+    """Or pictures, whose channels are too few to matter."""
+    if x.ndim != 4 or x.shape[1] <= strided.THIN:
+        return True
+    return x.is_contiguous(memory_format=torch.channels_last)
+
+
+@every_model
+@every_shape
+def test_costly_operators_work_in_channels_last(name: str, shape: Shape) -> None:
+    """In another layout they reorder, or are several times as slow; nothing else shows it."""
+    trainer = small_trainer(name, shape)
+    trainer.step()
+    with Layouts() as layouts:
+        trainer.step()
+    assert layouts.seen > 10
+    assert layouts.wrong == []
 
 
 @every_model
