@@ -36,7 +36,8 @@ class Halve(nn.Sequential):
             return made
         *odd, conv = self
         assert isinstance(conv, strided.Conv)
-        of_x, of_y = torch.split(_as_it_lies(conv.weight), [x.shape[1], y.shape[1]], dim=3)
+        weight = conv.weight.permute(0, 2, 3, 1)  # as it lies: no part's gradient is reordered
+        of_x, of_y = torch.split(weight, [x.shape[1], y.shape[1]], dim=3)
         ones = x.new_ones(1, 1, *x.shape[2:])
         for pad in odd:
             x, ones = pad(x), pad(ones)
@@ -61,7 +62,8 @@ class Double(nn.Sequential):
             return made
         conv, *odd = self
         assert isinstance(conv, strided.ConvTranspose)
-        of_x, of_y = torch.split(_as_it_lies(conv.weight), [x.shape[1], y.shape[1]])
+        weight = conv.weight.permute(0, 2, 3, 1)  # as it lies
+        of_x, of_y = torch.split(weight, [x.shape[1], y.shape[1]])
         ones = x.new_ones(1, 1, *x.shape[2:])
         inside = F.conv_transpose2d(ones, _taps(ones).view(1, 16, 4, 4), stride=2, padding=1)
         maps = strided.conv_transpose(x, of_x.permute(0, 3, 1, 2), conv.bias)
@@ -69,11 +71,6 @@ class Double(nn.Sequential):
         for crop in odd:
             maps = crop(maps)
         return maps
-
-
-def _as_it_lies(weight: Tensor) -> Tensor:
-    """(A, C, 4, 4), channels_last, as (A, 4, 4, C): gradients of its parts are joined as fast."""
-    return weight.permute(0, 2, 3, 1)
 
 
 def _taps(like: Tensor) -> Tensor:

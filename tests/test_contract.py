@@ -105,7 +105,8 @@ class Layouts(TorchDispatchMode):
 
     def __init__(self) -> None:
         super().__init__()
-        self.seen, self.wrong = 0, []  # type: ignore[var-annotated]
+        self.seen = 0
+        self.wrong: list[tuple[str, tuple[int, ...]]] = []
 
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):  # type: ignore[no-untyped-def]
         if func.overloadpacket.__name__ in self.COSTLY:

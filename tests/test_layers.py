@@ -2,16 +2,10 @@
 
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from gancli.layers import Double, DropMaps, Halve, InstanceNorm, MinibatchStd
-
-
-def joined(layer: nn.Sequential, x: Tensor, y: Tensor) -> Tensor:
-    """The layer of maps (B, C, H, W) with labels (B, K) behind them as maps of one value."""
-    maps = y[:, :, None, None].expand(-1, -1, *x.shape[2:])
-    made: Tensor = layer(torch.cat([x, maps], dim=1))
-    return made
+from tests.benchmarks import stock
 
 
 @pytest.mark.parametrize("bias", [True, False])
@@ -26,7 +20,7 @@ def test_labels_need_not_be_made_into_maps(
     given = size if kind is Halve else (size + 1) // 2
     x = torch.randn(6, ins, given, given, requires_grad=True)
     y = torch.tensor([[1.0, 0, 0], [0, 1, 0], [0, 0, 1], [1, 0, 0], [0.5, 0.5, 0], [0, 0.2, 0.8]])
-    found, expected = layer(x, y), joined(layer, x, y)
+    found, expected = layer(x, y), stock.Joined(*layer)(x, y)
     torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-4)
     weights, of = torch.randn(found.shape), (x, *layer.parameters())
     for a, b in zip(
@@ -44,7 +38,7 @@ def test_labels_in_bfloat16_are_those_of_float32_rounded(kind: type[Halve | Doub
     x, y = torch.randn(40, 8, 16, 16), torch.eye(3)[torch.arange(40) % 3]
     with torch.autocast("cpu", torch.bfloat16):
         found = layer(x, y)
-    expected = joined(layer, x, y)
+    expected = stock.Joined(*layer)(x, y)
     assert found.dtype == torch.bfloat16
     assert (found - expected).norm() < 0.01 * expected.norm()
 
