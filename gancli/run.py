@@ -323,13 +323,13 @@ class Run:
         begun = self._begun()
         if begun is not None:
             _check_same(begun, self.plan(), self.folder)
-            self._load()
+            self._load(begun)
         elif distributed.first():
             _clear(self.folder)
         if distributed.first():
             write_file(self.folder / "run.json", json.dumps(self.plan(), indent=2).encode())
 
-    def _load(self) -> None:
+    def _load(self, begun: dict[str, Any]) -> None:
         path = self.folder / checkpoint.TRAINING
         try:
             self.trainer.load(self._saved(path))
@@ -338,7 +338,7 @@ class Run:
                 f"{path} does not fit this model.", hint="--fresh starts the run over"
             ) from None
         if distributed.first():
-            self._take_up()
+            self._take_up(begun)
 
     def _saved(self, path: Path) -> dict[str, torch.Tensor]:
         """The tensors of a checkpoint, which lies on the machine of rank 0 if nowhere else."""
@@ -347,7 +347,7 @@ class Run:
         data = path.read_bytes() if distributed.first() else b""
         return checkpoint.unpack(distributed.from_first(data), path)
 
-    def _take_up(self) -> None:
+    def _take_up(self, begun: dict[str, Any]) -> None:
         """Drop the lines of metrics that the checkpoint does not reach, and say where it stands."""
         self._trim_metrics()
         done = self.trainer.images_seen / len(self.pictures.images)
@@ -358,6 +358,13 @@ class Run:
             )
         else:
             self._say(f"Going on with {self.folder} after {done:.1f} epochs.")
+            now = self.training.epochs
+            before = begun["training"].get("epochs", now)
+            if self.training.lr_decay and now != before:
+                self._say(
+                    f"The learning rate reaches 0 after {now} epochs, no longer after {before}: "
+                    f"it goes on from {self.trainer.rate:.2g}."
+                )
 
     def _trim_metrics(self) -> None:
         """Drop the lines of epochs that lie ahead: they are run again."""

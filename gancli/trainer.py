@@ -128,14 +128,18 @@ class Trainer:
         stop = start + self.config.batch_size
         return self.share.of(order(self.config.seed, len(self.data), start, stop))
 
-    def _set_lr(self) -> None:
-        """Constant, then falling in a line to 0 over the last `lr_decay` of the run; halved where
-        the measure stalled, and at each setback."""
+    @property
+    def rate(self) -> float:
+        """Adam's learning rate in the next step: constant, then falling in a line to 0 over the
+        last `lr_decay` of the run; halved where the measure stalled, and at each setback."""
         left = 1 - self.images_seen / self.total
         factor = min(1.0, left / self.config.lr_decay) if self.config.lr_decay else 1.0
-        factor *= self.plateau.factor * 0.5**self.setbacks
-        self.lr.fill_(self.config.lr * factor)
-        self.d_lr.fill_(self.config.lr * self.config.d_lr_scale * factor)
+        return self.config.lr * factor * self.plateau.factor * 0.5**self.setbacks
+
+    def _set_lr(self) -> None:
+        rate = self.rate
+        self.lr.fill_(rate)
+        self.d_lr.fill_(rate * self.config.d_lr_scale)
 
     def _plain_step(self, watched: Hashable) -> None:
         """What is captured: device work alone, on `_index`, from weights to weights."""
