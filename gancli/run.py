@@ -10,7 +10,7 @@ import math
 import signal
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -202,7 +202,8 @@ class Run:
         if rows := self._streamed():
             made, workers = int(self.job.direction == "A2B"), self.job.workers
             return Streaming(rows, labels, classes, device, vary=vary, made=made, workers=workers)
-        held = np.array if pictures.stored else np.asarray  # in memory, where it was mapped
+        mapped = pictures.stored and device.type == "cpu"  # a GPU is sent them as they are mapped
+        held = np.array if mapped else np.asarray
         source, image = _directed(pictures, self.job.direction)
         sources = None if source is None else torch.from_numpy(held(source))
         image = torch.from_numpy(held(image))
@@ -235,7 +236,7 @@ class Run:
         SIGTERM) saves where the run is and raises KeyboardInterrupt. Raises GanError when numbers
         cease to be finite once more than SETBACKS times, leaving the last good checkpoint.
         """
-        with _deferred_stop() as stopped:
+        with closing(self.trainer), _deferred_stop() as stopped:
             for report in self._finite_reports():
                 if report.epoch_ended:
                     if distributed.first():

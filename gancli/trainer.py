@@ -226,6 +226,10 @@ class Trainer:
         self.load(tensors)
         self.setbacks = setbacks
 
+    def close(self) -> None:
+        """Let go of the recordings: NCCL, when it is left, waits for those that hold its work."""
+        self._step.forget()
+
     def is_finite(self) -> bool:
         """Whether all that is trained is still numbers."""
         parts = (self.gan.state_dict(), self.ema.module.state_dict())

@@ -5,6 +5,7 @@ import os
 import signal
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 
 import pytest
@@ -246,6 +247,17 @@ def test_began_s_defaults_go_by_the_size_of_the_pictures(
     assert (run.settings.taper, run.training.d_lr_scale) == (taper, d_lr_scale)
     run = Run(replace(job, typed={"taper": 3}), silent, silent)
     assert (run.settings.taper, run.training.d_lr_scale) == (3, d_lr_scale)
+
+
+@pytest.mark.parametrize("reports", [None, 1])
+def test_recordings_are_let_go_when_training_ends(
+    pictures: Path, tmp_path: Path, reports: int | None
+) -> None:
+    """At its end, or where whoever looks on breaks off: NCCL would wait for them on leaving."""
+    run = start(pictures, tmp_path / "run", epochs=2)
+    run.trainer._step._graphs["kept"] = None  # type: ignore[assignment]
+    list(islice(run.train(), reports))
+    assert not run.trainer._step._graphs
 
 
 def test_patience_needs_a_measure(pictures: Path, tmp_path: Path) -> None:
