@@ -5,6 +5,7 @@ from collections.abc import Callable, Hashable
 import torch
 
 WARM_UP = 3  # plain calls on a side stream before capture, as torch.cuda.graph asks for
+NEEDS_TELLING = torch.__version__ < (2, 14)  # type: ignore[operator]  # which dice a step rolls
 
 
 class Captured:
@@ -60,9 +61,12 @@ class Captured:
 
     def _record(self, key: Hashable) -> None:
         graph = torch.cuda.CUDAGraph()
-        if self._dice is not None:
+        if self._dice is not None and NEEDS_TELLING:
             graph.register_generator_state(self._dice)
+        # One pool for all: a step leaves nothing in it, and two never run at once.
+        pool = next((other.pool() for other in self._graphs.values()), None)
         # thread_local: NCCL's watchdog, a thread of its own, asks the device meanwhile
-        with torch.cuda.graph(graph, stream=self._stream, capture_error_mode="thread_local"):
+        mode = "thread_local"
+        with torch.cuda.graph(graph, pool=pool, stream=self._stream, capture_error_mode=mode):
             self._step(key)
         self._graphs[key] = graph
