@@ -8,7 +8,7 @@ os.environ["OMP_NUM_THREADS"] = os.environ.get("OMP_NUM_THREADS", "1")
 
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -60,6 +60,16 @@ def small_trainer(
     config = Training(**{"batch_size": 8, "epochs": 2, **options})  # type: ignore[arg-type]
     data = random_data(gan.shape, device=device)
     return Trainer(gan, data, config, capture=capture, compile=compile)
+
+
+@pytest.fixture
+def exact() -> Iterator[None]:
+    """Sums on a GPU in one order and in full float32: what differs is an error, not rounding."""
+    with torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True):
+        before = torch.backends.cudnn.allow_tf32
+        torch.backends.cudnn.allow_tf32 = False
+        yield
+        torch.backends.cudnn.allow_tf32 = before
 
 
 @pytest.fixture

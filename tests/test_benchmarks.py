@@ -68,6 +68,6 @@ def test_the_benchmark_of_a_step_runs(
 
 def test_what_is_asked_of_a_gpu_can_be_asked_of_a_cpu() -> None:
     """Nothing is captured there, but every line of it runs: a GPU is not always at hand."""
-    (row,) = gpu.speed([("dcgan", 28, 4, 8, 1)], rounds=1, steps=1, device="cpu")
+    (row,) = gpu.speed([("dcgan", 28, 4, 8, 1, 1e-3)], rounds=1, steps=1, device="cpu")
     assert row["images/s"] >= 1
     assert gpu.whole_run(epochs=1, pictures=64, device="cpu")["seconds"] >= 0

@@ -129,6 +129,7 @@ def test_a_file_that_is_gone_or_another_is_said(tmp_path, workers):
 
 
 @pytest.mark.gpu
+@pytest.mark.usefixtures("exact")
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 @pytest.mark.parametrize("capture", [False, True])
 @pytest.mark.parametrize("workers", [0, 2])

@@ -7,6 +7,7 @@ is missed.
 """
 
 import argparse
+import gc
 import statistics
 import subprocess
 import sys
@@ -17,22 +18,23 @@ from pathlib import Path
 
 import torch
 
-from gancli import hardware
+from gancli import hardware, vitals
 from gancli.config import Job
 from gancli.run import Run
 from tests.benchmarks import timing
 from tests.benchmarks.train_step import Case
 
 ROOT = Path(__file__).parents[2]
-Target = tuple[str, int, int, int, "int | None"]
-TARGETS: tuple[Target, ...] = (  # model, pixels, width, batch size, images a second
-    ("dcgan", 28, 64, 512, 250_000),
-    ("dcgan", 64, 64, 512, 100_000),
-    ("pix2pix", 256, 64, 1, 600),
-    ("cgan", 28, 64, 512, None),
-    ("acgan", 28, 64, 512, None),
+Target = tuple[str, int, int, int, "int | None", "float | None"]
+TARGETS: tuple[Target, ...] = (
+    # model, pixels, width, batch size, images a second, times as fast as eager steps: where a step
+    # is little work for the device; where it is much (DCGAN at 64 pixels: 0.55 TFLOP) it hides them
+    ("dcgan", 28, 64, 512, 250_000, 3.0),
+    ("dcgan", 64, 64, 512, 100_000, None),
+    ("pix2pix", 256, 64, 1, 600, 3.0),
+    ("cgan", 28, 64, 512, None, 3.0),
+    ("acgan", 28, 64, 512, None, 3.0),
 )
-CAPTURED = 3.0  # times eager, at least
 RUN_SECONDS = 15.0  # 25 epochs of 60,000 pictures with samples and checkpoints, after start-up
 
 
@@ -47,13 +49,16 @@ def speed(
 ) -> list[dict[str, object]]:
     """Captured against eager steps, in turns, for each of `targets`."""
     rows = []
-    for model, size, width, batch, target in targets:
+    for model, size, width, batch, target, times in targets:
+        gc.collect()  # the trainers before: each is part of a cycle
         case = Case(model, size, _options(width, batch, device))
-        captured, eager = case.trainer(), case.trainer(capture=False)
-        for _ in range(6):  # three plain calls, the recording, and some of each
+        captured = case.trainer()
+        for _ in range(4 * vitals.EVERY):  # each kind of step three times plainly, then recorded
             captured.step()
-            eager.step()
         memory = timing.peak_memory(captured.step, case.device)
+        eager = case.trainer(capture=False)
+        for _ in range(6):
+            eager.step()
         calls = {"captured": captured.step, "eager": eager.step}
         timed = timing.in_turns(calls, rounds, steps, case.device)
         rate = batch / statistics.median(timed["captured"])
@@ -67,8 +72,9 @@ def speed(
                 "images/s": round(rate),
                 "target": target or "",
                 "times eager": ratio,
+                "target (eager)": times or "",
                 "megabytes": round((memory or 0) / 1e6),
-                "met": (target is None or rate >= target) and ratio >= CAPTURED,
+                "met": rate >= (target or 0) and ratio >= (times or 0),
             }
         )
     return rows

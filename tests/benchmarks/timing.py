@@ -55,11 +55,14 @@ def ratios(slow: list[float], fast: list[float]) -> dict[str, float]:
 
 
 def peak_memory(call: Callable[[], object], device: torch.device) -> int | None:
-    """Bytes held at most during `call`: of the GPU, else of the process; None where unknown."""
+    """Bytes held at most during `call`: of the GPU, else of the process; None where unknown.
+
+    What is set aside for all that lives on the GPU counts: let nothing else live there.
+    """
     if device.type == "cuda":
-        torch.cuda.reset_peak_memory_stats(device)
-        call()
-        return torch.cuda.max_memory_allocated(device)
+        torch.cuda.empty_cache()
+        call()  # what a recording needs was set aside when it was made
+        return torch.cuda.memory_reserved(device)
     with suppress(OSError):
         CLEAR.write_text("5")  # Linux: forget the high-water mark
         call()
