@@ -17,6 +17,7 @@ from gancli.datasets.folder import (
     Notes,
     complaints,
     hashed,
+    kept_at,
     pictures_in,
     shortened,
     splits,
@@ -131,12 +132,14 @@ def read(
 
     Where `pairs` has a palette, B are label maps, of its colours alone.
     """
-    kept_at = (
-        places.cache / "folders" / f"{hashed(root.resolve(), pairs.split, size)}-ab.safetensors"
-    )
-    key = hashed(VERSION, broken, pairs.palette, pairs.notes, *map(stamp, found))
-    if kept := _cache.recall(kept_at, key):
-        return kept
+    files = hashed(VERSION, pairs.palette, pairs.notes, *map(stamp, found))
+
+    def kept(broken: str) -> tuple[Path, str]:
+        return kept_at(places, root, pairs.split, "A and B", size, broken), hashed(files, broken)
+
+    for known in dict.fromkeys((broken, "refuse")):  # where none was to be refused, none would be skipped
+        if whole := _cache.recall(*kept(known)):
+            return whole
     say(f"{root}: reading {len(found):,} pairs, once.")
 
     def fill(into: Sink) -> Pictures:
@@ -145,7 +148,7 @@ def read(
         every = len(failed) == len(found)
         return replace(pairs, notes=pairs.notes + complaints(root, named, every, broken))
 
-    return _cache.made(kept_at, key, fill, say)
+    return _cache.made(*kept(broken), fill, say)
 
 
 def decode_all(

@@ -15,6 +15,7 @@ import hashlib
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -82,10 +83,16 @@ def load(
         raise UsageError("A folder of pictures is named by its path.", hint="--dataset ./pictures")
     path = Path(path)
     found, classes, notes = of_split(path, split)
-    kept_at = places.cache / "folders" / f"{hashed(path.resolve(), split, size)}.safetensors"
-    key = hashed(VERSION, size, channels, broken, classes, *map(stamp, found))
-    if kept := _cache.recall(kept_at, key):
-        return kept
+    files = hashed(VERSION, classes, *map(stamp, found))
+
+    def kept(*asked: object) -> tuple[Path, str]:
+        return kept_at(places, path, split, *asked), hashed(files, *asked)
+
+    # What was made without being asked for a size, say, may have it all the same.
+    asked = (size, None), (channels, None), (broken, "refuse")
+    for pictures in (_cache.recall(*kept(*less)) for less in product(*map(dict.fromkeys, asked))):
+        if pictures and _fits(pictures, size, channels):
+            return pictures
     say(f"{path}: reading {len(found):,} pictures, once.")
     paths = [f.path for f in found]
     side = size or natural_size(paths, LEGAL, SIZE)
@@ -102,7 +109,17 @@ def load(
             notes=notes + complaints(path, named, not decoded.good.any(), broken),
         )
 
-    return _cache.made(kept_at, key, fill, say)
+    return _cache.made(*kept(size, channels, broken), fill, say)
+
+
+def kept_at(places: Places, folder: Path, split: str, *asked: object) -> Path:
+    """Where the pictures of a folder are kept that were read as `asked`."""
+    return places.cache / "folders" / f"{hashed(folder.resolve(), split, *asked)}.safetensors"
+
+
+def _fits(pictures: Pictures, size: int | None, channels: int | None) -> bool:
+    _, side, _, depth = pictures.images.shape
+    return size in (None, side) and channels in (None, depth)
 
 
 def of_split(folder: Path, split: str) -> tuple[list[Found], tuple[str, ...], Notes]:

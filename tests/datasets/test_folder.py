@@ -206,6 +206,31 @@ def test_what_changed_is_read_anew_into_the_same_file(places, root, change):
     assert len(list((places.cache / "folders").iterdir())) == 1
 
 
+@pytest.mark.parametrize("value", [(10, 20, 30), 7])
+@pytest.mark.parametrize("known", [{}, {"size": 20}, {"broken": "refuse"}])
+def test_what_is_kept_serves_who_asks_for_just_that(places, root, value, known):
+    """As `gan evaluate` does, for the size and the channels of the pictures trained on."""
+    put(root / "1.png", value)
+    first = load(places, root, **known)
+    size, channels = first.images.shape[2:]
+    said = []
+    again = load(places, root, size=size, channels=channels, say=said.append)
+    assert said == []
+    np.testing.assert_array_equal(first.images, again.images)
+
+
+@pytest.mark.parametrize("other", [{"channels": 3}, {"size": 16}, {"broken": "refuse"}])
+def test_another_wish_leaves_what_is_kept_to_those_who_read_it(places, root, other):
+    put(root / "1.png", 7)
+    put(root / "2.png", 8)
+    first = load(places, root)
+    load(places, root, **other)
+    assert first.stored.read([1, 0])[:, 0, 0, 0, 0].tolist() == [8, 7]
+    said = []
+    load(places, root, say=said.append)
+    assert said == []
+
+
 def test_where_nothing_can_be_kept_it_is_read_all_the_same(places, root):
     put(root / "1.png", 1)
     places.cache.write_text("in the way")
