@@ -92,7 +92,7 @@ class Trainer:
         while self.images_seen < self.total:
             before = self.images_seen // passes
             self.step()
-            ended = self.images_seen // passes > before or self.images_seen == self.total
+            ended = self.images_seen // passes > before
             if not pace.due() and not ended:
                 continue
             metrics = self._read(reset=ended)  # waits for the device: time it after this
@@ -101,7 +101,7 @@ class Trainer:
                 self.plateau.see(metrics[self.gan.measure])
             yield Report(
                 images_seen=self.images_seen,
-                epoch=round(self.images_seen / passes) if ended else self.images_seen // passes,
+                epoch=self.images_seen // passes,
                 epoch_ended=ended,
                 images_per_second=(self.images_seen - start) / passed,
                 metrics=metrics,

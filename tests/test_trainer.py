@@ -14,10 +14,11 @@ from gancli.trainer import Optimiser
 SHAPE = Shape(channels=1, size=16)
 
 
-def test_an_epoch_ends_when_every_picture_was_seen() -> None:
-    trainer = small_trainer("dcgan", SHAPE, epochs=3, batch_size=16)  # of 40 pictures
+@pytest.mark.parametrize(("size", "seen"), [(16, [48, 80, 128]), (32, [64, 96, 128])])
+def test_an_epoch_ends_when_every_picture_was_seen(size: int, seen: list[int]) -> None:
+    trainer = small_trainer("dcgan", SHAPE, epochs=3, batch_size=size)  # of 40 pictures
     ends = [r for r in trainer.run() if r.epoch_ended]
-    assert [r.images_seen for r in ends] == [48, 80, 128]
+    assert [r.images_seen for r in ends] == seen
     assert [r.epoch for r in ends] == [1, 2, 3]
     assert trainer.images_seen == trainer.total == 128
 
