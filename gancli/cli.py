@@ -89,7 +89,10 @@ def train(
         int | None, typer.Option(help="Length of the noise vector.", show_default="the model's")
     ] = None,
     direction: DirectionOpt = None,
-    seed: SeedOpt = 0,
+    seed: Annotated[
+        int | None,
+        typer.Option(min=0, max=LAST_SEED, help="Same seed, same result.", show_default="0"),
+    ] = None,
     device: DeviceOpt = "auto",
     precision: Annotated[
         Precision, typer.Option(help="Number format; auto tries bf16 and keeps it where it pays.")

@@ -317,9 +317,10 @@ def test_an_unwritable_place_is_named_before_any_work(gan: Command, pictures: Pa
 def test_dry_run_prints_everything_resolved_and_writes_nothing(
     gan: Command, pictures: Path, tmp_path: Path
 ) -> None:
-    done = gan("train", "dcgan", "--dataset", "./pictures", "--lr", "0.001", "--dry-run", *TINY)
+    words = ("train", "dcgan", "--dataset", "./pictures", *TINY, "--set", "seed=5")
+    done = gan(*words, "--lr", "0.001", "--dry-run")
     plan = json.loads(done.stdout)
-    assert plan["training"]["lr"] == 0.001
+    assert (plan["training"]["lr"], plan["training"]["seed"]) == (0.001, 5)
     assert plan["settings"]["width"] == 4
     assert plan["shape"] == {"channels": 1, "size": 16, "classes": 2, "source": 0, "palette": []}
     assert not (tmp_path / "runs").exists()
