@@ -85,7 +85,8 @@ def save(path: Path, tensors: "dict[str, Tensor]", header: dict[str, Any]) -> No
     from safetensors.torch import save as pack
 
     metadata = {"gan": json.dumps({"format": FORMAT, **header})}
-    write_file(path, pack({k: v.contiguous() for k, v in tensors.items()}, metadata))
+    data = pack({k: v.contiguous() for k, v in tensors.items()}, metadata)
+    write_file(path, data, durable=True)
 
 
 def load(path: Path) -> "dict[str, Tensor]":

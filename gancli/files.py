@@ -1,7 +1,7 @@
 """Files that are whole or not there: written beside their name, then renamed.
 
-Every file this program writes goes through here, so that a crash, a full disk or Ctrl-C leaves
-what was there before.
+What this program writes goes through here, but for what is added to (metrics.jsonl, a download
+that goes on), so that a crash, a full disk or Ctrl-C leaves what was there before.
 """
 
 import os
@@ -16,10 +16,17 @@ from gancli.errors import FileError
 ELSEWHERE = "choose another place with --out"
 
 
-def write_file(path: Path, data: bytes) -> None:
-    """Put `data` at `path`, whole. Raises FileError where that cannot be."""
-    with replacing(path) as beside:
-        beside.write_bytes(data)
+def write_file(path: Path, data: bytes, *, durable: bool = False) -> None:
+    """Put `data` at `path`, whole. Raises FileError where that cannot be.
+
+    `durable`: after a power cut, too, `path` holds this or what it held before. It takes as long as
+    the disk does to write, which thousands of small pictures need not wait for.
+    """
+    with replacing(path) as beside, beside.open("wb") as file:
+        file.write(data)
+        if durable:
+            file.flush()
+            os.fsync(file.fileno())
 
 
 @contextmanager

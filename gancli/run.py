@@ -48,6 +48,7 @@ SHOWN = range(64)  # seeds of the grid that is drawn after each epoch
 SHOWN_PAIRS = 6  # or pairs
 COMFORT = 0.5  # pictures are held where they take up to this share of the memory that is free
 MEASURES = ("frechet", "classes_hit", "accuracy", "class_accuracy", "mean_iou", "l1", "ssim")
+OVER = "--fresh starts the run over"
 SETBACKS = 3  # times that a run which diverged goes back before it gives up
 OURS = (
     *(checkpoint.GENERATOR, checkpoint.BEST, checkpoint.DISCRIMINATOR),
@@ -318,7 +319,7 @@ class Run:
             found = json.loads(path.read_text(encoding="utf-8"))
             return found if isinstance(found, dict) else None
         except (OSError, ValueError):
-            raise FileError(f"{path} is damaged.", hint="--fresh starts the run over") from None
+            raise FileError(f"{path} is damaged.", hint=OVER) from None
 
     def _resume(self) -> None:
         begun = self._begun()
@@ -328,16 +329,17 @@ class Run:
         elif distributed.first():
             _clear(self.folder)
         if distributed.first():
-            write_file(self.folder / "run.json", json.dumps(self.plan(), indent=2).encode())
+            plan = json.dumps(self.plan(), indent=2)
+            write_file(self.folder / "run.json", plan.encode(), durable=True)
 
     def _load(self, begun: dict[str, Any]) -> None:
         path = self.folder / checkpoint.TRAINING
         try:
             self.trainer.load(self._saved(path))
+        except FileError as damaged:
+            raise FileError(damaged.message, hint=OVER) from None
         except (KeyError, RuntimeError):
-            raise FileError(
-                f"{path} does not fit this model.", hint="--fresh starts the run over"
-            ) from None
+            raise FileError(f"{path} does not fit this model.", hint=OVER) from None
         if distributed.first():
             self._take_up(begun)
 
@@ -470,7 +472,7 @@ class Run:
             return
         began, now = self.folder / checkpoint.EPOCH, self.folder / checkpoint.TRAINING
         if self._start is None and not began.exists():
-            write_file(began, now.read_bytes())
+            write_file(began, now.read_bytes(), durable=True)
         self._save_networks()
         self._save_training()
 

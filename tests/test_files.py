@@ -24,6 +24,22 @@ def test_new_files_can_be_read_by_whom_the_umask_says(tmp_path):
     assert (tmp_path / "c.txt").stat().st_mode & 0o777 == 0o644
 
 
+@pytest.mark.parametrize("durable", [False, True])
+def test_what_must_outlast_a_power_cut_is_on_the_disk_before_it_has_its_name(
+    tmp_path, monkeypatch, durable
+):
+    path, synced = tmp_path / "c.txt", []
+    path.write_bytes(b"old")
+
+    def sync(file):
+        synced.append((os.fstat(file).st_size, path.read_bytes()))
+
+    monkeypatch.setattr(os, "fsync", sync)
+    write_file(path, b"newer", durable=durable)
+    assert synced == ([(5, b"old")] if durable else [])
+    assert path.read_bytes() == b"newer"
+
+
 @pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt])
 def test_a_block_that_fails_leaves_what_was_there(tmp_path, error):
     path = tmp_path / "c.txt"

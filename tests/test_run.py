@@ -265,12 +265,16 @@ def test_patience_needs_a_measure(pictures: Path, tmp_path: Path) -> None:
         start(pictures, tmp_path / "run", patience=3)
 
 
-def test_a_damaged_run_says_how_to_start_over(pictures: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("name", "text"), [("run.json", "{"), (checkpoint.TRAINING, "")])
+def test_a_damaged_run_says_how_to_start_over(
+    pictures: Path, tmp_path: Path, name: str, text: str
+) -> None:
     out = tmp_path / "run"
     list(start(pictures, out, epochs=1).train())
-    (out / "run.json").write_text("{")
-    with pytest.raises(FileError, match="is damaged"):
+    (out / name).write_text(text)
+    with pytest.raises(FileError, match="is damaged") as failure:
         start(pictures, out, epochs=1)
+    assert "--fresh" in str(failure.value.hint)
 
 
 def states(run: Run) -> dict[str, torch.Tensor]:

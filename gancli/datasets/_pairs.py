@@ -137,7 +137,7 @@ def read(
     def kept(broken: str) -> tuple[Path, str]:
         return kept_at(places, root, pairs.split, "A and B", size, broken), hashed(files, broken)
 
-    for known in dict.fromkeys((broken, "refuse")):  # where none was to be refused, none would be skipped
+    for known in dict.fromkeys((broken, "refuse")):  # what was read whole serves either wish
         if whole := _cache.recall(*kept(known)):
             return whole
     say(f"{root}: reading {len(found):,} pairs, once.")
