@@ -51,6 +51,7 @@ def _tiled(gan: GAN, generator: nn.Module, source: Tensor) -> Tensor:
     height, width = source.shape[2:]
     if max(height, width) <= TILE:
         return _one(gan, generator, source)
+    mixed = not gan.shape.palette  # of two labels' colours a mean is neither, or a third's
     made = torch.zeros(1, gan.shape.channels, height, width)
     weights = torch.zeros(1, 1, height, width)
     for top in _starts(height):
@@ -58,9 +59,13 @@ def _tiled(gan: GAN, generator: nn.Module, source: Tensor) -> Tensor:
             here = (..., slice(top, top + TILE), slice(left, left + TILE))
             tile = _one(gan, generator, source[here])
             weight = _ramp(tile.shape[2])[:, None] * _ramp(tile.shape[3])
-            made[here] += tile * weight
-            weights[here] += weight
-    return made.div_(weights)
+            if mixed:
+                made[here] += tile * weight
+                weights[here] += weight
+            else:  # of the tile in which a pixel lies further from the edge
+                made[here] = torch.where(weight > weights[here], tile, made[here])
+                weights[here] = torch.maximum(weight, weights[here])
+    return made.div_(weights) if mixed else made
 
 
 def _one(gan: GAN, generator: nn.Module, source: Tensor) -> Tensor:

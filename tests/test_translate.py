@@ -72,6 +72,18 @@ def test_tiles_meet_without_a_seam(gan: GAN, monkeypatch: pytest.MonkeyPatch) ->
     assert np.abs(tiled - whole).mean() < 0.5
 
 
+def test_tiles_of_labels_are_not_mixed(monkeypatch: pytest.MonkeyPatch) -> None:
+    colours = ((255, 0, 0), (0, 255, 0), (0, 0, 255))
+    shape = Shape(channels=3, size=32, palette=colours)
+    gan = small("pix2pix", shape, label_weight=1.0).eval()
+    monkeypatch.setattr(translate, "TILE", 64)
+    monkeypatch.setattr(translate, "OVERLAP", 24)
+    made = translate.picture(gan, gan.generator, noise(90, 150))
+    found = {tuple(colour) for colour in made.reshape(-1, 3).tolist()}
+    assert len(found) > 1
+    assert found <= set(colours)
+
+
 @pytest.mark.parametrize("length", [1024, 1025, 1800, 20_000])
 def test_tiles_cover_a_side_and_overlap(length: int) -> None:
     starts = translate._starts(length)
