@@ -44,6 +44,14 @@ def test_without_a_half_life_it_shares_the_weights_and_leaves_them_to_be_trained
             assert torch.equal(ema.module.state_dict()[name], value), name
 
 
+def test_statistics_of_batches_are_averaged_like_weights() -> None:
+    module = nn.BatchNorm1d(1)
+    ema = EMA(module, 100, ramp=1e9)
+    module.running_mean.fill_(8.0)  # type: ignore[union-attr]
+    ema.update(torch.tensor(100.0), 100)
+    assert ema.module.running_mean.item() == pytest.approx(4.0)  # type: ignore[union-attr]
+
+
 def test_it_never_trains() -> None:
     ema = EMA(nn.Linear(2, 2), 10)
     assert not any(p.requires_grad for p in ema.module.parameters())

@@ -8,6 +8,7 @@ import torch
 from conftest import random_data, small
 
 from gancli import registry
+from gancli.config import resolve
 from gancli.errors import UsageError
 from gancli.gan import GAN, Batch, Inputs, Shape
 from gancli.layers import ELU, InstanceNorm, MinibatchStd
@@ -247,6 +248,46 @@ def test_pix2pix_is_the_u_net_of_the_paper(size: int, depth: int, dropouts: int)
     assert sum(isinstance(m, torch.nn.Dropout) for m in net.modules()) == dropouts
     if size == 256:
         assert round(sum(p.numel() for p in net.parameters()) / 1e6, 1) == 54.4
+
+
+@pytest.mark.parametrize(
+    ("name", "size", "upward", "downward"),
+    [
+        ("dcgan", 64, [1024, 512, 256, 128], [128, 256, 512, 1024]),
+        ("cgan", 28, [128, 64], [64, 128]),
+    ],
+)
+def test_the_preset_paper_has_the_widths_of_the_paper(
+    name: str, size: int, upward: list[int], downward: list[int]
+) -> None:
+    module = registry.load("models", name)
+    settings, _ = resolve(module.Settings, module.PRESETS["paper"], {}, name)
+    classes = 10 if name == "cgan" else 0
+    with torch.device("meta"):
+        gan = module.build(settings, Shape(channels=3, size=size, classes=classes))
+    ups = [m for m in gan.generator.modules() if isinstance(m, torch.nn.ConvTranspose2d)]
+    downs = [m for m in gan.discriminator.modules() if isinstance(m, torch.nn.Conv2d)]
+    assert [m.in_channels - classes for m in ups] == upward
+    assert [m.out_channels for m in downs] == downward
+
+
+@pytest.mark.parametrize(("noise", "most", "spread"), [("uniform", 1.0, 3**-0.5), ("normal", 9, 1)])
+def test_noise_is_drawn_as_the_settings_say(noise: str, most: float, spread: float) -> None:
+    gan = small("dcgan", DIGITS, noise=noise, z_dim=1000)
+    z = gan.draw(random_data(gan.shape).batch(torch.arange(6))).z
+    assert 0.99 * min(most, 3) < z.abs().max() <= most
+    assert z.std().item() == pytest.approx(spread, rel=0.05)
+
+
+def test_weights_begin_as_the_paper_says() -> None:
+    gan = small("dcgan", DIGITS, width=32)
+    for m in gan.modules():
+        if isinstance(m, torch.nn.Conv2d | torch.nn.ConvTranspose2d | torch.nn.Linear):
+            assert m.weight.std().item() == pytest.approx(0.02, rel=0.15)
+            assert m.weight.mean().item() == pytest.approx(0, abs=0.005)
+        elif isinstance(m, torch.nn.BatchNorm1d | torch.nn.BatchNorm2d):
+            assert m.weight.mean().item() == pytest.approx(1, abs=0.02)
+            assert 0.01 < m.weight.std().item() < 0.03
 
 
 def test_minibatch_std_tells_how_varied_a_batch_is() -> None:

@@ -122,6 +122,8 @@ def test_divergence_goes_back_an_epoch_at_half_the_rate(
     good = run.trainer.state()
     assert [r.epoch for r in reports if r.epoch_ended] == [2, 3]
     assert run.trainer.setbacks == 1
+    last = 0.5 * 0.003 * (1 - 160 / 170)  # in the step before the last image
+    assert run.trainer.lr.item() == pytest.approx(last)
     assert [s for s in said if "diverged" in s] == [
         "Training diverged in epoch 2: a loss is no longer a number. "
         "Going back to the start of it, at half the learning rate (0.0015)."

@@ -4,11 +4,11 @@ Conditional Generative Adversarial Nets. Mehdi Mirza, Simon Osindero, 2014, arXi
 the convolutional networks of Radford et al. 2015 (arXiv:1511.06434): y is appended to the input of
 every layer of both networks, as constant maps where the input is a picture.
 
-What we changed: z is normal, as everywhere in gan, and the fully connected layers have 256 units
-(the preset `paper` keeps U(-1, 1), and 1024, which take twice the time); kernels are 4x4 instead of
-5x5, which every even size divides; sizes other than 28 add or drop a layer. The discriminator is
-told how varied a batch is, learns at half the rate, and its dropout, of whole maps, follows how
-often it wins, as in `acgan`.
+What we changed: z is normal, as everywhere in gan, networks are half as wide, and the fully
+connected layers have 256 units (the preset `paper` keeps U(-1, 1), the width, and 1024); kernels
+are 4x4 instead of 5x5, which every even size divides; sizes other than 28 add or drop a layer. The
+discriminator is told how varied a batch is, learns at half the rate, and its dropout, of whole
+maps, follows how often it wins, as in `acgan`.
 A discriminator that sees real pictures with their own labels alone need not look at labels, as long
 as it can tell fakes without them. So it sees them under wrong labels, too, and is to call those
 fake. (The matching-aware discriminator, GAN-CLS; Reed, Akata, Yan, Logeswaran, Schiele, Lee 2016,
@@ -65,6 +65,7 @@ class Settings:
 PRESETS: dict[str, dict[str, Any]] = {
     "default": {"lr": 2e-3, "d_lr_scale": 0.5, "batch_size": 64, "epochs": 20, "lr_decay": 1.0},
     "paper": {
+        "width": 64,
         "dropout": 0.0,
         "d_wins": 1.0,
         "minibatch_std": False,

@@ -50,6 +50,7 @@ class Settings:
 PRESETS: dict[str, dict[str, Any]] = {
     "default": {"lr": 3e-3, "d_lr_scale": 0.5, "batch_size": 64, "lr_decay": 1.0},
     "paper": {
+        "width": 128,
         "d_width_scale": 1.0,
         "hidden": 0,
         "minibatch_std": False,

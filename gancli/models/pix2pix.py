@@ -9,10 +9,10 @@ training as at test time, so that a picture comes out the same in any batch.
 
 What we changed: networks are half as wide, training takes small batches at a larger, falling rate,
 and weights are averaged. Sizes other than 256 add or drop an inner layer of the U-Net. From photo
-to labels (A2B) the adversarial loss has a small weight: the paper, too, finds labels better without
-it (table 6). Instead, where B is a map of labels, the U-Net ends in a logit for each of them, which
-learn by cross-entropy; a pixel has the colour of the likeliest (in training, the mean colour). The
-preset `paper` keeps the paper's own.
+to labels (A2B) half as many epochs do. There, where B is a map of labels, the U-Net ends in a logit
+for each of them, which learn by cross-entropy; a pixel has the colour of the likeliest (in
+training, the mean colour). Beside that the adversarial loss weighs little: the paper, too, finds
+labels better without it (table 6). The preset `paper` keeps the paper's own.
 """
 
 from dataclasses import dataclass
