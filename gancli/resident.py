@@ -55,6 +55,9 @@ class Resident:
     def fetch(self, start: int, size: int, index_at: IndexAt) -> None:
         """Everything is there already."""
 
+    def close(self) -> None:
+        """Nothing is to be let go."""
+
     def batch(self, index: Tensor) -> Batch:
         """The pictures at `index` (B,): (B, C, H, W) in [-1, 1], channels_last."""
         image = self.images.index_select(0, index)

@@ -7,9 +7,11 @@ goes from pinned memory to the device on a side stream while the step before it 
 
 import itertools
 import signal
+import threading
 import time
 import warnings
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +24,7 @@ from gancli.errors import DataError
 from gancli.gan import Batch, Share
 from gancli.resident import IndexAt, Vary, shown
 
+GRACE = 20  # seconds in which a process that trains, asked to stop, has saved what it has
 AHEAD = 4  # batches that each worker has ready
 WORKERS = {"cuda": 2}  # where nobody says; elsewhere none: reading takes next to nothing of a step
 
@@ -77,6 +80,10 @@ class Streaming:
         self.waited += time.perf_counter() - began
         self._next = start + size, size
 
+    def close(self) -> None:
+        """Let the workers go; the next `fetch` starts others."""
+        self._batches, self._next = iter(()), None
+
     def batch(self, index: Tensor) -> Batch:
         """The pictures fetched last, which are those at `index` (B,): (B, C, H, W) in [-1, 1]."""
         image, label = self._here[:, self._made], None
@@ -100,7 +107,8 @@ class Streaming:
                 multiprocessing_context=self._start_method,
                 generator=torch.Generator(),  # of seeds nobody uses: the noise goes on as it was
             )
-            batches = _good(self.rows.path, iter(loader))
+            with _children_unheard():
+                batches = _good(self.rows.path, iter(loader))
         if self.device.type != "cuda":
             return (rows.to(self.device) for rows in batches)
         shape = (len(index_at(start)), *self.rows.shape[1:])
@@ -133,9 +141,9 @@ def _good(path: Path, batches: Iterator[Tensor | str]) -> Iterator[Tensor]:
     while True:
         try:
             rows = next(batches)
-        except RuntimeError as error:  # so a DataLoader says that a worker died
-            why = str(error).splitlines()[0]
-            raise DataError(f"{path} is read no more: {why}", hint="--workers 0") from error
+        except (RuntimeError, OSError) as error:  # so a DataLoader says that a worker died
+            why = str(error).splitlines()[0].rstrip(".")
+            raise DataError(f"{path} is read no more: {why}.", hint="--workers 0") from error
         if isinstance(rows, str):
             raise DataError(rows, hint="the same command goes on from the last epoch")
         yield rows
@@ -171,5 +179,22 @@ def _sent_ahead(batches: Iterator[Tensor], here: Tensor) -> Iterator[Tensor]:
 
 
 def _leave_stopping(worker: int) -> None:
-    """Ctrl-C reaches every process of a terminal; the one that trains says when to stop."""
+    """Ctrl-C reaches every process of a terminal, and SIGTERM every one of a job: the one that
+    trains says when to stop. If it never does, this one ends by itself."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if hasattr(signal, "alarm"):
+        signal.signal(signal.SIGTERM, lambda *_: signal.alarm(GRACE))
+
+
+@contextmanager
+def _children_unheard() -> Iterator[None]:
+    """Undo what a DataLoader sets up meanwhile: an error wherever training is when a worker dies.
+
+    It is raised all the same where the worker's next batch is waited for.
+    """
+    if threading.current_thread() is not threading.main_thread() or not hasattr(signal, "SIGCHLD"):
+        yield
+        return
+    before = signal.getsignal(signal.SIGCHLD)
+    yield
+    signal.signal(signal.SIGCHLD, before)

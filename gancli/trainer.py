@@ -227,8 +227,10 @@ class Trainer:
         self.setbacks = setbacks
 
     def close(self) -> None:
-        """Let go of the recordings: NCCL, when it is left, waits for those that hold its work."""
+        """Let go of what reads ahead, and of the recordings: NCCL, when it is left, waits for those
+        that hold its work. Another step starts both anew."""
         self._step.forget()
+        self.data.close()
 
     def is_finite(self) -> bool:
         """Whether all that is trained is still numbers."""

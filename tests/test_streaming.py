@@ -1,6 +1,10 @@
 """What is streamed from disk trains as what is held in memory does, to the bit."""
 
+import multiprocessing
+import os
 import pickle
+import signal
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -126,6 +130,28 @@ def test_a_file_that_is_gone_or_another_is_said(tmp_path, workers):
         data = Streaming(wrong, None, 0, CPU, vary=Vary(), workers=workers)
         with pytest.raises(DataError, match=said):
             data.fetch(0, 8, lambda at: order(0, COUNT, at, at + 8))
+
+
+def test_a_reader_reads_on_when_asked_to_stop_and_its_death_is_said_where_it_is_missed(tmp_path):
+    """SIGTERM reaches every process of a job, and the one that trains has yet to save."""
+    data = Streaming(stored(tmp_path, PLAIN)[0], None, 0, CPU, vary=Vary(), workers=1)
+
+    def fetch(starts):
+        for start in starts:
+            data.fetch(start, 8, lambda at: order(0, COUNT, at, at + 8))
+
+    fetch([0])
+    (reader,) = multiprocessing.active_children()
+    os.kill(reader.pid, signal.SIGTERM)
+    fetch(range(8, 80, 8))
+    os.kill(reader.pid, signal.SIGKILL)
+    reader.join()
+    time.sleep(0.1)  # nothing is raised here
+    with pytest.raises(DataError, match="read no more"):
+        fetch(range(80, 160, 8))
+    fetch([0])
+    data.close()
+    assert not multiprocessing.active_children()
 
 
 @pytest.mark.gpu
