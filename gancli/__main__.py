@@ -1,6 +1,30 @@
-"""`python -m gancli`."""
+"""`gan`, and `python -m gancli`."""
 
-from gancli.cli import main
+import os
+import signal
+from types import FrameType
+
+IMPORTING = "<frozen importlib._bootstrap>"
+STOPPED = 130  # the exit code of what was asked to stop, as shells have it: 128 + SIGINT
+
+
+def main() -> None:
+    """Run the command that was typed; Ctrl-C and SIGTERM end it the same way at any time."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _interrupted)
+    from gancli import cli
+
+    cli.main()
+
+
+def _interrupted(number: int, frame: FrameType | None) -> None:
+    """KeyboardInterrupt; but while modules are imported, which may swallow it, the end at once."""
+    while frame is not None:
+        if frame.f_code.co_filename == IMPORTING:
+            os._exit(STOPPED)
+        frame = frame.f_back
+    raise KeyboardInterrupt
+
 
 if __name__ == "__main__":
     main()

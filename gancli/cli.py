@@ -3,6 +3,7 @@
 Nothing imported at the top imports torch: `gan --help` answers at once.
 """
 
+import atexit
 import json
 import os
 import shlex
@@ -225,21 +226,21 @@ def _launch(job: Job, restarts: int) -> None:
 
 
 def _train(job: Job, dry_run: bool, preview: bool) -> None:
-    from gancli.run import Run
+    from gancli.run import Run, Stopped
 
     with console.progress() as show:
         run = Run(job, console.say, show)
     if dry_run:
         console.result(json.dumps(run.plan(), indent=2))
         return
+    run.begin()
     try:
-        run.begin()
         with console.training(run.trainer) as show:
             for report in run.train():
                 show(report)
                 if preview and report.epoch_ended:
                     console.show_picture(run.grid)
-    except KeyboardInterrupt:
+    except Stopped:
         console.say(f"Stopped and saved in {run.folder}; the same command goes on.")
         raise typer.Exit(130) from None
     console.result(str(run.folder))
@@ -724,6 +725,17 @@ def datasets_preview(
 
 def main() -> None:
     """The entry point: runs a command and says what went wrong, in one sentence."""
+    try:
+        _run()
+    except SystemExit as end:
+        if os.environ.get("WORLD_SIZE", "1") != "1":
+            # One of several: threads of torch.distributed may outlive the interpreter, and abort.
+            atexit._run_exitfuncs()
+            os._exit(int(end.code or 0))
+        raise
+
+
+def _run() -> NoReturn:
     try:
         raise SystemExit(app(prog_name="gan", standalone_mode=False))
     except GanError as error:

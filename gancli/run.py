@@ -57,6 +57,10 @@ OURS = (
 )
 
 
+class Stopped(KeyboardInterrupt):
+    """Training was asked to stop, and has saved where it is."""
+
+
 class Run:
     """One run of `gan train`. Building it loads the data, checks everything and writes nothing.
 
@@ -234,7 +238,7 @@ class Run:
         """Train from where `begin` left off to the last epoch.
 
         After each epoch the folder holds a checkpoint, a grid and a line of metrics. Ctrl-C (or
-        SIGTERM) saves where the run is and raises KeyboardInterrupt. Raises GanError when numbers
+        SIGTERM) saves where the run is and raises Stopped. Raises GanError when numbers
         cease to be finite once more than SETBACKS times, leaving the last good checkpoint.
         """
         with closing(self.trainer), _deferred_stop() as stopped:
@@ -254,7 +258,7 @@ class Run:
         if distributed.first():
             self._save_midway()
         distributed.wait()
-        raise KeyboardInterrupt
+        raise Stopped
 
     def _finite_reports(self) -> Iterator[Report]:
         """The trainer's reports. Where it diverges, it goes back and on at half the rate."""

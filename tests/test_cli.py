@@ -447,3 +447,43 @@ def test_pairs_are_asked_for_where_they_are_needed(gan: Command, pictures: Path)
     assert "has no pairs" in gan(*train, "glyphs", "--direction", "A2B", code=2).stderr
     refused = gan("train", "dcgan", "--dataset", "glyphs", "--direction", "A2B", code=2)
     assert "translates no pictures" in refused.stderr
+
+
+SWALLOWS = """
+import os, signal, time
+try:
+    os.kill(os.getpid(), signal.SIGINT)
+    time.sleep(1)
+except BaseException:
+    pass
+"""
+
+
+@pytest.mark.parametrize(("line", "ends"), [("import swallows", 130), (SWALLOWS, 0)])
+def test_no_import_can_swallow_ctrl_c(tmp_path: Path, line: str, ends: int) -> None:
+    """Some of torch's do: the training went on as if nothing had been pressed."""
+    (tmp_path / "swallows.py").write_text(SWALLOWS)
+    code = (
+        "import signal; from gancli.__main__ import _interrupted;"
+        f"signal.signal(signal.SIGINT, _interrupted)\n{line}"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=False)
+    assert done.returncode == ends
+
+
+def test_a_stop_before_training_does_not_claim_that_anything_was_saved(
+    pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    from gancli import cli, run
+
+    def stop(_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(run.Run, "begin", stop)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    words = ["gan", "train", "dcgan", "--dataset", str(pictures), *TINY]
+    monkeypatch.setattr(sys, "argv", words)
+    with pytest.raises(SystemExit) as end:
+        cli.main()
+    assert end.value.code == 130
+    assert "saved" not in capsys.readouterr().err
