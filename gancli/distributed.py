@@ -139,12 +139,7 @@ def _join(device: torch.device) -> None:
         torch.cuda.set_device(_local() % torch.cuda.device_count())  # or each sees its own alone
     elif device.type == "cpu" and "OMP_NUM_THREADS" not in os.environ:
         torch.set_num_threads(max(1, torch.get_num_threads() // here))
-    for name in ("MASTER_ADDR", "MASTER_PORT"):
-        if name not in os.environ:
-            raise UsageError(
-                f"RANK and WORLD_SIZE are set, but {name} is not: where is the first process?",
-                hint=f"export {name}=..., or unset RANK to train with one process",
-            )
+    _check_environment()
     try:
         store, number, size = next(rendezvous("env://", timeout=MEETING))
         _store = PrefixStore(_meet(store, number, size), store)
@@ -156,7 +151,32 @@ def _join(device: torch.device) -> None:
             timeout=WAITING,
         )
     except (RuntimeError, ValueError) as error:
+        if "failed to listen" in str(error):
+            port = os.environ["MASTER_PORT"]
+            raise UsageError(
+                f"MASTER_PORT {port} is in use on this machine.",
+                hint="export MASTER_PORT=..., another one, for all processes",
+            ) from None
         raise Lost(f"The processes of this run did not meet: {_line(error)}.", AGAIN) from None
+
+
+def _check_environment() -> None:
+    """Raise UsageError where what a launcher should have set is missing, or cannot be meant."""
+    for name in ("MASTER_ADDR", "MASTER_PORT"):
+        if name not in os.environ:
+            raise UsageError(
+                f"RANK and WORLD_SIZE are set, but {name} is not: where is the first process?",
+                hint=f"export {name}=..., or unset RANK to train with one process",
+            )
+    found = {name: os.environ[name] for name in ("RANK", "WORLD_SIZE", "MASTER_PORT")}
+    size = int(found["WORLD_SIZE"]) if found["WORLD_SIZE"].isdecimal() else 0
+    bounds = {"WORLD_SIZE": (1, 2**31), "RANK": (0, size - 1), "MASTER_PORT": (1, 65535)}
+    for name, (least, most) in bounds.items():
+        if not (found[name].isdecimal() and least <= int(found[name]) <= most):
+            raise UsageError(
+                f"{name} is {found[name]!r}: it must be a number from {least} to {most}.",
+                hint=f"export {name}=..., or unset RANK to train with one process",
+            )
 
 
 def _meet(store: Any, number: int, size: int) -> str:

@@ -286,8 +286,12 @@ class Run:
         diverged = f"Training diverged in epoch {epoch}: a loss is no longer a number."
         if self.trainer.setbacks == SETBACKS:
             raise GanError(
-                f"{diverged} It went back {SETBACKS} times already. "
-                f"The last good checkpoint is kept in {self.folder}.",
+                f"{diverged} It went back {SETBACKS} times already."
+                + (
+                    f" The last good checkpoint is kept in {self.folder}."
+                    if not self._start
+                    else ""
+                ),
                 hint=f"--lr {self.training.lr / 2 ** (SETBACKS + 1):g} --fresh",
             )
         self.trainer.go_back(self._last_epoch())
@@ -536,13 +540,13 @@ def _directed(pictures: Pictures, direction: str | None) -> "tuple[Any, Any]":
 
 
 def _check_batch(size: int, pictures: Pictures, least: int) -> None:
-    count = len(pictures.images)
+    count, processes = len(pictures.images), distributed.world()
     if size < least:
         raise UsageError("--batch-size 1: batch normalisation needs two.", hint="--batch-size 2")
     if size > count:
         raise UsageError(
             f"A batch of {size} is larger than {pictures.name}, which has {count} pictures.",
-            hint=f"--batch-size {max(2, count // 2)}",
+            hint=f"--batch-size {max(2, count // 2 // processes) * processes}",
         )
 
 

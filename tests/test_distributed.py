@@ -281,3 +281,35 @@ def test_processes_meet_whatever_the_dead_have_left_in_the_store() -> None:
         assert len(heard) == 1
         names += heard
     assert names[0] != names[1]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "says"),
+    [
+        ("MASTER_PORT", "abc", "MASTER_PORT is 'abc': it must be a number from 1 to 65535"),
+        ("RANK", "x", "RANK is 'x': it must be a number from 0 to 1"),
+        ("RANK", "2", "RANK is '2'"),
+        ("WORLD_SIZE", "two", "WORLD_SIZE is 'two'"),
+    ],
+)
+def test_what_a_launcher_sets_must_be_numbers_that_fit(
+    name: str, value: str, says: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    set_ = {"RANK": "0", "WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "1"}
+    for key, text in (set_ | {name: value}).items():
+        monkeypatch.setenv(key, text)
+    with pytest.raises(UsageError, match=says), distributed.joined(torch.device("cpu")):
+        pass
+
+
+def test_a_port_that_is_taken_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        where = {"RANK": "0", "WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
+        for key, text in where.items():
+            monkeypatch.setenv(key, text)
+        ours = pytest.raises(UsageError, match=f"MASTER_PORT {port} is in use")
+        with ours, distributed.joined(torch.device("cpu")):
+            pass
