@@ -54,6 +54,10 @@ def members(shard: Path) -> Iterator[tuple[Member, str]]:
     try:
         with tarfile.open(shard, "r:") as archive:
             yield from _pictures(shard, archive)
+        with shard.open("rb") as file:  # tarfile takes half a header for the end
+            file.seek(archive.offset)
+            if file.read(tarfile.BLOCKSIZE) != bytes(tarfile.BLOCKSIZE):
+                raise tarfile.ReadError("the end is missing")
     except (tarfile.TarError, OSError) as error:
         raise DataError(
             f"{shard} is no whole, uncompressed tar archive.", hint=f"tar --list --file {shard}"

@@ -99,12 +99,13 @@ def test_broken_pictures_are_named_by_their_shard(places, tmp_path):
     assert list(_check.check(tmp_path / "set").broken) == ["0.tar/2.png"]
 
 
-@pytest.mark.parametrize("damage", ["cut", "compressed", "other"])
+@pytest.mark.parametrize("damage", [300, 1024, 1200, "compressed", "other"])
 def test_a_shard_that_is_none_is_named(places, tmp_path, damage):
     root = tmp_path / "set"
-    shard = pack(root / "0.tar", ("1.png", png(1)), kind="w:gz" if damage == "compressed" else "w")
-    if damage == "cut":
-        shard.write_bytes(shard.read_bytes()[:300])
+    files = ("1.png", png(1)), ("2.png", png(2))  # each a header and a block of 512 bytes
+    shard = pack(root / "0.tar", *files, kind="w:gz" if damage == "compressed" else "w")
+    if isinstance(damage, int):
+        shard.write_bytes(shard.read_bytes()[:damage])
     if damage == "other":
         shard.write_bytes(b"no tar")
     with pytest.raises(DataError, match=r"0\.tar is no whole, uncompressed tar archive"):
