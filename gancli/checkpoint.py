@@ -47,7 +47,7 @@ def read_header(path: Path) -> dict[str, Any]:
         header = json.loads(text) if text else None
     except OSError as e:
         raise FileError(f"{path} cannot be read: {e.strerror}.") from None
-    except (ValueError, struct.error, AttributeError, RecursionError):
+    except (ValueError, TypeError, struct.error, AttributeError, RecursionError):
         raise FileError(
             f"{path} is not a model: it is no safetensors file.", hint="gan sample --help"
         ) from None
@@ -66,9 +66,24 @@ def read_header(path: Path) -> dict[str, Any]:
 def read_generator(path: Path) -> dict[str, Any]:
     """The header of a generator. FileError for anything else, our own classifiers included."""
     header = read_header(path)
-    if not {"model", "settings", "shape", "dataset", "classes"} <= header.keys():
+    if other := header.get("network"):
+        ours = path.with_name(GENERATOR)
+        raise FileError(f"{path} holds the {other} of a run; its generator is {ours}.")
+    if not _tells_all(header):
         raise FileError(f"{path} is a file of gan's, but no generator.", hint="gan sample --help")
     return header
+
+
+def _tells_all(header: dict[str, Any]) -> bool:
+    """Whether the header says what is asked of a generator; anyone may have written it."""
+    try:
+        words = header["model"], header["dataset"]["name"]
+        numbers = header["images_seen"], header["shape"]["size"], header["shape"]["channels"]
+        others = isinstance(header["settings"], dict) and isinstance(header["classes"], list)
+    except (KeyError, TypeError):
+        return False
+    texts = all(isinstance(word, str) for word in words)
+    return others and texts and all(isinstance(number, int) for number in numbers)
 
 
 def _metadata(path: Path) -> dict[str, str]:

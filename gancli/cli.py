@@ -502,7 +502,8 @@ def translate(
         ),
     ] = None,
     variations: Annotated[
-        int, typer.Option(min=1, help="Results of each input, by seeds from --seed on.")
+        int,
+        typer.Option(min=1, max=words.MOST, help="Results of each input, by seeds from --seed on."),
     ] = 1,
     seed: SeedOpt = 0,
     paired: Annotated[
@@ -521,6 +522,8 @@ def translate(
     console.say(f"{file}: {_describe(header)}.")
     turn = header["direction"]
     sources = words.inputs(inputs, skip=[f"-{d}" for d in DIRECTIONS])
+    if paired and any(map(words.is_video, sources)):
+        raise UsageError("--paired takes pictures, not videos.", hint="gan translate --help")
     targets = words.targets(sources, out, turn, variations)
     _spare([target for some in targets for target in some], force)
     from gancli import play
@@ -550,7 +553,8 @@ def _translate(loaded: Any, source: Path, outs: list[Path], seed: int, paired: b
     from gancli import play
 
     def recipe(seed: int) -> dict[str, str]:
-        return _recipe(loaded, "translate", [source.name, "--seed", str(seed)])
+        asked = [source.name, *(["--paired"] if paired else []), "--seed", str(seed)]
+        return _recipe(loaded, "translate", asked)
 
     if not words.is_video(source):
         play.translate_picture(loaded, source, outs, seed, paired, recipe)
@@ -737,6 +741,8 @@ def main() -> None:
 
 def _run() -> NoReturn:
     try:
+        if any(word == "" or (word[:2] == "--" and word[-1] == "=") for word in sys.argv[1:]):
+            raise UsageError("A word of the command is empty: is a variable of the shell not set?")
         raise SystemExit(app(prog_name="gan", standalone_mode=False))
     except GanError as error:
         _end(error, error)
@@ -766,7 +772,9 @@ def _end(error: Exception, said: GanError) -> NoReturn:
 
 def _sentence(error: Exception) -> str:
     if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
-        return "There is not enough memory: try a smaller --batch-size or --image-size."
+        training = "try a smaller --batch-size or --image-size"
+        what = training if sys.argv[1:2] == ["train"] else "ask for fewer or smaller pictures"
+        return f"There is not enough memory: {what}."
     if isinstance(error, OSError) and error.strerror:
         return f"{error.filename or 'A file'}: {error.strerror}."
     return f"This should not have happened: {type(error).__name__}: {error}"
@@ -821,8 +829,15 @@ def _again(picture: Path, ref: str | None, out: Path | None) -> None:
     if not picture.is_file():
         raise UsageError(f"There is no picture {picture}.", hint="gan sample --help")
     recipe = read_recipe(picture) or {}
-    arguments = shlex.split(recipe.get("command", ""))
-    if arguments[1:2] not in (["sample"], ["sweep"], ["interpolate"]) or arguments[2:3] != ["REF"]:
+    try:
+        arguments = shlex.split(recipe.get("command", ""))
+    except ValueError:
+        arguments = []
+    if arguments[1:3] == ["translate", "REF"]:
+        raise UsageError(f"{picture} was made of another picture.", hint="gan translate --help")
+    whole = "sha256" in recipe and not any(word.startswith("--like") for word in arguments)
+    drawn = arguments[1:2] in (["sample"], ["sweep"], ["interpolate"])
+    if not (whole and drawn and arguments[2:3] == ["REF"]):
         raise UsageError(f"{picture} carries no recipe of gan.", hint="gan sample --help")
     file = checkpoint.find(ref) if ref else checkpoint.find_digest(recipe["sha256"])
     if checkpoint.digest(file) != recipe["sha256"]:
@@ -832,6 +847,9 @@ def _again(picture: Path, ref: str | None, out: Path | None) -> None:
 
 
 def _png_or_folder(out: Path, folder: bool = True) -> None:
+    if folder and out.is_dir():
+        files.check_writable(out / "0.png")
+        return
     if out.suffix.lower() != ".png" and (out.suffix or not folder):
         known = "a .png or a folder" if folder else "a .png"
         raise UsageError(f"--out {out} is not {known}.", hint=f"--out {out.with_suffix('.png')}")

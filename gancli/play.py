@@ -84,7 +84,7 @@ def save_samples(
     each: Sequence[int | None] = labels or [None]
     pairs = [(seed, label) for label in each for seed in seeds]
     made = draw(loaded, [s for s, _ in pairs], [x for _, x in pairs if x is not None])
-    if out.suffix:
+    if out.suffix and not out.is_dir():
         rows = len(labels) if labels else None
         images.save_png(out, images.grid(np.stack(list(made)), rows=rows), recipe)
         return

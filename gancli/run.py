@@ -449,6 +449,7 @@ class Run:
         averaged = self.trainer.ema.module.state_dict()
         checkpoint.save(self.folder / checkpoint.GENERATOR, averaged, header)
         critic = self.gan.discriminator.state_dict()
+        header = {**header, "network": "discriminator"}
         checkpoint.save(self.folder / checkpoint.DISCRIMINATOR, critic, header)
 
     def _keep_best(self, report: Report) -> None:
@@ -467,7 +468,7 @@ class Run:
         checkpoint.save(path, self.trainer.ema.module.state_dict(), header)
 
     def _save_training(self) -> None:
-        header = self._header(self.trainer.images_seen)
+        header = {**self._header(self.trainer.images_seen), "network": "state of training"}
         checkpoint.save(self.folder / checkpoint.TRAINING, self.trainer.state(), header)
 
     def _save_midway(self) -> None:

@@ -7,6 +7,7 @@ from math import inf, nan
 from pathlib import Path
 from typing import Any
 
+from gancli import formats
 from gancli.config import LAST_SEED
 from gancli.errors import DataError, UsageError
 
@@ -179,20 +180,23 @@ def targets(
     """Where the `count` results of each source go: `in-ENDING.png` beside it, or in the folder
     `out`; of a single source to the file `out`. Results are numbered where there are several.
 
-    A video's results are videos. Raises UsageError for a suffix that is no picture's.
+    A video's results are videos. Raises UsageError for a suffix that does not suit, or where two
+    results would have one name.
     """
     from gancli.images import SUFFIXES
 
     numbers = [""] if count == 1 else [f"-{k}" for k in range(1, count + 1)]
     if out is not None and out.suffix and not out.is_dir():
-        kinds = VIDEOS if is_video(sources[0]) else tuple(SUFFIXES)
+        moving = sorted(suffix for suffix in formats.suffixes() if suffix not in ("", ".png"))
+        kinds = moving if is_video(sources[0]) else list(SUFFIXES)
         if len(sources) > 1:
             raise UsageError(
                 f"{len(sources)} inputs need a folder, not the file {out}.",
                 hint=f"--out {out.with_suffix('')}",
             )
         if out.suffix.lower() not in kinds:
-            raise UsageError(f"--out {out} is none of {', '.join(kinds)}.", hint="--out out.png")
+            hint = "--out out.mp4" if is_video(sources[0]) else "--out out.png"
+            raise UsageError(f"--out {out} is none of {', '.join(kinds)}.", hint=hint)
         return [[out.with_stem(f"{out.stem}{number}") for number in numbers]]
     stems = Counter((s.parent if out is None else out, s.stem) for s in sources)
     every = []
@@ -202,6 +206,12 @@ def targets(
         stem = source.name.replace(".", "-") if twice else source.stem
         suffix = ".mp4" if is_video(source) else ".png"
         every.append([where / f"{stem}-{ending}{number}{suffix}" for number in numbers])
+    made = Counter(results[0] for results in every)
+    if shared := [results[0] for results in every if made[results[0]] > 1]:
+        raise UsageError(
+            f"{len(shared)} inputs would become {shared[0]} or the like, each over the other.",
+            hint="gan translate them apart, each folder with an --out of its own",
+        )
     return every
 
 

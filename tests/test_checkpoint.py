@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -15,9 +16,10 @@ from gancli.errors import FileError, UsageError
 HEADER = {
     "model": "dcgan",
     "settings": {},
-    "shape": {"size": 16},
+    "shape": {"size": 16, "channels": 1},
     "dataset": {"name": "mnist"},
     "classes": [],
+    "images_seen": 5,
 }
 
 
@@ -54,6 +56,8 @@ def test_a_header_is_read_without_torch(tmp_path: Path) -> None:
         (2**40).to_bytes(8, "little") + b"{}",
         (4).to_bytes(8, "little") + b"[[[[",
         (2).to_bytes(8, "little") + b"[]",
+        (26).to_bytes(8, "little") + b'{"__metadata__":{"gan": 5}}'[:26],
+        (27).to_bytes(8, "little") + b'{"__metadata__":{"gan": 5}}',
         b"\x80\x04\x95pickle",
     ],
 )
@@ -69,6 +73,32 @@ def test_a_file_of_ours_that_is_no_generator(tmp_path: Path) -> None:
     assert checkpoint.read_header(tmp_path / "c.safetensors")["accuracy"] == 0.9
     with pytest.raises(FileError, match="but no generator"):
         checkpoint.read_generator(tmp_path / "c.safetensors")
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"dataset": "mnist"},
+        {"dataset": {}},
+        {"shape": None},
+        {"shape": {"size": 16}},
+        {"images_seen": "many"},
+        {"model": 5},
+    ],
+)
+def test_a_header_that_tells_half_is_no_generator_s(tmp_path: Path, changes: Any) -> None:
+    path = put(tmp_path / "runs" / "a" / checkpoint.GENERATOR, **changes)
+    with pytest.raises(FileError, match="but no generator"):
+        checkpoint.read_generator(path)
+    put(tmp_path / "runs" / "b" / checkpoint.GENERATOR)
+    found = checkpoint.find("dcgan", tmp_path / "runs")  # nobody meant the other
+    assert found.parent.name == "b"
+
+
+def test_another_network_of_a_run_names_the_generator(tmp_path: Path) -> None:
+    path = put(tmp_path / "run" / checkpoint.DISCRIMINATOR, network="discriminator")
+    with pytest.raises(FileError, match=r"holds the discriminator .*run/generator\.safetensors"):
+        checkpoint.read_generator(path)
 
 
 def test_a_missing_file_and_a_damaged_one(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from conftest import Command
 from PIL import Image
 
 from gancli import checkpoint
-from gancli.images import read_recipe
+from gancli.images import read_recipe, save_png
 
 TINY = ("--set", "width=4", "--batch-size", "10", "--precision", "fp32", "--device", "cpu")
 HEAVY = ("torch", "torchvision", "numpy", "PIL", "imageio", "safetensors")
@@ -246,6 +246,18 @@ def test_a_picture_makes_itself_again(gan: Command, runs: None, tmp_path: Path) 
     assert (tmp_path / "alone.png").read_bytes() == first.read_bytes()
     Image.new("L", (4, 4)).save(tmp_path / "plain.png")
     assert "carries no recipe" in gan("sample", "--like", "plain.png", code=2).stderr
+    whole = read_recipe(first)
+    assert whole is not None
+    for strange in ("gan sample REF --like strange.png", "gan sample REF '", None):
+        recipe = whole | {"command": strange} if strange else {"command": whole["command"]}
+        save_png(tmp_path / "strange.png", np.zeros((4, 4, 1), np.uint8), recipe)
+        refused = gan("sample", "acgan", "--like", "strange.png", code=2)
+        assert "carries no recipe" in refused.stderr
+    (tmp_path / "v1.0").mkdir()
+    gan("sample", "acgan", "-n", "2", "--out", "v1.0")
+    assert len(list((tmp_path / "v1.0").iterdir())) == 2
+    for empty in (("--out", ""), ("--label=",)):
+        assert "is empty" in gan("sample", "acgan", *empty, code=2).stderr
 
 
 def test_a_file_that_is_no_model(gan: Command, tmp_path: Path) -> None:
@@ -424,6 +436,9 @@ def test_translate_goes_on_past_a_broken_picture(gan: Command, runs: None, tmp_p
         (["toy-facades", "empty"], 1, "no pictures in empty", ""),
         (["toy-facades", "in.png", "--out", "a.xyz"], 2, "none of .png", ""),
         (["toy-facades", "in.png", "in2.png", "--out", "a.png"], 2, "need a folder", "--out a"),
+        (["toy-facades", "in.png", "empty/../in.png", "--out", "a"], 2, "over the other", "--out"),
+        (["toy-facades", "walk.mp4", "--out", "a.png"], 2, "none of .gif, .mp4", "--out out.mp4"),
+        (["toy-facades", "walk.mp4", "--paired"], 2, "takes pictures", "gan translate --help"),
         (["toy-facades", "bomb.png"], 1, "bomb.png (too many pixels)", ""),
     ],
 )
@@ -433,6 +448,7 @@ def test_translate_refuses(
     (tmp_path / "empty").mkdir()
     for name in ("in.png", "in2.png"):
         Image.new("L", (40, 40)).save(tmp_path / name)
+    (tmp_path / "walk.mp4").touch()
     if "bomb.png" in words:
         Image.new("1", (20_000, 10_000)).save(tmp_path / "bomb.png")
     done = gan("translate", *words, code=code)
