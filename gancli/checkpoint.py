@@ -10,6 +10,7 @@
       metrics.jsonl              a line an epoch
       samples/epoch-0001.png ... a grid an epoch, of the same seeds
       progress.gif, losses.png
+      .claim                     empty; held by the process that trains there
 
 A header is read with the standard library alone: asking what a file is never waits for torch.
 """
@@ -18,6 +19,7 @@ import hashlib
 import json
 import struct
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -234,13 +236,11 @@ def write_lines(path: Path, records: list[dict[str, Any]]) -> None:
 
 
 def read_lines(path: Path) -> list[dict[str, Any]]:
-    """The records of a JSON lines file, without a torn last line; none where there is no file."""
+    """The records of a JSON lines file, but for torn lines; none where there is no file."""
     if not path.exists():
         return []
     records = []
-    for line in path.read_text(encoding="utf-8").splitlines():
-        try:
+    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+        with suppress(ValueError, RecursionError):
             records.append(json.loads(line))
-        except ValueError:
-            break
-    return records
+    return [record for record in records if isinstance(record, dict)]

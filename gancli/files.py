@@ -4,6 +4,7 @@ What this program writes goes through here, but for what is added to (metrics.js
 that goes on), so that a crash, a full disk or Ctrl-C leaves what was there before.
 """
 
+import errno
 import os
 import secrets
 import shutil
@@ -11,8 +12,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from gancli.errors import FileError
+from gancli.errors import FileError, UsageError
 
+CLAIM = ".claim"  # the file in a folder that tells whose it is; empty
 ELSEWHERE = "choose another place with --out"
 
 
@@ -63,6 +65,30 @@ def check_writable(path: Path) -> None:
         raise FileError(_sentence(path, f"{nearest} is not a folder"), hint=ELSEWHERE)
     if not os.access(nearest, os.W_OK | os.X_OK):
         raise FileError(_sentence(path, f"the folder {nearest} is read-only"), hint=ELSEWHERE)
+
+
+def claim(folder: Path) -> None:
+    """Have `folder`, which is made, to this process alone until it ends.
+
+    Raises UsageError where another process has it, FileError where it cannot be had. Where the
+    system knows no such claims it is free for all.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        file = os.open(folder / CLAIM, os.O_RDWR | os.O_CREAT, 0o666)  # never closed
+    except OSError as error:
+        raise FileError(_sentence(folder, error.strerror or str(error)), hint=ELSEWHERE) from error
+    with suppress(ImportError):
+        import fcntl
+
+        try:
+            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # a child process inherits none of it
+        except OSError as error:
+            if error.errno in (errno.EACCES, errno.EAGAIN):
+                raise UsageError(
+                    f"Another gan is at work in {folder}.",
+                    hint="wait for it, or --out another folder",
+                ) from None
 
 
 def check_kind(path: Path) -> None:

@@ -7,7 +7,8 @@ An array is uint8, (B, H, W, C) or one picture (H, W, C), C 1 (gray) or 3 (RGB);
 import io
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -115,22 +116,28 @@ def save(path: Path, picture: Array, recipe: Mapping[str, str] | None = None) ->
 
 
 def load_png(path: Path) -> Array:
-    """A picture that `save_png` wrote, uint8 (H, W, C)."""
-    with Image.open(path) as picture:
+    """A picture that `save_png` wrote, uint8 (H, W, C). Raises FileError for what is no picture."""
+    with _opened(path) as picture:
         array = np.asarray(picture)
     return array.reshape(*array.shape[:2], -1)
 
 
 def read_recipe(path: Path) -> dict[str, str] | None:
     """The recipe in a PNG, GIF or WebP, or None. Raises FileError for what is no picture."""
+    with _opened(path) as picture:
+        text = _text(picture)
+    return _recipe(text)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Image.Image]:
     try:
         with Image.open(path) as picture:
-            text = _text(picture)
+            yield picture
     except FileNotFoundError as error:
         raise FileError(f"There is no file {path}.") from error
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         raise FileError(f"{path} is not a picture that can be read.") from error
-    return _recipe(text)
 
 
 def _text(picture: Image.Image) -> object:

@@ -12,6 +12,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import asdict, replace
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +38,7 @@ from gancli.config import Job, Training, preset_for, resolve
 from gancli.datasets import Pictures, Progress, Say, open_pictures, places
 from gancli.datasets._rows import Rows
 from gancli.errors import DataError, FileError, GanError, UsageError
-from gancli.files import write_file
+from gancli.files import claim, write_file
 from gancli.formats import gif
 from gancli.gan import Feeds, Shape
 from gancli.resident import Resident, Vary
@@ -186,6 +187,8 @@ class Run:
             compile=self.job.compile,
         )
         self._start: dict[str, torch.Tensor] | None = self.trainer.state()
+        if distributed.first():
+            claim(self.folder)
         self._resume()
         if self.job.compile:
             self._say("Compiling the networks: the first step takes a minute or two.")
@@ -321,13 +324,24 @@ class Run:
 
     def _begun_here(self) -> dict[str, Any] | None:
         path = self.folder / "run.json"
-        if self.job.fresh or not (self.folder / checkpoint.TRAINING).exists() or not path.exists():
+        names = checkpoint.TRAINING, checkpoint.GENERATOR
+        if self.job.fresh or not any((self.folder / name).exists() for name in names):
             return None
         try:
             found = json.loads(path.read_text(encoding="utf-8"))
-            return found if isinstance(found, dict) else None
+        except FileNotFoundError:
+            raise FileError(f"{self.folder} holds a model, but no run.json.", hint=OVER) from None
         except (OSError, ValueError):
-            raise FileError(f"{path} is damaged.", hint=OVER) from None
+            found = None
+        if not _is_plan(found):
+            raise FileError(f"{path} is damaged.", hint=OVER)
+        if (self.folder / checkpoint.TRAINING).exists():
+            return dict(found)
+        if len(checkpoint.read_lines(self.folder / "metrics.jsonl")) <= 1:
+            return None  # a crash while the first epoch was closed
+        raise FileError(
+            f"{self.folder} holds a model, but no {checkpoint.TRAINING} to go on from.", hint=OVER
+        )
 
     def _resume(self) -> None:
         begun = self._begun()
@@ -336,7 +350,7 @@ class Run:
             self._load(begun)
         elif distributed.first():
             _clear(self.folder)
-        if distributed.first():
+        if distributed.first() and self.trainer.images_seen < self.trainer.total:
             plan = json.dumps(self.plan(), indent=2)
             write_file(self.folder / "run.json", plan.encode(), durable=True)
 
@@ -364,8 +378,8 @@ class Run:
         done = self.trainer.images_seen / len(self.pictures.images)
         if self.trainer.images_seen >= self.trainer.total:
             self._say(
-                f"{self.folder} is trained already ({done:g} epochs): "
-                f"--epochs {self.training.epochs + 25} goes on, --fresh starts over."
+                f"{self.folder} is trained already ({done:.1f} epochs): "
+                f"--epochs {int(done) + 25} goes on, --fresh starts over."
             )
         else:
             self._say(f"Going on with {self.folder} after {done:.1f} epochs.")
@@ -380,7 +394,7 @@ class Run:
     def _trim_metrics(self) -> None:
         """Drop the lines of epochs that lie ahead: they are run again."""
         lines = checkpoint.read_lines(self.folder / "metrics.jsonl")
-        kept = [r for r in lines if r["images_seen"] <= self.trainer.images_seen]
+        kept = [r for r in lines if r.get("images_seen", math.inf) <= self.trainer.images_seen]
         checkpoint.write_lines(self.folder / "metrics.jsonl", kept)
 
     def _close_epoch(self, report: Report) -> Report:
@@ -503,11 +517,24 @@ class Run:
         images.save_png(
             self.folder / "losses.png", chart.loss_chart(series, self.folder.name, "epoch")
         )
-        frames = sorted((self.folder / "samples").glob("epoch-*.png"))
-        if frames:
-            gif.write(
-                self.folder / "progress.gif", map(images.load_png, frames), fps=4, recipe=None
-            )
+        frames = self._frames()
+        if (first := next(frames, None)) is not None:
+            gif.write(self.folder / "progress.gif", chain([first], frames), fps=4, recipe=None)
+
+    def _frames(self) -> Iterator[images.Array]:
+        """The grids of all epochs, but for files that cannot be read any more."""
+        for path in sorted((self.folder / "samples").glob("epoch-*.png")):
+            try:
+                yield images.load_png(path)
+            except FileError as error:
+                self._say(f"Left out of progress.gif: {error.message}")
+
+
+def _is_plan(found: object) -> bool:
+    """Whether that is what `Run.plan` says, as far as going on relies on it."""
+    if not isinstance(found, dict) or not isinstance(found.get("training"), dict):
+        return False
+    return isinstance(found.get("device"), str) and found.get("precision") in [*hardware.FORMATS]
 
 
 def settle(job: Job, size: int = 0) -> tuple[Any, Training]:
@@ -577,7 +604,7 @@ def _check_same(begun: dict[str, Any], now: dict[str, Any], folder: Path) -> Non
 
 def _clear(folder: Path) -> None:
     """Remove the files of an earlier run, and nothing else, from the folder."""
-    if not (folder / "run.json").exists():
+    if not any((folder / name).exists() for name in ("run.json", *OURS[:4])):
         return
     try:
         for path in (*(folder / name for name in OURS), *folder.glob("samples/epoch-*.png")):

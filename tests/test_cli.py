@@ -47,7 +47,7 @@ def test_train_makes_a_run_folder_and_sample_needs_its_generator_alone(
     found = {str(f.relative_to(run)) for f in run.rglob("*") if f.is_file()}
     assert found == {
         *("generator.safetensors", "discriminator.safetensors", "training.safetensors"),
-        *("run.json", "metrics.jsonl", "progress.gif", "losses.png"),
+        *("run.json", "metrics.jsonl", "progress.gif", "losses.png", ".claim"),
         *("samples/epoch-0001.png", "samples/epoch-0002.png"),
     }
     metrics = checkpoint.read_lines(run / "metrics.jsonl")

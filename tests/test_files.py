@@ -1,12 +1,14 @@
 """What the system refuses is said in one sentence, and nothing half-written stays."""
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from gancli.errors import FileError
-from gancli.files import check_writable, replacing, write_file
+from gancli.errors import FileError, UsageError
+from gancli.files import check_writable, claim, replacing, write_file
 
 
 def test_parents_are_made_and_nothing_stays_beside(tmp_path):
@@ -146,3 +148,21 @@ def test_a_file_on_the_way_is_named(tmp_path):
 def test_checking_writes_nothing(tmp_path):
     check_writable(tmp_path / "new" / "out.png")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_is_one_process_s_at_a_time(tmp_path):
+    code = (
+        "import sys, pathlib; from gancli.files import claim\n"
+        f"held = claim(pathlib.Path({str(tmp_path / 'run')!r})); print('held', flush=True)\n"
+        "sys.stdin.read()"
+    )
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with subprocess.Popen([sys.executable, "-c", code], **pipes) as other:
+        assert other.stdout.readline()
+        with pytest.raises(UsageError, match="Another gan is at work"):
+            claim(tmp_path / "run")
+        other.kill()
+    claim(tmp_path / "run")
+    (tmp_path / "file").touch()
+    with pytest.raises(FileError, match="Cannot write"):
+        claim(tmp_path / "file" / "run")

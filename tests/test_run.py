@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from PIL import Image
 
 from gancli import checkpoint, doctor
 from gancli.config import Job
@@ -269,7 +270,50 @@ def test_patience_needs_a_measure(pictures: Path, tmp_path: Path) -> None:
         start(pictures, tmp_path / "run", patience=3)
 
 
-@pytest.mark.parametrize(("name", "text"), [("run.json", "{"), (checkpoint.TRAINING, "")])
+@pytest.mark.parametrize("gone", [checkpoint.TRAINING, "run.json"])
+def test_what_was_trained_is_not_started_over_where_a_file_of_it_is_gone(
+    pictures: Path, tmp_path: Path, gone: str
+) -> None:
+    out = tmp_path / "run"
+    list(start(pictures, out, epochs=2).train())
+    (out / gone).unlink()
+    before = (out / checkpoint.GENERATOR).read_bytes()
+    with pytest.raises(FileError, match=f"holds a model, but no {gone}"):
+        start(pictures, out, epochs=1)
+    assert (out / checkpoint.GENERATOR).read_bytes() == before
+    list(start(pictures, out, epochs=1, fresh=True).train())
+    assert [m["epoch"] for m in checkpoint.read_lines(out / "metrics.jsonl")] == [1]
+    assert len(list((out / "samples").iterdir())) == 1
+
+
+def test_strange_lines_and_pictures_among_its_own_end_no_run(
+    pictures: Path, tmp_path: Path
+) -> None:
+    out, said = tmp_path / "run", []
+    list(start(pictures, out, epochs=2).train())
+    with (out / "metrics.jsonl").open("ab") as file:
+        file.write(b'[]\n{"a": 1}\n\xff\n')
+    (out / "samples" / "epoch-0001.png").write_bytes(b"")
+    list(start(pictures, out, epochs=3, say=said.append).train())
+    assert [m["epoch"] for m in checkpoint.read_lines(out / "metrics.jsonl")] == [1, 2, 3]
+    assert "Left out of progress.gif" in said[-1]
+    with Image.open(out / "progress.gif") as film:
+        assert film.n_frames == 2
+
+
+def test_fewer_epochs_than_were_run_change_nothing(pictures: Path, tmp_path: Path) -> None:
+    out, said = tmp_path / "run", []
+    list(start(pictures, out, epochs=2).train())
+    before = (out / "run.json").read_bytes()
+    list(start(pictures, out, epochs=1, say=said.append).train())
+    assert "--epochs 27 goes on" in said[-1]
+    assert (out / "run.json").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [("run.json", "{"), ("run.json", '{"training": {}}'), (checkpoint.TRAINING, "")],
+)
 def test_a_damaged_run_says_how_to_start_over(
     pictures: Path, tmp_path: Path, name: str, text: str
 ) -> None:
