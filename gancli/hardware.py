@@ -74,8 +74,8 @@ def prepare(sizes_repeat: bool = False) -> None:
     and memory is kept for the next.
     """
     torch.set_flush_denormal(True)
-    torch.backends.cudnn.benchmark = sizes_repeat
-    if sizes_repeat:
+    if sizes_repeat:  # and so it stays, whoever draws a few samples meanwhile
+        torch.backends.cudnn.benchmark = True
         memory.keep()
 
 

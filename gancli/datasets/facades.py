@@ -14,7 +14,7 @@ import tarfile
 import tempfile
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
 from urllib.parse import urlsplit
 
@@ -43,6 +43,7 @@ BASE = "base"
 PARTS = ("train", "val", "test", BASE)  # folders in the archives
 ALL = {"train": 606, BASE: 378}  # pairs in an archive, by a folder in it
 LIMIT = 100_000_000  # bytes; both archives are well below
+LARGEST = 10_000_000  # bytes of one picture; theirs have a hundredth of that
 MIRRORS = (
     "https://efrosgans.eecs.berkeley.edu/pix2pix/datasets/facades.tar.gz",
     "https://people.eecs.berkeley.edu/~tinghuiz/projects/pix2pix/datasets/facades.tar.gz",
@@ -144,10 +145,9 @@ def _unpacked(file: Path, places: Places, progress: Progress) -> Path:
     try:
         with replacing(root) as beside:
             for name, data in _members(file):
-                inside = beside / Path(*PurePosixPath(name).parts[-2:])
-                if inside.parent.name in PARTS and inside.suffix in (".jpg", ".png"):
-                    inside.parent.mkdir(parents=True, exist_ok=True)
-                    inside.write_bytes(data)
+                inside = beside / _inside(name)
+                inside.parent.mkdir(parents=True, exist_ok=True)
+                inside.write_bytes(data)
             _check(file, beside, progress)
     except FileError as error:
         hint = "Choose another folder with --data-dir, or make room there."
@@ -155,18 +155,36 @@ def _unpacked(file: Path, places: Places, progress: Progress) -> Path:
     return root
 
 
+def _inside(name: str) -> Path:
+    """Where a member of an archive lies: its folder and its name."""
+    return Path(*PurePosixPath(name).parts[-2:])
+
+
 def _members(file: Path) -> Iterator[tuple[str, bytes]]:
-    """Names and contents of the files in a tar or zip archive."""
+    """Names and contents of the pictures in a tar or zip archive, of LARGEST bytes at most."""
     try:
         if zipfile.is_zipfile(file):
             with zipfile.ZipFile(file) as packed:
-                yield from ((name, packed.read(name)) for name in packed.namelist())
+                sizes = {entry.filename: entry.file_size for entry in packed.infolist()}
+                yield from ((name, packed.read(name)) for name in _wanted(file, sizes.items()))
         else:
             with tarfile.open(file, "r:gz") as tar:
-                files = ((m.name, tar.extractfile(m)) for m in tar if m.isfile())
-                yield from ((name, found.read()) for name, found in files if found)
+                for entry in filter(tarfile.TarInfo.isfile, tar):
+                    for name in _wanted(file, [(entry.name, entry.size)]):
+                        if found := tar.extractfile(entry):
+                            yield name, found.read()
     except DAMAGED as error:
         raise DataError(f"{file.name} is no whole archive", hint=BY_HAND) from error
+
+
+def _wanted(file: Path, sizes: Iterable[tuple[str, int]]) -> Iterator[str]:
+    """The pictures among members of these names and sizes. DataError for one that is too large."""
+    for name, size in sizes:
+        inside = _inside(name)
+        if inside.parent.name in PARTS and inside.suffix in (".jpg", ".png"):
+            if size > LARGEST:
+                raise DataError(f"{file.name} holds {name} of {size / 1e6:.0f} MB", hint=BY_HAND)
+            yield name
 
 
 def _check(file: Path, root: Path, progress: Progress) -> None:

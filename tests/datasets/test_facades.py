@@ -232,6 +232,15 @@ def test_what_is_no_whole_archive_leaves_nothing(places, tmp_path, pack, spoil):
 
 
 @pytest.mark.parametrize("pack", [tarred, zipped])
+def test_a_member_that_would_fill_the_memory_is_not_read(places, tmp_path, monkeypatch, pack):
+    monkeypatch.setattr(facades, "LARGEST", 20_000)
+    facades.adopt(pack(tmp_path / "good", {"notes.txt": bytes(30_000), **isola()}), places)
+    by_hand = pack(tmp_path / "by hand", {"train/0.jpg": bytes(30_000), **isola()})
+    with pytest.raises(DataError, match=r"^by hand holds train/0.jpg of 0 MB\.$"):
+        facades.adopt(by_hand, places)
+
+
+@pytest.mark.parametrize("pack", [tarred, zipped])
 def test_no_file_is_written_outside_the_folder(places, tmp_path, pack):
     evil = side_by_side(5)
     ways = ("../../evil.jpg", "../train/../../evil.jpg", f"{tmp_path}/evil.jpg")
