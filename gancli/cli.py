@@ -16,7 +16,7 @@ import typer
 
 import gancli
 from gancli import checkpoint, console, datasets, files, formats, registry, words
-from gancli.config import DIRECTIONS, LAST_SEED, Job
+from gancli.config import DIRECTIONS, LAST_SEED, Job, check_size
 from gancli.errors import DataError, GanError, UsageError
 from gancli.options import (
     REF_HELP,
@@ -691,6 +691,8 @@ def datasets_stats(
     Example: gan datasets stats glyphs
     """
     datasets.check(name)
+    if image_size is not None:
+        check_size(image_size)
     from gancli.datasets import _stats
 
     places = datasets.places(data_dir)

@@ -60,7 +60,7 @@ def fail(error: GanError) -> None:
 
 def table(columns: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> None:
     """A table on stdout; tab-separated lines where nobody looks on."""
-    if not sys.stdout.isatty():
+    if sys.stdout is None or not sys.stdout.isatty():  # None: it was closed
         for row in rows:
             result("\t".join(row))
         return

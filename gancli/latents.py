@@ -1,7 +1,8 @@
 """Where pictures come from: noise by seed, walks between points, planes, labels that blend.
 
 Noise is a row (Z,) for each picture, a label a row (K,) that is one-hot or a blend of classes.
-Everything is computed on the CPU, so that it is the same on every machine.
+Everything is computed on the CPU, so that it is the same on every machine, but for the last bits of
+normal noise, which depend on the CPU's instructions.
 """
 
 from collections.abc import Iterator, Sequence
@@ -53,8 +54,9 @@ PATHS = {"lerp": lerp, "slerp": slerp}
 def walk(points: Tensor, steps: int, path: str = "lerp", loop: bool = False) -> Iterator[Tensor]:
     """Points (Z,) along the way past `points` (P, Z): `steps` to each leg, both ends included.
 
-    No point comes twice. With `loop` a last leg leads back to the first point, and the walk stops
-    one step short of it, so that it can be played for ever.
+    No point comes twice. With a single step they are the `points` themselves. With `loop` a last
+    leg leads back to the first point, and the walk stops one step short of it, so that it can be
+    played for ever.
     """
     stops = [*points, points[0]] if loop else [*points]
     legs = len(stops) - 1
@@ -63,6 +65,8 @@ def walk(points: Tensor, steps: int, path: str = "lerp", loop: bool = False) -> 
         for step in range(steps):
             t = step / max(1, steps - 1) if final else step / steps
             yield PATHS[path](stops[leg], stops[leg + 1], t)
+    if steps == 1 and not loop:
+        yield stops[-1]
 
 
 def square(rows: int, columns: int, low: float, high: float) -> Tensor:

@@ -1,6 +1,6 @@
 """What can be done with a generator file: sample it, walk through it, measure it.
 
-Each function takes a file and needs nothing but that file; nothing here prints.
+Each function takes a file and, but for measuring, needs nothing but that file; nothing here prints.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -264,6 +264,9 @@ def evaluate(
     if Feeds.IMAGE in loaded.gan.feeds:
         return _fidelity(loaded, seed, data_dir, say, progress)
     real = {split: _pictures(loaded, split, data_dir, say) for split in ("train", "test")}
+    known = loaded.header["dataset"]
+    if known.get("digest", real["train"].digest) != real["train"].digest:
+        say(f"{known['source']} holds other pictures here than {path} was trained on.")
     judge = extractor(real["train"], real["test"], places(data_dir).cache, say, progress)
     seeds = range(seed * samples, (seed + 1) * samples)
     made = [quantise(batch) for batch in _batches(loaded, seeds)]

@@ -375,6 +375,7 @@ class Run:
     def _take_up(self, begun: dict[str, Any]) -> None:
         """Drop the lines of metrics that the checkpoint does not reach, and say where it stands."""
         self._trim_metrics()
+        self._drop_earlier_epoch()
         done = self.trainer.images_seen / len(self.pictures.images)
         if self.trainer.images_seen >= self.trainer.total:
             self._say(
@@ -390,6 +391,17 @@ class Run:
                     f"The learning rate reaches 0 after {now} epochs, no longer after {before}: "
                     f"it goes on from {self.trainer.rate:.2g}."
                 )
+
+    def _drop_earlier_epoch(self) -> None:
+        """Where a crash left the start of an epoch that was closed since, nothing goes back to it.
+
+        Raises FileError where that file is damaged.
+        """
+        kept, passes = self.folder / checkpoint.EPOCH, len(self.pictures.images)
+        if kept.exists():
+            began = checkpoint.read_header(kept)["images_seen"]
+            if began // passes != self.trainer.images_seen // passes:
+                kept.unlink()
 
     def _trim_metrics(self) -> None:
         """Drop the lines of epochs that lie ahead: they are run again."""

@@ -67,7 +67,8 @@ class Trainer:
         self.plateau = Plateau(config.patience)
         self.setbacks = 0  # times that training diverged and went back
         self.images_seen = 0
-        self._clock = torch.zeros((), device=self.device)  # images_seen, where the step can see it
+        # images_seen, where the step can see it
+        self._clock = torch.zeros((), dtype=torch.int64, device=self.device)
         self.share = gan.share = data.share = distributed.share(config.seed, self.device)
         size = config.batch_size // self.share.world
         self._index = torch.zeros(size, dtype=torch.int64, device=self.device)

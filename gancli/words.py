@@ -3,7 +3,7 @@
 import glob
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from math import inf, nan
+from math import nan
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from gancli.errors import DataError, UsageError
 
 MOST = 1_000_000  # of pictures asked for at once
 CELLS = 10_000  # of a grid
+FARTHEST = 1e6  # coordinate that a picture of the manifold may show
 VIDEOS = (".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm")
 
 
@@ -127,9 +128,10 @@ def span(text: str) -> tuple[float, float]:
         low, high = map(float, text.split(","))
     except ValueError:
         low = high = nan
-    if not -inf < low < high < inf:
+    if not -FARTHEST <= low < high <= FARTHEST:
         raise UsageError(
-            f"--range takes two numbers, the lower one first, not {text!r}.", hint="--range=-1,1"
+            f"--range takes two numbers up to {FARTHEST:g}, the lower one first, not {text!r}.",
+            hint="--range=-1,1",
         )
     return low, high
 

@@ -56,6 +56,12 @@ def test_a_walk_passes_every_point_and_repeats_none() -> None:
     )
 
 
+def test_single_steps_are_the_points_themselves() -> None:
+    points = torch.tensor([[0.0], [1.0], [3.0]])
+    assert torch.equal(torch.stack(list(latents.walk(points, 1))), points)
+    assert torch.equal(torch.stack(list(latents.walk(points, 1, loop=True))), points)
+
+
 def test_a_loop_stops_one_step_short_of_its_start() -> None:
     way = torch.stack(list(latents.walk(torch.tensor([[0.0], [1.0]]), 2, loop=True)))[:, 0]
     torch.testing.assert_close(way, torch.tensor([0, 0.5, 1, 0.5]))

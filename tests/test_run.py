@@ -170,6 +170,19 @@ def test_going_back_leads_to_the_same_wherever_the_run_was_stopped(
     assert_same(checkpoint.load(out / checkpoint.TRAINING), whole.trainer.state())
 
 
+def test_nothing_goes_back_to_an_epoch_that_was_closed_since(
+    pictures: Path, tmp_path: Path
+) -> None:
+    """A crash between saving where the next one starts and removing where this one did."""
+    out = tmp_path / "run"
+    list(start(pictures, out, epochs=1).train())
+    earlier = (out / checkpoint.TRAINING).read_bytes()
+    list(start(pictures, out, epochs=2).train())
+    (out / checkpoint.EPOCH).write_bytes(earlier)
+    run = start(pictures, out, epochs=3)
+    assert_same(run._last_epoch(), run.trainer.state())
+
+
 def test_divergence_ends_the_run_after_three_times_and_keeps_the_last_good_checkpoint(
     pictures: Path, tmp_path: Path
 ) -> None:

@@ -80,7 +80,7 @@ def test_grids_and_ranges() -> None:
     for text in ("10", "0x3", "x", "3x-1", "101x100"):
         with pytest.raises(UsageError, match="--grid"):
             words.grid(text)
-    for text in ("1", "2,1", "a,b", "1,1", "nan,1", "0,inf"):
+    for text in ("1", "2,1", "a,b", "1,1", "nan,1", "0,inf", "0,1e308"):
         with pytest.raises(UsageError, match="--range"):
             words.span(text)
 

@@ -57,11 +57,12 @@ class Rows:
         rows = np.empty((len(index), *self.shape[1:]), np.uint8)
         size = self.row_bytes
         try:
-            with self.path.open("rb", buffering=0) as file:
+            with self.path.open("rb") as file:
                 self._check(os.fstat(file.fileno()))
                 for i, row in zip(index, rows.reshape(len(index), size), strict=True):
                     file.seek(self.offset + i * size)
-                    file.readinto(row.data)
+                    if file.readinto(row.data) < size:
+                        raise DataError(f"{self.path} is cut short.")
         except OSError as error:
             raise DataError(f"{self.path} cannot be read: {error.strerror}.") from error
         return rows

@@ -67,12 +67,17 @@ def stats(pictures: Pictures, progress: Progress = silent) -> Numbers:
         size=(height, width),
         megabytes=images.nbytes / 1e6,
         mean=tuple(_rounded(mean.mean((0, 1)))),
-        std=tuple(_rounded(np.sqrt(square.mean((0, 1)) - np.square(mean.mean((0, 1)))))),
-        spread=_rounded([np.sqrt((square - np.square(mean)).clip(0)).mean()])[0],
+        std=tuple(_rounded(_deviation(mean.mean((0, 1)), square.mean((0, 1))))),
+        spread=_rounded([_deviation(mean, square).mean()])[0],
         quantiles=_quantiles(counts.sum(0)),
         histogram=tuple(counts.sum(0).tolist()),
         classes=_classes(pictures),
     )
+
+
+def _deviation(mean: Any, square: Any) -> Any:
+    """From the means of values and of their squares; by rounding these may differ below 0."""
+    return np.sqrt((square - np.square(mean)).clip(0))
 
 
 def _quantiles(counts: Any) -> dict[str, float]:

@@ -28,6 +28,14 @@ def test_numbers_are_those_of_the_whole_array_at_once(channels):
     assert found.classes == {"a": 150, "b": 150, "c": 0}
 
 
+def test_pictures_of_one_gray_have_no_deviation():
+    """Of some, the mean of the squares is rounded to less than the square of the mean."""
+    for value in range(256):
+        images = np.full((7, 5, 5, 1), value, np.uint8)
+        found = _stats.stats(Pictures(name="n", split="train", images=images))
+        assert (found.std, found.spread) == ((0.0,), 0.0)
+
+
 def test_pictures_all_alike_have_no_spread():
     images = np.full((5, 4, 4, 1), 51, np.uint8)
     images[:, :2] = 204
