@@ -36,7 +36,7 @@ class Training:
     patience: Annotated[int, (0, 1_000_000)] = 0  # epochs without a new best: lr halves; 0: never
     ema: Annotated[float, (0.0, 1e12)] = 50_000.0  # half-life, in images, of G's average; 0: none
     jitter: Annotated[float, (0.0, 1.0)] = 0.0  # share by which pictures are enlarged, then cropped
-    mirror: bool = False  # whether every other picture is mirrored
+    mirror: bool = False  # whether each picture is mirrored by the toss of a coin
     seed: Annotated[int, (0, LAST_SEED)] = 0
 
     def __post_init__(self) -> None:

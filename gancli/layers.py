@@ -255,7 +255,8 @@ class _Batch(torch.autograd.Function):
 
 
 def init_dcgan(module: nn.Module) -> None:
-    """Weights from N(0, 0.02), batch norm gains from N(1, 0.02) (arXiv:1511.06434, section 4)."""
+    """Weights from N(0, 0.02) (arXiv:1511.06434, section 4), and, as in Radford's code, gains of
+    batch norm from N(1, 0.02)."""
     for m in module.modules():
         if isinstance(m, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
             nn.init.normal_(m.weight, 0.0, 0.02)
