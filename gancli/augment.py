@@ -16,7 +16,8 @@ def window(
 
     It shows a square of 1 / (1 + jitter) of the side, anywhere inside, which amounts to enlarging
     a picture by `jitter` and cropping it at random; where `mirror` is True, a coin decides for each
-    whether it is mirrored. (Isola et al. 2016, arXiv:1611.07004, section 6.2: from 256 to 286 and back.)
+    whether it is mirrored. (Isola et al. 2016, arXiv:1611.07004, section 6.2: from 256 to 286 and
+    back.)
     """
     scale = 1 / (1 + jitter)
     theta = torch.zeros(count, 2, 3, device=device)
