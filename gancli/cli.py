@@ -248,6 +248,7 @@ def _train(job: Job, dry_run: bool, preview: bool) -> None:
 
 @app.command()
 def sample(
+    ctx: typer.Context,
     ref: Annotated[
         str | None, typer.Argument(metavar="REF", help=REF_HELP, show_default=False)
     ] = None,
@@ -304,8 +305,11 @@ def sample(
     Example: gan sample dcgan --seeds 0-63 --out grid.png
     """
     if like is not None:
+        _refuse(ctx, ("count", "seeds", "label", "per_class"), "is in the recipe of --like already")
         _again(like, ref, out)
         return
+    if count and per_class:
+        raise UsageError("-n and --per-class both say how many: one of them.")
     if ref is None:
         raise UsageError(
             "Which generator? Name a file, a run folder, or a run.", hint="gan sample --help"
@@ -381,10 +385,17 @@ def sweep(
 
 @app.command()
 def interpolate(
+    ctx: typer.Context,
     ref: RefArg,
     z_seeds: Annotated[
-        str, typer.Option("--z-seeds", metavar="LIST", help="Seeds to walk past: 3,7,12.")
-    ] = "0-3",
+        str | None,
+        typer.Option(
+            "--z-seeds",
+            metavar="LIST",
+            help="Seeds to walk past: 3,7,12.",
+            show_default="0-3; 0-2 with --plane",
+        ),
+    ] = None,
     steps: StepsOpt = None,
     path: Annotated[
         Literal["slerp", "lerp"] | None,
@@ -431,8 +442,15 @@ def interpolate(
 
     Example: gan interpolate dcgan --z-seeds 3,7,12 --loop --out walk.gif
     """
+    if plane:
+        _refuse(ctx, ("steps", "path", "loop", "fps", "scale"), "is of a walk, not of --plane")
+    else:
+        _refuse(ctx, ("range_", "grid"), "goes with --plane")
     file, header = _generator(ref)
     labels = words.walk_labels(header, label)
+    if plane and label and len(labels) > 1:
+        raise UsageError("--plane shows one class.", hint="--label 3 --plane")
+    z_seeds = z_seeds or ("0-2" if plane else "0-3")
     seeds = words.numbers(z_seeds, "--z-seeds")
     kind = "plane" if plane else "walk"
     target = out or Path(f"{_stem(file)}-{kind}.{'png' if plane else 'gif'}")
@@ -472,9 +490,7 @@ def _plane(
 ) -> None:
     two = header["settings"]["z_dim"] == 2
     if not two and len(seeds) != 3:
-        if len(seeds) < 3:
-            raise UsageError("A plane needs three seeds.", hint="--z-seeds 3,7,12 --plane")
-        seeds = seeds[:3]
+        raise UsageError("A plane needs three seeds.", hint="--z-seeds 3,7,12 --plane")
     low, high = words.span(span) if span else ((-1.0, 1.0) if two else (0.0, 1.0))
     _png_or_folder(out, folder=False)
     from gancli import play
@@ -802,6 +818,16 @@ def _generator(ref: str) -> tuple[Path, dict[str, Any]]:
         )
     console.say(f"{file}: {_describe(header)}.")
     return file, header
+
+
+def _refuse(ctx: typer.Context, options: tuple[str, ...], why: str) -> None:
+    """Raise UsageError where one of `options`, which would change nothing, was typed."""
+    for name in options:
+        source = ctx.get_parameter_source(name)
+        if source is not None and source.name == "COMMANDLINE":
+            raise UsageError(
+                f"--{name.strip('_').replace('_', '-')} {why}.", hint=f"{ctx.command_path} --help"
+            )
 
 
 def _stem(file: Path) -> str:
