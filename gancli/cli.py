@@ -542,6 +542,9 @@ def translate(
         raise UsageError("--paired takes pictures, not videos.", hint="gan translate --help")
     targets = words.targets(sources, out, turn, variations)
     _spare([target for some in targets for target in some], force)
+    for source, outs in zip(sources, targets, strict=True):
+        if words.is_video(source):
+            formats.writer_for(outs[0])  # what it needs is missed before any work
     from gancli import play
 
     loaded = play.load(file, device)

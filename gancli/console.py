@@ -41,7 +41,12 @@ def hush() -> None:
 def say(line: str) -> None:
     """One line of conversation, on stderr."""
     if not _hushed:
-        _stderr().print(line, markup=False)
+        _stderr().print(_harmless(line), markup=False)
+
+
+def _harmless(text: str) -> str:
+    """Without what would steer the terminal: a stranger's file may say anything of itself."""
+    return "".join(c if c.isprintable() or c == "\n" else "\ufffd" for c in text)
 
 
 def result(line: str) -> None:
@@ -53,9 +58,9 @@ def result(line: str) -> None:
 def fail(error: GanError) -> None:
     """A failure: its sentence and, below, what to type next."""
     console = _stderr()
-    console.print(f"gan: {error.message}", style="bold red", markup=False)
+    console.print(_harmless(f"gan: {error.message}"), style="bold red", markup=False)
     if error.hint:
-        console.print(f"     Next: {error.hint}", markup=False)
+        console.print(_harmless(f"     Next: {error.hint}"), markup=False)
 
 
 def table(columns: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> None:

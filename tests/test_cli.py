@@ -509,3 +509,12 @@ def test_a_stop_before_training_does_not_claim_that_anything_was_saved(
         cli.main()
     assert end.value.code == 130
     assert "saved" not in capsys.readouterr().err
+
+
+def test_what_a_stranger_s_file_says_of_itself_steers_no_terminal(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    from gancli import console
+
+    console.say("made of \x1b[2J\x07 [bold]pictures[/bold] \udc80 by Zoë")
+    assert capsys.readouterr().err.strip() == "made of �[2J� [bold]pictures[/bold] � by Zoë"
