@@ -14,7 +14,7 @@ from conftest import small
 from torch import Tensor
 
 from gancli.config import Training
-from gancli.datasets._rows import Rows, Written
+from gancli.datasets._rows import Rows, Written, stamp
 from gancli.errors import DataError
 from gancli.gan import Shape
 from gancli.resident import Resident, Vary, order
@@ -126,7 +126,9 @@ def test_a_file_that_is_gone_or_another_is_said(tmp_path, workers):
     rows, _ = stored(tmp_path, PLAIN)
     other = replace(rows, stamp=(0, 0))
     gone = replace(rows, path=tmp_path / "gone")
-    for wrong, said in ((other, "was replaced"), (gone, "cannot be read")):
+    (tmp_path / "cut").write_bytes(rows.path.read_bytes()[: rows.offset + 100])
+    cut = replace(rows, path=tmp_path / "cut", stamp=stamp((tmp_path / "cut").stat()))
+    for wrong, said in ((other, "was replaced"), (gone, "cannot be read"), (cut, "is cut short")):
         data = Streaming(wrong, None, 0, CPU, vary=Vary(), workers=workers)
         with pytest.raises(DataError, match=said):
             data.fetch(0, 8, lambda at: order(0, COUNT, at, at + 8))

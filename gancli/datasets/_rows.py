@@ -57,11 +57,14 @@ class Rows:
         rows = np.empty((len(index), *self.shape[1:]), np.uint8)
         size = self.row_bytes
         try:
-            with self.path.open("rb") as file:
+            with self.path.open("rb", buffering=0) as file:
                 self._check(os.fstat(file.fileno()))
                 for i, row in zip(index, rows.reshape(len(index), size), strict=True):
                     file.seek(self.offset + i * size)
-                    if file.readinto(row.data) < size:
+                    left = row.data
+                    while left and (got := file.readinto(left)):  # most often all at once
+                        left = left[got:]
+                    if left:
                         raise DataError(f"{self.path} is cut short.")
         except OSError as error:
             raise DataError(f"{self.path} cannot be read: {error.strerror}.") from error
