@@ -324,13 +324,14 @@ class Run:
 
     def _begun_here(self) -> dict[str, Any] | None:
         path = self.folder / "run.json"
+        keep = f"--out {self.folder}-2 keeps it, {OVER}"
         names = checkpoint.TRAINING, checkpoint.GENERATOR
         if self.job.fresh or not any((self.folder / name).exists() for name in names):
             return None
         try:
             found = json.loads(path.read_text(encoding="utf-8"))
         except FileNotFoundError:
-            raise FileError(f"{self.folder} holds a model, but no run.json.", hint=OVER) from None
+            raise FileError(f"{self.folder} holds a model, but no run.json.", hint=keep) from None
         except (OSError, ValueError):
             found = None
         if not _is_plan(found):
@@ -340,7 +341,7 @@ class Run:
         if len(checkpoint.read_lines(self.folder / "metrics.jsonl")) <= 1:
             return None  # a crash while the first epoch was closed
         raise FileError(
-            f"{self.folder} holds a model, but no {checkpoint.TRAINING} to go on from.", hint=OVER
+            f"{self.folder} holds a model, but no {checkpoint.TRAINING} to go on from.", hint=keep
         )
 
     def _resume(self) -> None:
