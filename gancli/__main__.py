@@ -4,14 +4,16 @@ import os
 import signal
 from types import FrameType
 
+from gancli.errors import STOPPED
+
 IMPORTING = "<frozen importlib._bootstrap>"
-STOPPED = 130  # the exit code of what was asked to stop, as shells have it: 128 + SIGINT
 
 
 def main() -> None:
     """Run the command that was typed; Ctrl-C and SIGTERM end it the same way at any time."""
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, _interrupted)
+        if signal.getsignal(number) != signal.SIG_IGN:  # as a shell has it for what runs behind
+            signal.signal(number, _interrupted)
     from gancli import cli
 
     cli.main()

@@ -17,6 +17,7 @@ A header is read with the standard library alone: asking what a file is never wa
 
 import hashlib
 import json
+import os
 import struct
 from collections.abc import Callable
 from contextlib import suppress
@@ -226,6 +227,8 @@ def append_line(path: Path, record: dict[str, Any]) -> None:
     try:
         with path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(record) + "\n")
+            file.flush()
+            os.fsync(file.fileno())  # before the checkpoint that it belongs to
     except OSError as e:
         raise FileError(f"{path} cannot be written: {e.strerror}.", hint="--out") from None
 

@@ -6,7 +6,9 @@ Nothing imported at the top imports torch: `gan --help` answers at once.
 import atexit
 import json
 import os
+import re
 import shlex
+import signal
 import sys
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -17,7 +19,7 @@ import typer
 import gancli
 from gancli import checkpoint, console, datasets, files, formats, registry, words
 from gancli.config import DIRECTIONS, LAST_SEED, Job, check_size
-from gancli.errors import DataError, GanError, UsageError
+from gancli.errors import STOPPED, DataError, GanError, UsageError
 from gancli.options import (
     REF_HELP,
     AnimationOpt,
@@ -37,6 +39,8 @@ from gancli.options import (
     StepsOpt,
     listed,
 )
+
+EMPTY = re.compile("--[^=]*=")  # an option that was given nothing
 
 app = typer.Typer(
     help="Train the classic GANs and play with what they learned.",
@@ -242,7 +246,7 @@ def _train(job: Job, dry_run: bool, preview: bool) -> None:
                     console.show_picture(run.grid)
     except Stopped:
         console.say(f"Stopped and saved in {run.folder}; the same command goes on.")
-        raise typer.Exit(130) from None
+        raise typer.Exit(STOPPED) from None
     console.result(str(run.folder))
 
 
@@ -306,7 +310,7 @@ def sample(
     """
     if like is not None:
         _refuse(ctx, ("count", "seeds", "label", "per_class"), "is in the recipe of --like already")
-        _again(like, ref, out)
+        _again(like, ref, out, device)
         return
     if count and per_class:
         raise UsageError("-n and --per-class both say how many: one of them.")
@@ -753,8 +757,12 @@ def main() -> None:
     try:
         _run()
     except SystemExit as end:
-        if os.environ.get("WORLD_SIZE", "1") != "1":
-            # One of several: threads of torch.distributed may outlive the interpreter, and abort.
+        one_of_several = os.environ.get("WORLD_SIZE", "1") != "1"
+        if one_of_several or "torch.distributed.launcher.api" in sys.modules:
+            # Threads of torch.distributed may outlive the interpreter, and abort. Another signal,
+            # as the launcher sends its own, is none to heed any more.
+            for number in (signal.SIGINT, signal.SIGTERM):
+                signal.signal(number, signal.SIG_IGN)
             atexit._run_exitfuncs()
             os._exit(int(end.code or 0))
         raise
@@ -762,7 +770,7 @@ def main() -> None:
 
 def _run() -> NoReturn:
     try:
-        if any(word == "" or (word[:2] == "--" and word[-1] == "=") for word in sys.argv[1:]):
+        if any(word == "" or EMPTY.fullmatch(word) for word in sys.argv[1:]):
             raise UsageError("A word of the command is empty: is a variable of the shell not set?")
         raise SystemExit(app(prog_name="gan", standalone_mode=False))
     except GanError as error:
@@ -853,7 +861,7 @@ def _shown_as(fps: float, scale: int | None) -> list[str]:
     return ["--fps", f"{fps:g}", *(["--scale", str(scale)] if scale else [])]
 
 
-def _again(picture: Path, ref: str | None, out: Path | None) -> None:
+def _again(picture: Path, ref: str | None, out: Path | None, device: Device) -> None:
     """Run the command in a picture's recipe with the generator that it was made by."""
     from gancli.images import read_recipe
 
@@ -874,7 +882,8 @@ def _again(picture: Path, ref: str | None, out: Path | None) -> None:
     if checkpoint.digest(file) != recipe["sha256"]:
         console.say(f"{file} is not the generator that made {picture}: the result will differ.")
     target = out or picture.with_stem(f"{picture.stem}-again")
-    app([arguments[1], str(file), *arguments[3:], "--out", str(target)], standalone_mode=False)
+    asked = [*arguments[3:], "--out", str(target), "--device", device]
+    app([arguments[1], str(file), *asked], standalone_mode=False)
 
 
 def _png_or_folder(out: Path, folder: bool = True) -> None:

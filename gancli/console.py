@@ -3,6 +3,7 @@
 rich is imported inside functions: `gan --help` does not wait for what it does not need.
 """
 
+import re
 import sys
 import time
 from collections.abc import Iterable, Iterator
@@ -29,6 +30,8 @@ def _stderr() -> "Console":
     return Console(stderr=True, highlight=False, soft_wrap=True)
 
 
+STEERING = re.compile("[\0-\t\v-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+
 _hushed = False
 
 
@@ -46,7 +49,7 @@ def say(line: str) -> None:
 
 def _harmless(text: str) -> str:
     """Without what would steer the terminal: a stranger's file may say anything of itself."""
-    return "".join(c if c.isprintable() or c == "\n" else "\ufffd" for c in text)
+    return STEERING.sub("\ufffd", text)
 
 
 def result(line: str) -> None:

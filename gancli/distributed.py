@@ -27,14 +27,15 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
-from gancli.errors import GanError, UsageError
+from gancli.errors import STOPPED, GanError, UsageError
 from gancli.gan import Share
 
 MEETING = timedelta(minutes=5)  # for all processes to find each other
 WAITING = timedelta(minutes=30)  # for one that measures, fetches or saves while the others wait
 LOST = 75  # how a process ends whose company was lost: EX_TEMPFAIL of sysexits.h, try again
-STOPPED = 130  # how a process ends that was asked to, as shells have it: 128 + SIGINT
-SAID = (1, 2, STOPPED)  # how a process ends that has told the reader why: to try again is no use
+SAID = (1, 2)  # how a process ends that has told the reader why: to try again is no use
+FOLLOWED = (LOST, STOPPED, -signal.SIGTERM)  # how one ends that another, or the launcher, ended
+LOCALLY = ("LOCAL_RANK", "SLURM_LOCALID", "LOCAL_WORLD_SIZE")  # set by some launchers
 AGAIN = "the same command goes on from the last checkpoint"
 
 _launcher = 0  # its process id, where it is torch's own
@@ -133,13 +134,13 @@ def _join(device: torch.device) -> None:
     from torch.distributed.rendezvous import rendezvous
 
     global _launcher, _store
+    _check_environment()
     _launcher = os.getppid() if "TORCHELASTIC_RUN_ID" in os.environ else 0
     here = _number("LOCAL_WORLD_SIZE", otherwise="1")
     if device.type == "cuda":
         torch.cuda.set_device(_local() % torch.cuda.device_count())  # or each sees its own alone
     elif device.type == "cpu" and "OMP_NUM_THREADS" not in os.environ:
         torch.set_num_threads(max(1, torch.get_num_threads() // here))
-    _check_environment()
     try:
         store, number, size = next(rendezvous("env://", timeout=MEETING))
         _store = PrefixStore(_meet(store, number, size), store)
@@ -168,13 +169,15 @@ def _check_environment() -> None:
                 f"RANK and WORLD_SIZE are set, but {name} is not: where is the first process?",
                 hint=f"export {name}=..., or unset RANK to train with one process",
             )
-    found = {name: os.environ[name] for name in ("RANK", "WORLD_SIZE", "MASTER_PORT")}
-    size = int(found["WORLD_SIZE"]) if found["WORLD_SIZE"].isdecimal() else 0
-    bounds = {"WORLD_SIZE": (1, 2**31), "RANK": (0, size - 1), "MASTER_PORT": (1, 65535)}
+    size = os.environ["WORLD_SIZE"]
+    last = int(size) - 1 if size.isdecimal() else 0
+    bounds = {"WORLD_SIZE": (1, 2**31), "RANK": (0, last), "MASTER_PORT": (1, 65535)}
+    bounds |= {name: (0, 2**31) for name in LOCALLY if name in os.environ}
     for name, (least, most) in bounds.items():
-        if not (found[name].isdecimal() and least <= int(found[name]) <= most):
+        found = os.environ[name]
+        if not (found.isdecimal() and least <= int(found) <= most):
             raise UsageError(
-                f"{name} is {found[name]!r}: it must be a number from {least} to {most}.",
+                f"{name} is {found!r}: it must be a number from {least} to {most}.",
                 hint=f"export {name}=..., or unset RANK to train with one process",
             )
 
@@ -342,6 +345,8 @@ def launch(
         if not failures:
             return
         said = [code for code in failures.values() if code in SAID]
+        if all(code in FOLLOWED for code in failures.values()):  # nobody failed by himself
+            said += [code for code in failures.values() if code == STOPPED]
         if said:
             raise SystemExit(said[0])
         lost = _describe(failures)
@@ -392,8 +397,7 @@ def _run(words: Sequence[str], processes: int) -> dict[int, int]:
 
 def _describe(failures: dict[int, int]) -> str:
     """The process that failed by itself, and how; the others followed it."""
-    followed = (LOST, -signal.SIGTERM)
-    number = next((n for n, code in failures.items() if code not in followed), min(failures))
+    number = next((n for n, code in failures.items() if code not in FOLLOWED), min(failures))
     code = failures[number]
     how = f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with code {code}"
     return f"A process (rank {number}) {how}"

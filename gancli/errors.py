@@ -1,5 +1,7 @@
 """What can go wrong, said to the reader: one sentence, and the command to type next."""
 
+STOPPED = 130  # the exit code of what was asked to stop, as shells have it: 128 + SIGINT
+
 
 class GanError(Exception):
     """A failure the user can act on; the command line prints it and ends with `exit_code`.

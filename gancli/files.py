@@ -75,6 +75,8 @@ def claim(folder: Path) -> None:
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        if (folder / CLAIM).exists() and not os.access(folder / CLAIM, os.W_OK):
+            (folder / CLAIM).unlink()  # another user's
         file = os.open(folder / CLAIM, os.O_RDWR | os.O_CREAT, 0o666)  # never closed
     except OSError as error:
         raise FileError(_sentence(folder, error.strerror or str(error)), hint=ELSEWHERE) from error

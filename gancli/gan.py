@@ -114,6 +114,7 @@ class GAN(nn.Module):
     """
 
     feeds: ClassVar[Feeds] = Feeds.NOISE
+    crisp: bool = False  # whether its pictures are of the palette's colours alone, none between
     measure: ClassVar[str | None] = None  # the metric that falls as pictures get better, if any
     generator: nn.Module
     discriminator: nn.Module

@@ -325,7 +325,7 @@ class Run:
     def _begun_here(self) -> dict[str, Any] | None:
         path = self.folder / "run.json"
         keep = f"--out {self.folder}-2 keeps it, {OVER}"
-        names = checkpoint.TRAINING, checkpoint.GENERATOR
+        names = checkpoint.TRAINING, checkpoint.GENERATOR, checkpoint.BEST
         if self.job.fresh or not any((self.folder / name).exists() for name in names):
             return None
         try:
@@ -338,7 +338,9 @@ class Run:
             raise FileError(f"{path} is damaged.", hint=OVER)
         if (self.folder / checkpoint.TRAINING).exists():
             return dict(found)
-        if len(checkpoint.read_lines(self.folder / "metrics.jsonl")) <= 1:
+        later = "losses.png", "samples/epoch-0002.png"
+        first = not any((self.folder / name).exists() for name in later)
+        if first and (self.folder / checkpoint.GENERATOR).exists():
             return None  # a crash while the first epoch was closed
         raise FileError(
             f"{self.folder} holds a model, but no {checkpoint.TRAINING} to go on from.", hint=keep
@@ -364,6 +366,7 @@ class Run:
         except (KeyError, RuntimeError):
             raise FileError(f"{path} does not fit this model.", hint=OVER) from None
         if distributed.first():
+            self._drop_earlier_epoch()
             self._take_up(begun)
 
     def _saved(self, path: Path) -> dict[str, torch.Tensor]:
@@ -376,7 +379,6 @@ class Run:
     def _take_up(self, begun: dict[str, Any]) -> None:
         """Drop the lines of metrics that the checkpoint does not reach, and say where it stands."""
         self._trim_metrics()
-        self._drop_earlier_epoch()
         done = self.trainer.images_seen / len(self.pictures.images)
         if self.trainer.images_seen >= self.trainer.total:
             self._say(
@@ -394,20 +396,21 @@ class Run:
                 )
 
     def _drop_earlier_epoch(self) -> None:
-        """Where a crash left the start of an epoch that was closed since, nothing goes back to it.
-
-        Raises FileError where that file is damaged.
-        """
+        """Where a crash left the start of an epoch that was closed since, or half of the start of
+        this one, nothing goes back to it."""
         kept, passes = self.folder / checkpoint.EPOCH, len(self.pictures.images)
-        if kept.exists():
-            began = checkpoint.read_header(kept)["images_seen"]
-            if began // passes != self.trainer.images_seen // passes:
-                kept.unlink()
+        try:
+            began = int(checkpoint.load(kept)["clock"])
+        except (FileError, KeyError):
+            began = -1
+        if began // passes != self.trainer.images_seen // passes:
+            kept.unlink(missing_ok=True)
 
     def _trim_metrics(self) -> None:
         """Drop the lines of epochs that lie ahead: they are run again."""
         lines = checkpoint.read_lines(self.folder / "metrics.jsonl")
-        kept = [r for r in lines if r.get("images_seen", math.inf) <= self.trainer.images_seen]
+        done = range(self.trainer.images_seen + 1)
+        kept = [line for line in lines if line.get("images_seen") in done]
         checkpoint.write_lines(self.folder / "metrics.jsonl", kept)
 
     def _close_epoch(self, report: Report) -> Report:
@@ -585,9 +588,10 @@ def _check_batch(size: int, pictures: Pictures, least: int) -> None:
     if size < least:
         raise UsageError("--batch-size 1: batch normalisation needs two.", hint="--batch-size 2")
     if size > count:
+        fits = max(least, count // 2 // processes) * processes
         raise UsageError(
             f"A batch of {size} is larger than {pictures.name}, which has {count} pictures.",
-            hint=f"--batch-size {max(2, count // 2 // processes) * processes}",
+            hint=f"--batch-size {fits}" if fits <= count else None,
         )
 
 

@@ -142,7 +142,7 @@ def _good(path: Path, batches: Iterator[Tensor | str]) -> Iterator[Tensor]:
         try:
             rows = next(batches)
         except (RuntimeError, OSError) as error:  # so a DataLoader says that a worker died
-            why = str(error).splitlines()[0].rstrip(".")
+            why = (str(error) or type(error).__name__).splitlines()[0].rstrip(".")
             raise DataError(f"{path} is read no more: {why}.", hint="--workers 0") from error
         if isinstance(rows, str):
             raise DataError(rows, hint="the same command goes on from the last epoch")
@@ -196,5 +196,7 @@ def _children_unheard() -> Iterator[None]:
         yield
         return
     before = signal.getsignal(signal.SIGCHLD)
-    yield
-    signal.signal(signal.SIGCHLD, before)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGCHLD, before)

@@ -51,7 +51,7 @@ def _tiled(gan: GAN, generator: nn.Module, source: Tensor) -> Tensor:
     height, width = source.shape[2:]
     if max(height, width) <= TILE:
         return _one(gan, generator, source)
-    mixed = not gan.shape.palette  # of two labels' colours a mean is neither, or a third's
+    mixed = not gan.crisp  # of two labels' colours a mean is neither, or a third's
     made = torch.zeros(1, gan.shape.channels, height, width)
     weights = torch.zeros(1, 1, height, width)
     for top in _starts(height):

@@ -1,6 +1,7 @@
 """What was typed, as values: seeds, classes, grids, ranges. All raise UsageError for nonsense."""
 
 import glob
+import os
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from math import nan
@@ -160,7 +161,10 @@ def inputs(words: list[str], skip: Sequence[str] = ()) -> list[Path]:
             found += _pictures(path, matches, skip)
         else:
             raise UsageError(f"There is no file {word}.", hint="gan translate --help")
-    return list(dict.fromkeys(found))
+    first: dict[Path, Path] = {}
+    for path in found:
+        first.setdefault(Path(os.path.abspath(path)), path)  # noqa: PTH100 - a link is another file
+    return list(first.values())
 
 
 def _pictures(where: Path, paths: Iterable[Path], skip: Sequence[str]) -> list[Path]:

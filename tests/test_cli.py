@@ -426,7 +426,7 @@ def test_translate_goes_on_past_a_broken_picture(gan: Command, runs: None, tmp_p
     for name in ("a.png", "c.png", "old-A2B.png"):
         Image.new("L", (40, 40)).save(folder / name)
     (folder / "b.jpg").write_bytes(b"no picture at all")
-    done = gan("translate", "toy-facades", "in", "--out", "out", code=1)
+    done = gan("translate", "toy-facades", "in", "out/../in/a.png", "--out", "out", code=1)
     assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["a-A2B.png", "c-A2B.png"]
     assert "b.jpg (no picture)" in done.stderr
 
@@ -442,7 +442,7 @@ def test_translate_goes_on_past_a_broken_picture(gan: Command, runs: None, tmp_p
         (["toy-facades", "empty"], 1, "no pictures in empty", ""),
         (["toy-facades", "in.png", "--out", "a.xyz"], 2, "none of .png", ""),
         (["toy-facades", "in.png", "in2.png", "--out", "a.png"], 2, "need a folder", "--out a"),
-        (["toy-facades", "in.png", "empty/../in.png", "--out", "a"], 2, "over the other", "--out"),
+        (["toy-facades", "in.png", "sub/in.png", "--out", "a"], 2, "over the other", "--out"),
         (["toy-facades", "walk.mp4", "--out", "a.png"], 2, "none of .gif, .mp4", "--out out.mp4"),
         (["toy-facades", "walk.mp4", "--paired"], 2, "takes pictures", "gan translate --help"),
         (["toy-facades", "bomb.png"], 1, "bomb.png (too many pixels)", ""),
@@ -455,6 +455,8 @@ def test_translate_refuses(
     for name in ("in.png", "in2.png"):
         Image.new("L", (40, 40)).save(tmp_path / name)
     (tmp_path / "walk.mp4").touch()
+    (tmp_path / "sub").mkdir()
+    Image.new("L", (40, 40)).save(tmp_path / "sub" / "in.png")
     if "bomb.png" in words:
         Image.new("1", (20_000, 10_000)).save(tmp_path / "bomb.png")
     done = gan("translate", *words, code=code)
@@ -516,5 +518,6 @@ def test_what_a_stranger_s_file_says_of_itself_steers_no_terminal(
 ) -> None:
     from gancli import console
 
-    console.say("made of \x1b[2J\x07 [bold]pictures[/bold] \udc80 by Zoë")
-    assert capsys.readouterr().err.strip() == "made of �[2J� [bold]pictures[/bold] � by Zoë"
+    console.say("made of \x1b[2J\x07 [bold]pictures[/bold] \udc80 by Zoë\u202fM.")
+    said = capsys.readouterr().err.strip()
+    assert said == "made of �[2J� [bold]pictures[/bold] � by Zoë\u202fM."

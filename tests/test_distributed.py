@@ -313,3 +313,33 @@ def test_a_port_that_is_taken_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
         ours = pytest.raises(UsageError, match=f"MASTER_PORT {port} is in use")
         with ours, distributed.joined(torch.device("cpu")):
             pass
+
+
+@pytest.mark.parametrize(
+    ("ends", "restarts", "code"),
+    [
+        ({1: -signal.SIGKILL, 0: 130}, True, 0),  # the launcher ended the other as it started up
+        ({0: -signal.SIGKILL, 1: distributed.LOST}, True, 0),
+        ({0: 130, 1: 130}, False, 130),
+        ({0: 130, 1: -signal.SIGTERM}, False, 130),
+        ({0: distributed.LOST, 1: 2}, False, 2),
+    ],
+)
+def test_who_was_lost_is_replaced_and_who_was_stopped_or_refused_is_not(
+    ends: dict[int, int],
+    restarts: bool,
+    code: int,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    runs, said = iter([ends, {}]), []
+    monkeypatch.setattr(distributed, "_run", lambda *_: next(runs))
+    try:
+        distributed.launch(["train"], 2, 1, tmp_path / "run.json", said.append)
+        ended = 0
+    except SystemExit as end:
+        ended = int(end.code or 0)
+    assert (ended, bool(said)) == (code, restarts)
+    if restarts:
+        lost = next(rank for rank, c in ends.items() if c == -signal.SIGKILL)
+        assert f"rank {lost}) was ended by SIGKILL" in said[0]

@@ -181,6 +181,19 @@ def test_nothing_goes_back_to_an_epoch_that_was_closed_since(
     (out / checkpoint.EPOCH).write_bytes(earlier)
     run = start(pictures, out, epochs=3)
     assert_same(run._last_epoch(), run.trainer.state())
+    (out / checkpoint.EPOCH).write_bytes(b"")
+    start(pictures, out, epochs=3)
+    assert not (out / checkpoint.EPOCH).exists()
+
+
+def test_the_best_that_was_kept_alone_is_not_cleared_away(pictures: Path, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    list(start(pictures, out, model="began", epochs=1).train())
+    for path in (out / checkpoint.GENERATOR, out / checkpoint.TRAINING, out / "losses.png"):
+        path.unlink()
+    with pytest.raises(FileError, match="holds a model"):
+        start(pictures, out, model="began", epochs=1)
+    assert (out / checkpoint.BEST).exists()
 
 
 def test_divergence_ends_the_run_after_three_times_and_keeps_the_last_good_checkpoint(
@@ -283,16 +296,18 @@ def test_patience_needs_a_measure(pictures: Path, tmp_path: Path) -> None:
         start(pictures, tmp_path / "run", patience=3)
 
 
+@pytest.mark.parametrize("epochs", [1, 2])
 @pytest.mark.parametrize("gone", [checkpoint.TRAINING, "run.json"])
 def test_what_was_trained_is_not_started_over_where_a_file_of_it_is_gone(
-    pictures: Path, tmp_path: Path, gone: str
+    pictures: Path, tmp_path: Path, gone: str, epochs: int
 ) -> None:
     out = tmp_path / "run"
-    list(start(pictures, out, epochs=2).train())
+    list(start(pictures, out, epochs=epochs).train())
     (out / gone).unlink()
+    (out / "metrics.jsonl").unlink()
     before = (out / checkpoint.GENERATOR).read_bytes()
     with pytest.raises(FileError, match=f"holds a model, but no {gone}"):
-        start(pictures, out, epochs=1)
+        start(pictures, out, epochs=3)
     assert (out / checkpoint.GENERATOR).read_bytes() == before
     list(start(pictures, out, epochs=1, fresh=True).train())
     assert [m["epoch"] for m in checkpoint.read_lines(out / "metrics.jsonl")] == [1]
@@ -305,7 +320,7 @@ def test_strange_lines_and_pictures_among_its_own_end_no_run(
     out, said = tmp_path / "run", []
     list(start(pictures, out, epochs=2).train())
     with (out / "metrics.jsonl").open("ab") as file:
-        file.write(b'[]\n{"a": 1}\n\xff\n')
+        file.write(b'[]\n{"a": 1}\n{"images_seen": null}\n\xff\n')
     (out / "samples" / "epoch-0001.png").write_bytes(b"")
     list(start(pictures, out, epochs=3, say=said.append).train())
     assert [m["epoch"] for m in checkpoint.read_lines(out / "metrics.jsonl")] == [1, 2, 3]

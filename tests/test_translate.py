@@ -75,6 +75,7 @@ def test_tiles_meet_without_a_seam(gan: GAN, monkeypatch: pytest.MonkeyPatch) ->
 def test_tiles_of_labels_are_not_mixed(monkeypatch: pytest.MonkeyPatch) -> None:
     colours = ((255, 0, 0), (0, 255, 0), (0, 0, 255))
     shape = Shape(channels=3, size=32, palette=colours)
+    assert not small("pix2pix", shape, label_weight=0.0).crisp  # it paints no labels
     gan = small("pix2pix", shape, label_weight=1.0).eval()
     monkeypatch.setattr(translate, "TILE", 64)
     monkeypatch.setattr(translate, "OVERLAP", 24)

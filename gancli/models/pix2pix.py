@@ -181,6 +181,7 @@ class Pix2Pix(GAN):
         super().__init__(shape, z_dim=0)
         self.l1_weight, self.gan_weight = settings.l1_weight, settings.gan_weight
         self.label_weight = settings.label_weight if shape.palette else 0.0
+        self.crisp = bool(self.label_weight)
         self._logits: Tensor | None = None  # of the fake of this step
         self.generator = Generator(settings, shape)
         self.discriminator = Discriminator(settings, shape)
