@@ -426,7 +426,7 @@ def test_translate_goes_on_past_a_broken_picture(gan: Command, runs: None, tmp_p
     for name in ("a.png", "c.png", "old-A2B.png"):
         Image.new("L", (40, 40)).save(folder / name)
     (folder / "b.jpg").write_bytes(b"no picture at all")
-    done = gan("translate", "toy-facades", "in", "out/../in/a.png", "--out", "out", code=1)
+    done = gan("translate", "toy-facades", "in", "in/../in/a.png", "--out", "out", code=1)
     assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["a-A2B.png", "c-A2B.png"]
     assert "b.jpg (no picture)" in done.stderr
 
