@@ -887,13 +887,13 @@ def _again(picture: Path, ref: str | None, out: Path | None, device: Device) -> 
 
 
 def _png_or_folder(out: Path, folder: bool = True) -> None:
-    if folder and out.is_dir():
+    if folder and (out.is_dir() or not out.suffix):
         files.check_writable(out / "0.png")
         return
-    if out.suffix.lower() != ".png" and (out.suffix or not folder):
+    if out.suffix.lower() != ".png":
         known = "a .png or a folder" if folder else "a .png"
         raise UsageError(f"--out {out} is not {known}.", hint=f"--out {out.with_suffix('.png')}")
-    files.check_writable(out if out.suffix else out / "0.png")
+    files.check_writable(out)
 
 
 def _describe(header: dict[str, Any]) -> str:

@@ -210,8 +210,8 @@ class Run:
         if rows := self._streamed():
             made, workers = int(self.job.direction == "A2B"), self.job.workers
             return Streaming(rows, labels, classes, device, vary=vary, made=made, workers=workers)
-        mapped = pictures.stored and device.type == "cpu"  # a GPU is sent them as they are mapped
-        held = np.array if mapped else np.asarray
+        copied = pictures.stored and device.type == "cpu"  # a GPU is sent them as they are mapped
+        held = np.array if copied else np.asarray
         source, image = _directed(pictures, self.job.direction)
         sources = None if source is None else torch.from_numpy(held(source))
         image = torch.from_numpy(held(image))

@@ -193,15 +193,15 @@ def targets(
 
     numbers = [""] if count == 1 else [f"-{k}" for k in range(1, count + 1)]
     if out is not None and out.suffix and not out.is_dir():
-        moving = sorted(suffix for suffix in formats.suffixes() if suffix not in ("", ".png"))
-        kinds = moving if is_video(sources[0]) else list(SUFFIXES)
+        kinds, hint = list(SUFFIXES), "--out out.png"
+        if is_video(sources[0]):
+            kinds, hint = sorted({*formats.suffixes()} - {"", ".png"}), "--out out.mp4"
         if len(sources) > 1:
             raise UsageError(
                 f"{len(sources)} inputs need a folder, not the file {out}.",
                 hint=f"--out {out.with_suffix('')}",
             )
         if out.suffix.lower() not in kinds:
-            hint = "--out out.mp4" if is_video(sources[0]) else "--out out.png"
             raise UsageError(f"--out {out} is none of {', '.join(kinds)}.", hint=hint)
         return [[out.with_stem(f"{out.stem}{number}") for number in numbers]]
     stems = Counter((s.parent if out is None else out, s.stem) for s in sources)

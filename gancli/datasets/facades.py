@@ -14,7 +14,7 @@ import tarfile
 import tempfile
 import zipfile
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from urllib.parse import urlsplit
 
@@ -165,26 +165,26 @@ def _members(file: Path) -> Iterator[tuple[str, bytes]]:
     try:
         if zipfile.is_zipfile(file):
             with zipfile.ZipFile(file) as packed:
-                sizes = {entry.filename: entry.file_size for entry in packed.infolist()}
-                yield from ((name, packed.read(name)) for name in _wanted(file, sizes.items()))
+                for entry in packed.infolist():
+                    if _wanted(file, entry.filename, entry.file_size):
+                        yield entry.filename, packed.read(entry)
         else:
             with tarfile.open(file, "r:gz") as tar:
-                for entry in filter(tarfile.TarInfo.isfile, tar):
-                    for name in _wanted(file, [(entry.name, entry.size)]):
-                        if found := tar.extractfile(entry):
-                            yield name, found.read()
+                for member in filter(tarfile.TarInfo.isfile, tar):
+                    wanted = _wanted(file, member.name, member.size)
+                    if wanted and (found := tar.extractfile(member)):
+                        yield member.name, found.read()
     except DAMAGED as error:
         raise DataError(f"{file.name} is no whole archive", hint=BY_HAND) from error
 
 
-def _wanted(file: Path, sizes: Iterable[tuple[str, int]]) -> Iterator[str]:
-    """The pictures among members of these names and sizes. DataError for one that is too large."""
-    for name, size in sizes:
-        inside = _inside(name)
-        if inside.parent.name in PARTS and inside.suffix in (".jpg", ".png"):
-            if size > LARGEST:
-                raise DataError(f"{file.name} holds {name} of {size / 1e6:.0f} MB", hint=BY_HAND)
-            yield name
+def _wanted(file: Path, name: str, size: int) -> bool:
+    """Whether a member is one of the pictures. Raises DataError for one that is too large."""
+    inside = _inside(name)
+    wanted = inside.parent.name in PARTS and inside.suffix in (".jpg", ".png")
+    if wanted and size > LARGEST:
+        raise DataError(f"{file.name} holds {name} of {size / 1e6:.0f} MB", hint=BY_HAND)
+    return wanted
 
 
 def _check(file: Path, root: Path, progress: Progress) -> None:
