@@ -7,12 +7,13 @@ python examples/walk.py dcgan walk.gif
 import sys
 from pathlib import Path
 
-from gancli import checkpoint, play
+from gancli import weights
+from gancli.sampling import generator
 
 
 def main(ref: str, out: str) -> None:
-    loaded = play.load(checkpoint.find(ref))
-    film = play.interpolate(loaded, seeds=[3, 7, 12], steps=30, loop=True)
+    loaded = generator.load(weights.find(ref))
+    film = generator.interpolate(loaded, seeds=[3, 7, 12], steps=30, loop=True)
     frames = film.save(Path(out), fps=25, scale=None, recipe={"command": "examples/walk.py"})
     print(f"{out}: {frames} frames")
 

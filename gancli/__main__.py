@@ -14,9 +14,9 @@ def main() -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         if signal.getsignal(number) != signal.SIG_IGN:  # as a shell has it for what runs behind
             signal.signal(number, _interrupted)
-    from gancli import cli
+    from gancli.cli import app
 
-    cli.main()
+    app.main()
 
 
 def _interrupted(number: int, frame: FrameType | None) -> None:

@@ -15,8 +15,9 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from gancli import memory, strided
+from gancli import memory
 from gancli.errors import UsageError
+from gancli.nn import strided
 
 FORMATS = {"fp32": torch.float32, "bf16": torch.bfloat16}
 TRIES = 12  # of each format

@@ -16,11 +16,11 @@ import pytest
 import torch
 from PIL import Image
 
-from gancli import checkpoint, registry
+from gancli import registry, weights
 from gancli.config import Training
 from gancli.gan import GAN, Shape
-from gancli.resident import Resident
-from gancli.trainer import Trainer
+from gancli.training.resident import Resident
+from gancli.training.trainer import Trainer
 
 Command = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -117,8 +117,8 @@ def runs(tmp_path: Path) -> None:
             "direction": "A2B",
             "images_seen": 0,
         }
-        file = tmp_path / "runs" / f"pix2pix-{data}-A2B" / checkpoint.GENERATOR
-        checkpoint.save(file, unet.generator.state_dict(), header)
+        file = tmp_path / "runs" / f"pix2pix-{data}-A2B" / weights.GENERATOR
+        weights.save(file, unet.generator.state_dict(), header)
     for name, labelled in (("dcgan", False), ("cgan", True), ("acgan", True)):
         model = small(name, Shape(channels=1, size=28, classes=10))
         header = {
@@ -131,5 +131,5 @@ def runs(tmp_path: Path) -> None:
             "images_seen": 0,
         }
         for data in ("fashion-mnist", "mnist", "glyphs"):
-            file = tmp_path / "runs" / f"{name}-{data}" / checkpoint.GENERATOR
-            checkpoint.save(file, model.generator.state_dict(), header)
+            file = tmp_path / "runs" / f"{name}-{data}" / weights.GENERATOR
+            weights.save(file, model.generator.state_dict(), header)

@@ -19,13 +19,15 @@ from zipfile import Path as Member
 
 from PIL import Image
 
-from gancli import download as downloads
-from gancli.datasets import Info, Pictures, Places, Progress, Say, _cache, folder, silent
-from gancli.datasets._pictures import SUFFIXES, decode_all
-from gancli.datasets._rows import Sink
-from gancli.datasets.folder import Found, Notes
+from gancli.data import cache, folder
+from gancli.data import download as downloads
+from gancli.data.decode import SUFFIXES, decode_all
+from gancli.data.folder import Found, Notes
+from gancli.data.pictures import Info, Pictures, Places
+from gancli.data.rows import Sink
 from gancli.errors import DataError, FileError, UsageError
 from gancli.files import replacing
+from gancli.reporting import Progress, Say, silent
 
 INFO = Info(
     title="CelebA: aligned faces of celebrities",
@@ -88,7 +90,7 @@ def load(
         kept_at = places.cache / "folders" / f"{_hashed(root, split, side)}.safetensors"
         stamped = chosen if root.is_dir() else [Found(path=root, name=root.name, group="")]
         key = folder.hashed(VERSION, *map(folder.stamp, stamped))
-        if kept := _cache.recall(kept_at, key):
+        if kept := cache.recall(kept_at, key):
             return kept
         say(f"{root}: reading {len(chosen):,} pictures, once.")
 
@@ -99,7 +101,7 @@ def load(
             said = notes + folder.complaints(root, named, not decoded.good.any(), "skip")
             return Pictures(name=NAME, split=split, images=None, notes=said)
 
-        return _cache.made(kept_at, key, fill, say)
+        return cache.made(kept_at, key, fill, say)
 
 
 def download(places: Places, say: Say = silent, progress: Progress = silent) -> Path:

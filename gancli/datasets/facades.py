@@ -18,13 +18,16 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from urllib.parse import urlsplit
 
-from gancli import download as downloads
-from gancli.datasets import Info, Pictures, Places, Progress, Say, _pairs, folder, silent
-from gancli.datasets._cmp import PALETTE
-from gancli.datasets._rows import Gathered
-from gancli.datasets.folder import Found, Notes
+from gancli.data import download as downloads
+from gancli.data import folder
+from gancli.data.cmp import PALETTE
+from gancli.data.folder import Found, Notes
+from gancli.data.pairs import SIZE, decode_all, matched, read
+from gancli.data.pictures import Info, Pictures, Places
+from gancli.data.rows import Gathered
 from gancli.errors import DataError, FileError, UsageError
 from gancli.files import replacing
+from gancli.reporting import Progress, Say, silent
 
 INFO = Info(
     title="CMP Facades: photos of building fronts and their label maps",
@@ -77,7 +80,7 @@ def load(
         raise DataError(f"There are no {split} pairs in {root}.", hint=BY_HAND)
     pairs = Pictures(name=NAME, split=split, images=None, palette=PALETTE, notes=notes)
     chosen = every[split]
-    return _pairs.read(pairs, chosen, root, places, size or _pairs.SIZE, "skip", say, progress)
+    return read(pairs, chosen, root, places, size or SIZE, "skip", say, progress)
 
 
 def download(places: Places, say: Say = silent, progress: Progress = silent) -> Path:
@@ -131,7 +134,7 @@ def _base(root: Path) -> list[Found]:
     """CMP's own pairs: a photo and a label map of the same name."""
     found = folder.pictures_in(root)
     photos = [f for f in found if f.path.suffix.lower() == ".jpg"]
-    pairs, _ = _pairs.matched(root, photos, [f for f in found if f.path.suffix.lower() == ".png"])
+    pairs, _ = matched(root, photos, [f for f in found if f.path.suffix.lower() == ".png"])
     return pairs
 
 
@@ -195,7 +198,7 @@ def _check(file: Path, root: Path, progress: Progress) -> None:
         pairs = _base(root / BASE) if base else folder.pictures_in(root)
     except DataError:  # no photo has its map
         pairs = []
-    broken = _pairs.decode_all(Gathered(), pairs, 16, PALETTE, progress) if pairs else {}
+    broken = decode_all(Gathered(), pairs, 16, PALETTE, progress) if pairs else {}
     if len(pairs) != expected or broken:
         good = len(pairs) - len(broken)
         raise DataError(f"{file.name} holds {good} of {expected} pairs", hint=BY_HAND)

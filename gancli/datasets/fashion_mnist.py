@@ -6,9 +6,10 @@ Machine Learning Algorithms (2017), arXiv:1708.07747.
 
 from pathlib import Path
 
-from gancli.datasets import Info, Pictures, Places, Progress, Say, silent
-from gancli.datasets._idx import IdxSet
-from gancli.download import DebianPackage, File, Folder, Mirror
+from gancli.data.download import DebianPackage, File, Folder, Mirror
+from gancli.data.idx import IdxSet
+from gancli.data.pictures import Info, Pictures, Places
+from gancli.reporting import Progress, Say, silent
 
 INFO = Info(
     title="Fashion-MNIST: pictures of clothes",

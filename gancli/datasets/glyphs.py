@@ -13,8 +13,10 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
-from gancli.datasets import Info, Pictures, Places, Progress, Say, _cache, digest, silent
+from gancli.data import cache
+from gancli.data.pictures import Info, Pictures, Places, digest
 from gancli.errors import DataError
+from gancli.reporting import Progress, Say, silent
 
 INFO = Info(
     title="Glyphs: drawn digits",
@@ -40,14 +42,14 @@ KNOTS = 5  # displacements of the elastic warp along each side of a picture
 def load(places: Places, split: str, say: Say = silent, progress: Progress = silent) -> Pictures:
     """The `train` or `test` pictures, uint8 (N, 28, 28, 1), drawn the first time and then kept."""
     for folder in places.folders("glyphs"):
-        kept = _cache.recall(folder / f"{split}.safetensors", VERSION)
+        kept = cache.recall(folder / f"{split}.safetensors", VERSION)
         if kept is not None:
             return kept
     first, count = (0, INFO.train) if split == "train" else (INFO.train, INFO.test)
     say(f"glyphs: drawing {count:,} digits, once.")
     drawn = _drawn(split, first, count, progress)
     path = places.keep / "glyphs" / f"{split}.safetensors"
-    if _cache.remember(path, VERSION, drawn):
+    if cache.remember(path, VERSION, drawn):
         return drawn
     return replace(drawn, notes=(f"The drawn digits could not be kept in {path.parent}.",))
 

@@ -5,9 +5,10 @@ Yann LeCun, Corinna Cortes, Christopher Burges: The MNIST database of handwritte
 
 from pathlib import Path
 
-from gancli.datasets import Info, Pictures, Places, Progress, Say, silent
-from gancli.datasets._idx import IdxSet
-from gancli.download import File, Mirror
+from gancli.data.download import File, Mirror
+from gancli.data.idx import IdxSet
+from gancli.data.pictures import Info, Pictures, Places
+from gancli.reporting import Progress, Say, silent
 
 INFO = Info(
     title="MNIST: handwritten digits",

@@ -13,8 +13,10 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFilter
 
-from gancli.datasets import Info, Pictures, Places, Progress, Say, _cache, digest, silent
-from gancli.datasets._cmp import PALETTE
+from gancli.data import cache
+from gancli.data.cmp import PALETTE
+from gancli.data.pictures import Info, Pictures, Places, digest
+from gancli.reporting import Progress, Say, silent
 
 INFO = Info(
     title="Toy facades: drawn building fronts and their label maps",
@@ -91,14 +93,14 @@ def load(
     size = size or SIZE
     file, key = f"{split}-{size}.safetensors", f"{VERSION} at {size}"
     for folder in places.folders(NAME):
-        kept = _cache.recall(folder / file, key)
+        kept = cache.recall(folder / file, key)
         if kept is not None:
             return kept
     first, count = (0, INFO.train) if split == "train" else (INFO.train, INFO.test)
     say(f"{NAME}: drawing {count:,} pairs, once.")
     drawn = _drawn(split, first, count, size, progress)
     path = places.keep / NAME / file
-    if _cache.remember(path, key, drawn):
+    if cache.remember(path, key, drawn):
         return drawn
     return replace(drawn, notes=(f"The drawn pairs could not be kept in {path.parent}.",))
 

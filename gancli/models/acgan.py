@@ -27,7 +27,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from gancli import losses
 from gancli.gan import (
     GAN,
     Batch,
@@ -41,7 +40,8 @@ from gancli.gan import (
     Weight,
     need_classes,
 )
-from gancli.layers import (
+from gancli.nn import losses
+from gancli.nn.layers import (
     Double,
     DropMaps,
     FromMaps,

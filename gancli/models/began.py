@@ -39,7 +39,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from gancli.gan import GAN, Batch, Inputs, Metrics, Proportion, Rate, Shape, Units
-from gancli.layers import ELU, FromMaps, ToMaps
+from gancli.nn.layers import ELU, FromMaps, ToMaps
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -23,7 +23,6 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
-from gancli import losses
 from gancli.gan import (
     GAN,
     Batch,
@@ -36,7 +35,8 @@ from gancli.gan import (
     Units,
     need_classes,
 )
-from gancli.layers import (
+from gancli.nn import losses
+from gancli.nn.layers import (
     Double,
     DropMaps,
     FromMaps,

@@ -22,17 +22,9 @@ from typing import Annotated, Any, Literal
 
 from torch import Tensor, nn
 
-from gancli import losses
 from gancli.gan import GAN, Batch, Inputs, Metrics, Shape, Units
-from gancli.layers import (
-    Double,
-    FromMaps,
-    Halve,
-    MinibatchStd,
-    ToMaps,
-    init_dcgan,
-    pyramid,
-)
+from gancli.nn import losses
+from gancli.nn.layers import Double, FromMaps, Halve, MinibatchStd, ToMaps, init_dcgan, pyramid
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -23,9 +23,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from gancli import losses, strided
 from gancli.gan import GAN, Batch, Feeds, Inputs, Metrics, Rate, Shape, Units, Weight
-from gancli.layers import InstanceNorm, init_dcgan, pyramid
+from gancli.nn import losses, strided
+from gancli.nn.layers import InstanceNorm, init_dcgan, pyramid
 
 PAIRS = True  # it learns from pairs of pictures
 

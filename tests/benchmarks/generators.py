@@ -5,7 +5,7 @@ from pathlib import Path
 
 import torch
 
-from gancli import checkpoint, registry
+from gancli import registry, weights
 from gancli.gan import Shape
 
 DIGITS = Shape(channels=1, size=28, classes=10)
@@ -35,6 +35,6 @@ def write_generator(run: Path, model: str, shape: Shape) -> Path:
         "direction": "A2B" if shape.source else None,
         "images_seen": 0,
     }
-    path = run / checkpoint.GENERATOR
-    checkpoint.save(path, gan.generator.state_dict(), header)
+    path = run / weights.GENERATOR
+    weights.save(path, gan.generator.state_dict(), header)
     return path

@@ -18,9 +18,10 @@ from pathlib import Path
 
 import torch
 
-from gancli import hardware, vitals
+from gancli import hardware
 from gancli.config import Job
-from gancli.run import Run
+from gancli.training import health
+from gancli.training.run import Run
 from tests.benchmarks import timing
 from tests.benchmarks.train_step import Case
 
@@ -53,7 +54,7 @@ def speed(
         gc.collect()  # the trainers before: each is part of a cycle
         case = Case(model, size, _options(width, batch, device))
         captured = case.trainer()
-        for _ in range(4 * vitals.EVERY):  # each kind of step three times plainly, then recorded
+        for _ in range(4 * health.EVERY):  # each kind of step three times plainly, then recorded
             captured.step()
         memory = timing.peak_memory(captured.step, case.device)
         eager = case.trainer(capture=False)

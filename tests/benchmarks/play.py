@@ -18,7 +18,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from gancli import images, play
+from gancli import images
+from gancli.sampling import generator
 from tests.benchmarks import timing
 from tests.benchmarks.generators import write_generators
 from tests.benchmarks.startup import run
@@ -30,7 +31,7 @@ SIDE = 256  # pixels of the pictures that are translated
 def jobs(folder: Path, count: int) -> dict[str, tuple[int, str, Callable[[Path], object]]]:
     """By name: how many pictures it makes, the command, and the same work in this process."""
     dcgan, acgan, unet = (
-        play.load(folder / "runs" / f"{name}-drawn" / "generator.safetensors")
+        generator.load(folder / "runs" / f"{name}-drawn" / "generator.safetensors")
         for name in ("dcgan", "acgan", "pix2pix")
     )
     source = folder / "in.png"
@@ -40,31 +41,33 @@ def jobs(folder: Path, count: int) -> dict[str, tuple[int, str, Callable[[Path],
         "sample, one grid": (
             count,
             f"sample dcgan --count {count} --out OUT.png",
-            lambda out: play.save_samples(dcgan, range(count), [], out.with_suffix(".png"), RECIPE),
+            lambda out: generator.save_samples(
+                dcgan, range(count), [], out.with_suffix(".png"), RECIPE
+            ),
         ),
         "sample, a folder": (
             count,
             f"sample dcgan --count {count} --out OUT",
-            lambda out: play.save_samples(dcgan, range(count), [], out, RECIPE),
+            lambda out: generator.save_samples(dcgan, range(count), [], out, RECIPE),
         ),
         "sweep, a .gif": (
             frames,
             "sweep acgan --steps 50 --out OUT.gif",
-            lambda out: play.sweep(acgan, [0], range(10), 50, 1).save(
+            lambda out: generator.sweep(acgan, [0], range(10), 50, 1).save(
                 out.with_suffix(".gif"), 25, None, RECIPE
             ),
         ),
         "interpolate, a .gif": (
             150,
             "interpolate dcgan --z-seeds 0-3 --steps 50 --out OUT.gif",
-            lambda out: play.interpolate(dcgan, range(4), 50).save(
+            lambda out: generator.interpolate(dcgan, range(4), 50).save(
                 out.with_suffix(".gif"), 25, None, RECIPE
             ),
         ),
         "translate, 256x256": (
             1,
             "translate pix2pix in.png --out OUT.png",
-            lambda out: play.translate_picture(
+            lambda out: generator.translate_picture(
                 unet, source, [out.with_suffix(".png")], 0, False, lambda _: RECIPE
             ),
         ),

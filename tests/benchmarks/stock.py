@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from gancli import layers, strided
+from gancli.nn import layers, strided
 
 
 class MinibatchStd(nn.Module):

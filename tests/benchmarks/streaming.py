@@ -17,11 +17,11 @@ import torch
 
 from gancli import hardware, registry
 from gancli.config import preset_for, resolve
-from gancli.datasets._rows import Rows, Written
+from gancli.data.rows import Rows, Written
 from gancli.gan import Shape
-from gancli.resident import Resident, Vary, order
-from gancli.streaming import Streaming
-from gancli.trainer import Trainer
+from gancli.training.resident import Resident, Vary, order
+from gancli.training.streaming import Streaming
+from gancli.training.trainer import Trainer
 
 
 def written(path: Path, count: int, size: int) -> Rows:

@@ -25,16 +25,17 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from gancli import hardware, registry, vitals
+from gancli import hardware, registry
 from gancli.config import Training, preset_for, resolve
 from gancli.errors import UsageError
 from gancli.gan import GAN, Batch, Shape
-from gancli.resident import Resident
-from gancli.trainer import Trainer
+from gancli.training import health
+from gancli.training.resident import Resident
+from gancli.training.trainer import Trainer
 from tests.benchmarks import operators, stock, timing
 
 COUNT = (
-    500  # pictures, or as many as it takes to look at one step in vitals.EVERY, as training does
+    500  # pictures, or as many as it takes to look at one step in health.EVERY, as training does
 )
 SIZES = (28, 64, 128, 256)
 BATCH = {28: 128, 64: 64, 128: 16, 256: 4}  # by size, unless one is asked for
@@ -102,7 +103,7 @@ class Case:
         )
         self.build = partial(module.build, self.settings, self.shape)
         self.precision, self.why = hardware.precision(options.precision, self.device)
-        count = max(COUNT, vitals.EVERY * self.config.batch_size)
+        count = max(COUNT, health.EVERY * self.config.batch_size)
         self.images = torch.randint(0, 256, (count, channels, size, size), dtype=torch.uint8)
         self.labels = torch.arange(count) % 10
 

@@ -13,10 +13,12 @@ import pytest
 from conftest import Command
 from PIL import Image
 
-from gancli import download as downloads
-from gancli.datasets import Places, celeba, folder, open_pictures
-from gancli.datasets._pictures import decode
-from gancli.download import File, Mirror
+from gancli.data import download as downloads
+from gancli.data import folder
+from gancli.data.decode import decode
+from gancli.data.download import File, Mirror
+from gancli.data.pictures import Places
+from gancli.datasets import celeba, open_pictures
 from gancli.errors import DataError, FileError, UsageError
 
 DATA = Path(os.environ.get("GAN_DATA_DIR", "none"))

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from gancli import datasets, registry
-from gancli.datasets import Places, check, digest, glyphs, open_pictures, places
+from gancli import registry
+from gancli.data.pictures import Info, Places, digest, places
+from gancli.datasets import check, glyphs, open_pictures
 from gancli.errors import FileError, UsageError
 
 
@@ -22,7 +23,7 @@ def here(tmp_path):
 @pytest.mark.parametrize("name", registry.names("datasets"))
 def test_every_data_set_introduces_itself(name):
     module = registry.load("datasets", name)
-    assert isinstance(module.INFO, datasets.Info)
+    assert isinstance(module.INFO, Info)
     assert module.INFO.title and module.INFO.size and module.INFO.terms and module.INFO.home
     assert callable(module.load)
     assert registry.summary("datasets", name).endswith((".", ";", ":"))

@@ -12,9 +12,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from gancli import download as downloads
-from gancli.datasets import Places, _pairs, facades, open_pictures
-from gancli.datasets._cmp import PALETTE
+from gancli.data import download as downloads
+from gancli.data import pairs
+from gancli.data.cmp import PALETTE
+from gancli.data.pictures import Places
+from gancli.datasets import facades, open_pictures
 from gancli.errors import DataError, FileError, UsageError
 
 DATA = Path(os.environ.get("GAN_DATA_DIR", "none"))
@@ -39,7 +41,7 @@ def photo(value):
 
 def labels(number):
     """A map of two labels: below the background, above number `number`."""
-    colours = _pairs.colours(PALETTE)
+    colours = pairs.colours(PALETTE)
     return colours[np.array([number] * 16 + [0] * 16)][:, None].repeat(32, 1)
 
 
@@ -122,8 +124,8 @@ def site(archive, monkeypatch):
 
 def tops(pictures) -> list[int]:
     """The label in the upper half of every map; what lies below is background."""
-    numbers = _pairs.nearest(pictures.partners, PALETTE)
-    np.testing.assert_array_equal(_pairs.colours(PALETTE)[numbers], pictures.partners)
+    numbers = pairs.nearest(pictures.partners, PALETTE)
+    np.testing.assert_array_equal(pairs.colours(PALETTE)[numbers], pictures.partners)
     half = numbers.shape[1] // 2
     assert not numbers[:, half:].any()
     assert (numbers[:, :half] == numbers[:, :1, :1]).all()
@@ -297,6 +299,6 @@ def test_the_real_facades(tmp_path):
         pictures = facades.load(here, split, 64)
         assert pictures.images.shape == pictures.partners.shape == (count, 64, 64, 3)
         assert pictures.notes == ()
-        numbers = _pairs.nearest(pictures.partners, PALETTE)
-        np.testing.assert_array_equal(_pairs.colours(PALETTE)[numbers], pictures.partners)
+        numbers = pairs.nearest(pictures.partners, PALETTE)
+        np.testing.assert_array_equal(pairs.colours(PALETTE)[numbers], pictures.partners)
         assert set(np.unique(numbers)) == set(range(12))

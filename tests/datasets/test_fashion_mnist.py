@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gancli.datasets import Places, fashion_mnist
+from gancli.data.pictures import Places
+from gancli.datasets import fashion_mnist
 
 DATA = Path(os.environ.get("GAN_DATA_DIR", "none"))
 needs_data = pytest.mark.skipif(

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from gancli.datasets import Places, glyphs
+from gancli.data.pictures import Places
+from gancli.datasets import glyphs
 
 
 @pytest.fixture(scope="module")

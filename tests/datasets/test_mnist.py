@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gancli.datasets import Places, mnist
+from gancli.data.pictures import Places
+from gancli.datasets import mnist
 
 DATA = Path(os.environ.get("GAN_DATA_DIR", "none"))
 needs_data = pytest.mark.skipif(not (DATA / "mnist").is_dir(), reason="GAN_DATA_DIR has no mnist")

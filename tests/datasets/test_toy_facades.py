@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from gancli.datasets import Places, toy_facades
-from gancli.datasets._cmp import PALETTE
+from gancli.data.cmp import PALETTE
+from gancli.data.pictures import Places
+from gancli.datasets import toy_facades
 
 NAMES = [name for name, _ in PALETTE]
 

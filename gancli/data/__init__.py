@@ -1,0 +1,1 @@
+"""What data sets share: reading files, decoding pictures, pairs, the cache, downloads."""

@@ -1,0 +1,1 @@
+"""Training: the one trainer, and a run of it from what was typed to a folder of files."""

@@ -1,0 +1,49 @@
+"""What the terminal is sent, read back as colours."""
+
+import io
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+from gancli.cli.preview import half_blocks
+
+
+def _pixels(text):
+    """uint8 (H, W, 3): the foreground of each character above its background."""
+    rows = []
+    for line in text.split("\n"):
+        upper, lower = [], []
+        for segment in line.render(Console(file=io.StringIO())):
+            if segment.style and segment.style.color and segment.style.bgcolor:
+                upper += [segment.style.color.triplet] * len(segment.text)
+                lower += [segment.style.bgcolor.triplet] * len(segment.text)
+        rows += [upper, lower]
+    return np.array(rows, np.uint8)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_a_picture_that_fits_is_shown_pixel_by_pixel(channels):
+    picture = np.random.default_rng(0).integers(0, 3, (6, 9, channels), np.uint8) * 100
+    assert np.array_equal(_pixels(half_blocks(picture, 80)), picture + np.zeros(3, np.uint8))
+
+
+def test_an_odd_last_row_stands_on_black():
+    shown = _pixels(half_blocks(np.full((3, 4, 1), 255, np.uint8), 80))
+    assert shown[:, 0, 0].tolist() == [255, 255, 255, 0]
+
+
+def test_a_wide_picture_is_reduced_and_keeps_its_shape():
+    ramp = np.arange(200, dtype=np.uint8)[None, :, None].repeat(100, axis=0)
+    shown = _pixels(half_blocks(ramp, 50))
+    assert shown.shape == (26, 50, 3)
+    assert shown[0, :, 0] == pytest.approx(np.arange(50) * 4 + 1.5, abs=1)
+
+
+@pytest.mark.parametrize("width", [0, 1])
+def test_no_width_is_too_small(width):
+    assert _pixels(half_blocks(np.zeros((40, 30, 3), np.uint8), width)).shape == (2, 1, 3)
+
+
+def test_equal_neighbours_cost_one_colour():
+    assert len(half_blocks(np.zeros((4, 60, 1), np.uint8), 60).spans) == 2

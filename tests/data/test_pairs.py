@@ -1,0 +1,230 @@
+"""Pairs lie side by side or in two folders; both halves are cut alike, and labels stay pure."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from gancli.data import pairs
+from gancli.data.cmp import PALETTE
+from gancli.data.folder import Found
+from gancli.data.pictures import Places
+from gancli.data.rows import Gathered
+from gancli.datasets import open_pictures
+from gancli.errors import DataError, UsageError
+
+RED, BLUE = (255, 0, 0), (0, 0, 255)
+
+
+@pytest.fixture
+def places(tmp_path):
+    return Places(data=tmp_path / "data", cache=tmp_path / "cache")
+
+
+@pytest.fixture
+def root(tmp_path):
+    path = tmp_path / "fronts"
+    path.mkdir()
+    return path
+
+
+def put(path: Path, value=0, size=(20, 20)) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.new("L", size, value).save(path)
+    return path
+
+
+def beside(path: Path, a, b, **options) -> Path:
+    """One picture of two, uint8 (H, W, 3), side by side."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(np.concatenate([a, b], 1)).save(path, **options)
+    return path
+
+
+def plain(value, size=(20, 20)):
+    return np.full((*size, 3), value, np.uint8)
+
+
+def values(pictures) -> list[tuple[int, int]]:
+    """What A and B of every pair are filled with."""
+    pairs = zip(pictures.images[:, 0, 0, 0], pictures.partners[:, 0, 0, 0], strict=True)
+    return [(int(a), int(b)) for a, b in pairs]
+
+
+def load(places, root, split="train", size=16, **options):
+    return open_pictures(str(root), places, split, size=size, pairs=True, **options)
+
+
+def decode(path: Path, size: int, palette=(), partner: Path | None = None):
+    found = Found(path=path, name=path.name, group="", partner=partner)
+    """A and B, each uint8 (size, size, 3)."""
+    into = Gathered()
+    pairs.decode_all(into, [found], size, palette)
+    return into.all()[0]
+
+
+def test_side_by_side_the_left_half_is_a(places, root):
+    for i in range(3):
+        beside(root / "train" / f"{i}.png", plain(i), plain(100 + i))
+    beside(root / "val" / "9.png", plain(9), plain(109))
+    train, test = load(places, root), load(places, root, "test")
+    assert values(train) == [(0, 100), (1, 101), (2, 102)]
+    assert values(test) == [(9, 109)]
+    assert train.images.shape == train.partners.shape == (3, 16, 16, 3)
+    assert (train.name, train.split, train.palette, train.labels) == ("fronts", "train", (), None)
+    assert (train.notes, len(train.digest)) == ((), 64)
+    assert load(places, root, size=None).images.shape == (3, 256, 256, 3)
+
+
+@pytest.mark.parametrize(
+    "layout",
+    [
+        ("trainA", "trainB", "testA", "testB"),
+        ("train/A", "train/B", "val/A", "val/B"),
+    ],
+)
+def test_two_folders_in_splits_are_matched_by_name(places, root, layout):
+    train_a, train_b, test_a, test_b = (root / name for name in layout)
+    for i in (2, 1):
+        put(train_a / f"{i}.png", i)
+        put(train_b / f"{i}.bmp", 100 + i)
+    put(test_a / "deep" / "1.png", 7)
+    put(test_b / "deep" / "1.png", 107)
+    assert values(load(places, root)) == [(1, 101), (2, 102)]
+    assert values(load(places, root, "test")) == [(7, 107)]
+
+
+def test_of_two_folders_alone_a_tenth_is_held_out(places, root):
+    for i in range(60):
+        put(root / "A" / f"{i}.png", i)
+        put(root / "B" / f"{i}.png", 100 + i)
+    train, test = values(load(places, root)), values(load(places, root, "test"))
+    assert sorted(train + test) == [(i, 100 + i) for i in range(60)]
+    assert 1 <= len(test) <= 15
+    assert f"{len(test)} of the 60 pictures" in load(places, root).notes[0]
+
+
+def test_without_test_pairs_or_any_partner_it_is_said(places, root):
+    put(root / "A" / "1.png")
+    put(root / "B" / "2.png")
+    with pytest.raises(DataError, match="No two pictures in") as failure:
+        load(places, root)
+    assert "side by side" in failure.value.hint
+    put(root / "B" / "1.png")
+    with pytest.raises(DataError, match="There are no test pairs in"):
+        load(places, root, "test")
+
+
+def test_files_without_a_partner_are_named_even_where_one_comes_later(places, root):
+    for name in ("A/1.png", "B/1.png", "A/2.png", "B/3.png"):
+        put(root / name)
+    for _ in range(2):  # read, then recalled
+        pictures = load(places, root)
+        assert len(pictures.images) == 1
+        assert "no partner: A/2.png, B/3.png." in pictures.notes[0]
+    put(root / "A" / "4.png")
+    assert "A/2.png, A/4.png, B/3.png." in load(places, root).notes[0]
+
+
+def test_what_is_no_pair_is_skipped_and_named_or_refused(places, root):
+    noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
+    whole = beside(root / "a cut.png", noise, noise)
+    whole.write_bytes(whole.read_bytes()[:3000])
+    beside(root / "b good.png", plain(1), plain(2))
+    put(root / "c odd.png", size=(41, 20))
+    (root / "d text.png").write_text("nothing")
+    pictures = load(places, root)
+    assert values(pictures) == [(1, 2)]
+    assert "a cut.png (cut short), c odd.png (" in pictures.notes[0]
+    assert "41 pixels wide), d text.png (no picture)." in pictures.notes[0]
+    with pytest.raises(DataError, match=r"cannot be read: a cut\.png") as failure:
+        load(places, root, broken="refuse")
+    assert "--broken skip" in failure.value.hint
+    (root / "b good.png").unlink()
+    with pytest.raises(DataError, match=r"No picture in .* can be read: a cut.png"):
+        load(places, root)
+
+
+def test_halves_of_unequal_sizes_are_no_pair(places, root):
+    for name, width in (("1", 20), ("2", 30)):
+        put(root / "A" / f"{name}.png")
+        put(root / "B" / f"{name}.png", size=(width, 20))
+    pictures = load(places, root)
+    assert len(pictures.images) == 1
+    assert "2.png (A is 20x20, B 30x20)" in pictures.notes[0]
+    with pytest.raises(DataError, match=r"2.png \(A is 20x20, B 30x20\)"):
+        load(places, root, broken="refuse")
+
+
+@pytest.mark.parametrize("in_two", [False, True])
+@pytest.mark.parametrize("size", [24, 12])
+def test_both_halves_are_cropped_alike(tmp_path, in_two, size):
+    marked = np.full((24, 40, 3), BLUE, np.uint8)
+    marked[8:12, 22:26] = RED  # of which the crop leaves columns 8 to 32
+    if in_two:
+        path, partner = tmp_path / "a.png", tmp_path / "b.png"
+        for file in (path, partner):
+            Image.fromarray(marked).save(file)
+    else:
+        path, partner = beside(tmp_path / "ab.png", marked, marked), None
+    expected = np.zeros((24, 24), bool)
+    expected[8:12, 14:18] = True
+    expected = expected[:: 24 // size, :: 24 // size]
+    for palette in ((), (("sky", BLUE), ("wall", RED))):
+        pair = decode(path, size, palette, partner)
+        for half in pair:
+            np.testing.assert_array_equal(half[..., 0] > 127, expected)
+
+
+def test_labels_blurred_by_jpeg_become_pure_again(tmp_path):
+    colours = pairs.colours(PALETTE)
+    blocks = colours[np.random.default_rng(0).integers(0, len(PALETTE), (8, 8))]
+    labels = blocks.repeat(16, 0).repeat(16, 1)
+    path = beside(tmp_path / "1.jpg", plain(128, (128, 128)), labels, quality=75)
+    known = set(map(tuple, colours.tolist()))
+    blurred = set(map(tuple, np.asarray(Image.open(path))[:, 128:].reshape(-1, 3).tolist()))
+    assert blurred - known, "the file holds colours that are no labels"
+    for size in (128, 50):
+        assert set(map(tuple, decode(path, size, PALETTE)[1].reshape(-1, 3).tolist())) <= known
+    np.testing.assert_array_equal(decode(path, 8, PALETTE)[1], blocks)
+
+
+def test_labels_are_not_mixed_when_resized(tmp_path):
+    palette = (("black", (0, 0, 0)), ("gray", (128, 128, 128)), ("white", (255, 255, 255)))
+    board = plain(0, (32, 32))
+    board[(np.indices((32, 32)).sum(0) % 2).astype(bool)] = 255
+    a, b = decode(beside(tmp_path / "1.png", board, board), 12, palette)
+    assert set(np.unique(b)) <= {0, 255}
+    assert set(np.unique(a)) - {0, 255}, "photos are antialiased"
+
+
+def test_the_nearest_colour_is_the_nearest():
+    pictures = np.random.default_rng(0).integers(0, 256, (3, 20, 30, 3), np.uint8)
+    colours = pairs.colours(PALETTE).astype(int)
+    distances = np.square(pictures[..., None, :].astype(int) - colours).sum(-1)
+    np.testing.assert_array_equal(pairs.nearest(pictures, PALETTE), distances.argmin(-1))
+    np.testing.assert_array_equal(pairs.nearest(pairs.colours(PALETTE), PALETTE), range(12))
+
+
+def test_pairs_are_read_once_until_either_file_changes(places, root):
+    put(root / "A" / "1.png", 1)
+    put(root / "B" / "1.png", 2)
+    said = []
+    first, again = (load(places, root, say=said.append) for _ in range(2))
+    assert said == [f"{root}: reading 1 pairs, once."]
+    assert values(first) == values(again) == [(1, 2)]
+    assert first.digest == again.digest
+    assert again.images.flags.writeable and again.partners.flags.writeable
+    put(root / "B" / "1.png", 3)
+    os.utime(root / "B" / "1.png", (1, 1))
+    changed = load(places, root, say=said.append)
+    assert (values(changed), len(said)) == ([(1, 3)], 2)
+    assert changed.digest != first.digest
+
+
+def test_a_data_set_without_pairs_says_so(places):
+    with pytest.raises(UsageError, match="mnist has no pairs") as failure:
+        open_pictures("mnist", places, pairs=True)
+    assert "toy-facades" in failure.value.hint

@@ -1,0 +1,461 @@
+"""What each paper says of its model, beyond the contract that all of them keep."""
+
+import math
+from dataclasses import replace
+
+import pytest
+import torch
+from conftest import random_data, small
+
+from gancli import registry
+from gancli.config import resolve
+from gancli.errors import UsageError
+from gancli.gan import GAN, Batch, Inputs, Shape
+from gancli.nn.layers import ELU, InstanceNorm, MinibatchStd
+
+DIGITS = Shape(channels=1, size=28, classes=3)
+
+
+def batch_and_inputs(gan: GAN) -> tuple[Batch, Inputs]:
+    batch = random_data(gan.shape).batch(torch.arange(6))
+    return batch, gan.draw(batch)
+
+
+def log_sigmoid(x: float) -> float:
+    return -math.log1p(math.exp(-x))
+
+
+def log_softmax(row: list[float], label: int) -> float:
+    return row[label] - math.log(sum(math.exp(x) for x in row))
+
+
+@pytest.mark.parametrize("twin", [0.9, 0.0])
+def test_acgan_adds_up_its_source_and_class_terms(twin: float) -> None:
+    settings = {"dropout": 0.0, "twin": twin, "g_class_weight": 0.25}
+    gan = small("acgan", DIGITS, **settings)
+    batch, inputs = batch_and_inputs(gan)
+    fake = gan.fake(inputs)
+    labels = [0, 1, 2, 0, 1, 2]
+    real_source, real_class, _ = gan.discriminator(batch.image)
+    fake_source, fake_class, fake_twin = gan.discriminator(fake)
+    assert torch.equal(fake_class, fake_twin) is not bool(twin)
+
+    def category(logits: torch.Tensor) -> float:
+        rows = logits.tolist()
+        return -sum(log_softmax(r, y) for r, y in zip(rows, labels, strict=True)) / 6
+
+    source = -sum(map(log_sigmoid, real_source.tolist())) / 6
+    source -= sum(log_sigmoid(-x) for x in fake_source.tolist()) / 6
+    expected = source + category(real_class) + category(fake_twin if twin else fake_class)
+    found = gan.discriminator_loss(batch, inputs, fake.detach())[0].item()
+    assert found == pytest.approx(expected, rel=1e-4)
+
+    expected = -sum(map(log_sigmoid, fake_source.tolist())) / 6 + 0.25 * category(fake_class)
+    expected -= 0.25 * twin * category(fake_twin)
+    assert gan.generator_loss(batch, inputs, fake)[0].item() == pytest.approx(expected, rel=1e-4)
+
+
+@pytest.mark.parametrize("name", ["cgan", "acgan"])
+@pytest.mark.parametrize(("d_wins", "expected"), [(0.6, 0.3002), (1.0, 0.3)])
+def test_dropout_follows_how_often_the_discriminator_wins(
+    name: str, d_wins: float, expected: float
+) -> None:
+    gan = small(name, DIGITS, dropout=0.3, d_wins=d_wins)
+    gan.after_step({"d_wins": torch.tensor(0.8)})
+    assert gan.discriminator.drop.rate.item() == pytest.approx(expected)  # type: ignore[operator, union-attr]
+
+
+def test_acgan_appends_labels_to_the_noise_blended_ones_too() -> None:
+    gan = small("acgan", DIGITS).eval()
+    z, y = torch.randn(2, 6), torch.tensor([[0.5, 0, 0.5], [0, 1, 0]])
+    made = gan.generate(gan.generator, z, y)
+    dense, *rest = gan.generator.start  # type: ignore[misc]
+    x = z @ dense.weight[:, :6].T + y @ dense.weight[:, 6:].T
+    torch.testing.assert_close(made, gan.generator.ups(torch.nn.Sequential(*rest)(x)))  # type: ignore[operator]
+
+
+@pytest.mark.parametrize("mismatch", [0.0, 0.25])
+def test_cgan_s_losses_are_those_of_a_gan_given_the_label(mismatch: float) -> None:
+    gan = small("cgan", DIGITS, dropout=0.0, mismatch=mismatch)
+    batch, inputs = batch_and_inputs(gan)
+    labels = [0, 1, 1, 2, 0, 1]
+    others = [1, 0, 1, 1, 2, 0]  # each the label of the picture before
+    batch = replace(batch, label=torch.eye(3)[labels])
+    inputs = replace(inputs, y=batch.label)
+    fake = gan.fake(inputs)
+    real_logits = gan.discriminator(batch.image, batch.label).tolist()
+    fake_logits = gan.discriminator(fake, inputs.y).tolist()
+    other_logits = gan.discriminator(batch.image, torch.eye(3)[others]).tolist()
+    of_wrong = [log_sigmoid(-other_logits[i]) for i in (0, 1, 3, 4, 5)]  # the third is right
+
+    expected = -sum(map(log_sigmoid, real_logits)) / 6
+    expected -= (1 - mismatch) * sum(log_sigmoid(-x) for x in fake_logits) / 6
+    expected -= mismatch * sum(of_wrong) / 5
+    found = gan.discriminator_loss(batch, inputs, fake.detach())[0].item()
+    assert found == pytest.approx(expected, rel=1e-4)
+    expected = -sum(map(log_sigmoid, fake_logits)) / 6
+    assert gan.generator_loss(batch, inputs, fake)[0].item() == pytest.approx(expected, rel=1e-4)
+
+
+def test_cgan_takes_a_batch_of_one_class() -> None:
+    gan = small("cgan", DIGITS)
+    batch, inputs = batch_and_inputs(gan)
+    batch = replace(batch, label=torch.eye(3)[[1] * 6])
+    loss, _ = gan.discriminator_loss(batch, inputs, gan.fake(inputs).detach())
+    loss.backward()
+    assert all(
+        p.grad is not None and p.grad.isfinite().all() for p in gan.discriminator.parameters()
+    )
+
+
+@pytest.mark.parametrize("part", ["generator", "discriminator"])
+def test_cgan_joins_the_label_at_every_layer(part: str) -> None:
+    gan = small("cgan", DIGITS, hidden=12, minibatch_std=False)
+    widths = {
+        name: module.weight.shape[0 if isinstance(module, torch.nn.ConvTranspose2d) else 1]
+        for name, module in getattr(gan, part).named_modules()
+        if isinstance(module, torch.nn.Linear | torch.nn.Conv2d | torch.nn.ConvTranspose2d)
+    }
+    assert len(widths) == 4
+    base = 8 * 2 * 7 * 7  # maps of 7x7 in the widest layer
+    plain = {
+        "generator": [6, 12, 16, 8],
+        "discriminator": [1, 8, base, 12],
+    }[part]
+    assert list(widths.values()) == [w + DIGITS.classes for w in plain]
+
+
+@pytest.mark.parametrize("name", ["cgan", "acgan"])
+def test_a_label_changes_the_picture_and_so_does_a_blend(name: str) -> None:
+    gan = small(name, DIGITS).eval()
+    z = torch.randn(1, 6).repeat(3, 1)
+    y = torch.tensor([[1.0, 0, 0], [0.5, 0.5, 0], [0, 1.0, 0]])
+    first, blend, second = gan.generate(gan.generator, z, y)
+    assert not torch.equal(first, second)
+    assert not torch.equal(first, blend)
+    assert not torch.equal(blend, second)
+
+
+@pytest.mark.parametrize("name", ["cgan", "acgan"])
+def test_models_by_class_need_classes(name: str) -> None:
+    with pytest.raises(UsageError, match="no classes"):
+        small(name, Shape(channels=1, size=16))
+
+
+def test_dcgan_s_depth_follows_from_the_size() -> None:
+    for size, deconvolutions in ((16, 2), (28, 2), (32, 3), (64, 4), (252, 6), (256, 6)):
+        gan = small("dcgan", Shape(channels=3, size=size), width=1)
+        found = [m for m in gan.generator.modules() if isinstance(m, torch.nn.ConvTranspose2d)]
+        assert len(found) == deconvolutions
+        assert gan.generate(gan.generator, torch.randn(2, 6)).shape == (2, 3, size, size)
+
+
+@pytest.mark.parametrize("size", range(16, 257, 4))
+def test_every_legal_size_goes_in_and_out(size: int) -> None:
+    gan = small("dcgan", Shape(channels=1, size=size), width=1)
+    picture = gan.generate(gan.generator, torch.randn(2, 6))
+    assert picture.shape == (2, 1, size, size)
+    assert gan.discriminator(picture).shape == (2,)
+
+
+def test_pix2pix_judges_pairs_and_weighs_its_terms() -> None:
+    gan = small("pix2pix", DIGITS, dropout=0.0, l1_weight=7.0, gan_weight=0.5)
+    batch, inputs = batch_and_inputs(gan)
+    assert batch.source is not None
+    fake = gan.fake(inputs)
+    real_pair = torch.cat([batch.source, batch.image], 1)  # (x, y)
+    fake_pair = torch.cat([batch.source, fake.detach()], 1)  # (x, G(x))
+    real = gan.discriminator(real_pair).flatten().tolist()
+    made = gan.discriminator(fake_pair).flatten().tolist()
+
+    expected = -sum(map(log_sigmoid, real)) / len(real)
+    expected -= sum(log_sigmoid(-x) for x in made) / len(made)
+    found = gan.discriminator_loss(batch, inputs, fake.detach())[0].item()
+    assert found == pytest.approx(0.5 * expected, rel=1e-4)
+
+    adversarial = -sum(map(log_sigmoid, made)) / len(made)
+    l1 = sum((fake - batch.image).abs().flatten().tolist()) / fake.numel()
+    found = gan.generator_loss(batch, inputs, fake)[0].item()
+    assert found == pytest.approx(0.5 * adversarial + 7 * l1, rel=1e-4)
+
+
+def test_pix2pix_adds_a_term_for_labels_where_it_makes_maps_of_them() -> None:
+    colours = ((0, 0, 170), (0, 0, 255), (255, 85, 0))
+    photos = Shape(channels=3, size=28)
+    losses = []
+    for shape, weight in ((photos, 5.0), (replace(photos, palette=colours), 5.0)):
+        gan = small("pix2pix", shape, dropout=0.0, label_weight=weight)
+        batch, inputs = batch_and_inputs(gan)
+        losses.append(gan.generator_loss(batch, inputs, gan.fake(inputs)))
+    (_, plain), (loss, metrics) = losses
+    assert "labels" not in plain
+    adversarial = losses[1][0] - 100 * metrics["l1"] - 5 * metrics["labels"]
+    assert 0 < adversarial.item() < 5
+    assert loss.isfinite()
+
+
+def test_pix2pix_s_labels_learn_by_cross_entropy_and_show_as_their_colours() -> None:
+    colours = ((0, 0, 170), (0, 0, 255), (255, 85, 0))
+    table = torch.tensor(colours) / 127.5 - 1
+    shape = Shape(channels=3, size=28, palette=colours)
+    gan = small("pix2pix", shape, dropout=0.0, label_weight=1.0)
+    label = torch.arange(28 * 28).reshape(1, 28, 28) % 3
+    blurred = table[label].permute(0, 3, 1, 2) + 0.05
+    source = torch.rand(1, 3, 28, 28) * 2 - 1
+    batch = Batch(image=blurred, source=source)
+    inputs = gan.draw(batch)
+    fake = gan.fake(inputs)
+    logits = gan._logits[0].flatten(1).T.tolist()
+    rows = list(zip(logits, label.flatten().tolist(), strict=True))
+    expected = -sum(log_softmax(row, k) for row, k in rows) / len(rows)
+    _, metrics = gan.generator_loss(batch, inputs, fake)
+    assert metrics["labels"].item() == pytest.approx(expected, rel=1e-4)
+
+    shares = torch.tensor(logits).softmax(1) @ table
+    torch.testing.assert_close(fake[0].flatten(1).T, shares, atol=1e-5, rtol=1e-4)
+    gan.generator.paint.eval()  # type: ignore[operator, union-attr]
+    shown = gan.generator.paint(gan.generator.maps(source))  # type: ignore[operator]
+    likeliest = table[torch.tensor(logits).argmax(1)]
+    assert torch.equal(shown[0].flatten(1).T, likeliest)
+
+
+def test_pix2pix_sees_patches_of_70_pixels() -> None:
+    gan = small("pix2pix", Shape(channels=3, size=256))
+    layers = [m for m in gan.discriminator if not isinstance(m, InstanceNorm)]  # type: ignore[attr-defined]
+    pair = torch.rand(1, 6, 256, 256, requires_grad=True)
+    logits = torch.nn.Sequential(*layers)(pair)
+    assert logits.shape == (1, 1, 30, 30)
+    logits[0, 0, 15, 15].backward()
+    assert pair.grad is not None
+    seen = pair.grad[0].abs().sum(0).nonzero()
+    assert (seen.max(0).values - seen.min(0).values + 1).tolist() == [70, 70]
+
+
+@pytest.mark.parametrize(("size", "depth", "dropouts"), [(64, 6, 1), (128, 7, 2), (256, 8, 3)])
+def test_pix2pix_is_the_u_net_of_the_paper(size: int, depth: int, dropouts: int) -> None:
+    from gancli.models import pix2pix
+
+    with torch.device("meta"):
+        shape = Shape(channels=3, size=size, source=3)
+        net = pix2pix.Generator(pix2pix.Settings(width=64), shape)
+    downs = [m for m in net.modules() if isinstance(m, torch.nn.Conv2d)]
+    assert [m.out_channels for m in downs] == [64, 128, 256, 512, 512, 512, 512, 512][:depth]
+    ups = [m for m in net.modules() if isinstance(m, torch.nn.ConvTranspose2d)]
+    assert ups[0].in_channels == 512
+    assert all(
+        m.in_channels == 2 * n.out_channels for m, n in zip(ups[1:], downs[-2::-1], strict=True)
+    )
+    assert sum(isinstance(m, torch.nn.Dropout) for m in net.modules()) == dropouts
+    if size == 256:
+        assert round(sum(p.numel() for p in net.parameters()) / 1e6, 1) == 54.4
+
+
+@pytest.mark.parametrize(
+    ("name", "size", "upward", "downward"),
+    [
+        ("dcgan", 64, [1024, 512, 256, 128], [128, 256, 512, 1024]),
+        ("cgan", 28, [128, 64], [64, 128]),
+    ],
+)
+def test_the_preset_paper_has_the_widths_of_the_paper(
+    name: str, size: int, upward: list[int], downward: list[int]
+) -> None:
+    module = registry.load("models", name)
+    settings, _ = resolve(module.Settings, module.PRESETS["paper"], {}, name)
+    classes = 10 if name == "cgan" else 0
+    with torch.device("meta"):
+        gan = module.build(settings, Shape(channels=3, size=size, classes=classes))
+    ups = [m for m in gan.generator.modules() if isinstance(m, torch.nn.ConvTranspose2d)]
+    downs = [m for m in gan.discriminator.modules() if isinstance(m, torch.nn.Conv2d)]
+    assert [m.in_channels - classes for m in ups] == upward
+    assert [m.out_channels for m in downs] == downward
+
+
+@pytest.mark.parametrize(("noise", "most", "spread"), [("uniform", 1.0, 3**-0.5), ("normal", 9, 1)])
+def test_noise_is_drawn_as_the_settings_say(noise: str, most: float, spread: float) -> None:
+    gan = small("dcgan", DIGITS, noise=noise, z_dim=1000)
+    z = gan.draw(random_data(gan.shape).batch(torch.arange(6))).z
+    assert 0.99 * min(most, 3) < z.abs().max() <= most
+    assert z.std().item() == pytest.approx(spread, rel=0.05)
+
+
+def test_weights_begin_as_the_paper_says() -> None:
+    gan = small("dcgan", DIGITS, width=32)
+    for m in gan.modules():
+        if isinstance(m, torch.nn.Conv2d | torch.nn.ConvTranspose2d | torch.nn.Linear):
+            assert m.weight.std().item() == pytest.approx(0.02, rel=0.15)
+            assert m.weight.mean().item() == pytest.approx(0, abs=0.005)
+        elif isinstance(m, torch.nn.BatchNorm1d | torch.nn.BatchNorm2d):
+            assert m.weight.mean().item() == pytest.approx(1, abs=0.02)
+            assert 0.01 < m.weight.std().item() < 0.03
+
+
+def test_minibatch_std_tells_how_varied_a_batch_is() -> None:
+    x = torch.tensor([[1.0, 5.0], [3.0, 5.0], [5.0, 11.0]])
+    spread = (math.sqrt(8 / 3) + math.sqrt(8)) / 2  # of 1, 3, 5 and of 5, 5, 11
+    expected = torch.cat([x, torch.full((3, 1), spread)], 1)
+    torch.testing.assert_close(MinibatchStd()(x), expected)
+
+
+@pytest.mark.parametrize("name", ["dcgan", "cgan"])
+def test_the_discriminator_sees_how_varied_a_batch_is(name: str) -> None:
+    label = [torch.eye(3)[[1, 1]]] if name == "cgan" else []
+    for told in (True, False):
+        gan = small(name, DIGITS, minibatch_std=told).eval().double()
+        picture = torch.rand(1, 1, 28, 28).double() * 2 - 1
+        other = torch.rand(1, 1, 28, 28).double() * 2 - 1
+        alike = gan.discriminator(torch.cat([picture, picture]), *label)
+        varied = gan.discriminator(torch.cat([picture, other]), *label)
+        assert torch.isclose(alike[0], varied[0], rtol=1e-9, atol=0) == (not told)
+
+
+def autoencoder_losses(gan: GAN, pictures: torch.Tensor) -> list[float]:
+    """L(v) for each picture alone, pixel by pixel."""
+    drawn = torch.cat([gan.discriminator(v[None]) for v in pictures])
+    pixels = (pictures - drawn).flatten(1).tolist()
+    return [sum(map(abs, row)) / len(row) for row in pixels]
+
+
+def test_began_weighs_autoencoder_losses_and_measures_convergence() -> None:
+    gan = small("began", DIGITS, gamma=0.7)
+    gan.k.fill_(0.3)  # type: ignore[operator]
+    batch, inputs = batch_and_inputs(gan)
+    fake = gan.fake(inputs)
+    real = sum(autoencoder_losses(gan, batch.image)) / 6
+    made = sum(autoencoder_losses(gan, fake)) / 6
+    loss, metrics = gan.discriminator_loss(batch, inputs, fake.detach())
+    assert loss.item() == pytest.approx(real - 0.3 * made, rel=1e-4)
+    assert metrics["convergence"].item() == pytest.approx(real + abs(0.7 * real - made), rel=1e-4)
+    assert gan.generator_loss(batch, inputs, fake)[0].item() == pytest.approx(made, rel=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("gamma", "k", "l_real", "l_fake", "expected"),
+    [
+        (0.5, 0.5, 0.4, 0.1, 0.51),
+        (0.5, 0.5, 0.2, 0.4, 0.47),
+        (0.5, 0.99, 0.9, 0.1, 1.0),
+        (0.5, 0.01, 0.1, 0.9, 0.0),
+        (1.5, 0.59, 0.9, 0.1, 0.6),
+        (0.0, 0.5, 0.4, 0.1, 0.49),
+    ],
+)
+def test_began_s_k_follows_the_balance_within_its_bounds(
+    gamma: float, k: float, l_real: float, l_fake: float, expected: float
+) -> None:
+    gan = small("began", DIGITS, gamma=gamma, lambda_k=0.1)
+    gan.k.fill_(k)  # type: ignore[operator]
+    gan.after_step({"l_real": torch.tensor(l_real), "l_fake": torch.tensor(l_fake)})
+    assert gan.state_dict()["k"].item() == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    ("size", "sizes"),
+    [
+        (16, [8, 16]),
+        (28, [8, 16, 32]),
+        (32, [8, 16, 32]),
+        (36, [5, 10, 20, 40]),
+        (64, [8, 16, 32, 64]),
+        (100, [7, 14, 28, 56, 112]),
+        (128, [8, 16, 32, 64, 128]),
+    ],
+)
+def test_began_halves_pictures_down_to_8_pixels_or_less(size: int, sizes: list[int]) -> None:
+    from gancli.models.began import Encoder, Settings, ladder
+
+    assert ladder(size) == sizes
+    encoder = Encoder(Settings(width=1, hidden=3), Shape(channels=1, size=size))
+    pad, code = encoder[0], encoder[-1]
+    assert pad(torch.zeros(1, 1, size, size)).shape[-1] == sizes[-1]
+    assert code.in_features == len(sizes) * sizes[0] ** 2
+    assert sum(m.stride == (2, 2) for m in encoder.modules() if isinstance(m, torch.nn.Conv2d)) == (
+        len(sizes) - 1
+    )
+
+
+@pytest.mark.parametrize(("taper", "maps"), [(1, [3, 3, 3]), (2, [12, 6, 3])])
+def test_began_s_generator_is_wider_where_pictures_are_small(taper: int, maps: list[int]) -> None:
+    from gancli.models.began import Decoder, Settings
+
+    settings = Settings(z_dim=5, width=3, hidden=7, taper=taper)
+    gan = registry.load("models", "began").build(settings, DIGITS)
+    generator, decoder = gan.generator, gan.discriminator[1]
+    widths = [
+        [m.out_channels for m in scale if isinstance(m, torch.nn.Conv2d)]
+        for scale in generator.scales
+    ]
+    assert widths == [[n, n] for n in maps]
+    assert isinstance(decoder, Decoder)
+    assert all(scale[0].out_channels == 3 for scale in decoder.scales)
+
+
+def test_began_pads_by_the_edge_and_crops_back() -> None:
+    from gancli.models.began import Pad, Unpad
+
+    x = torch.randn(2, 3, 28, 28)
+    padded = Pad(28, 32)(x)
+    assert torch.equal(Unpad(28)(padded), x)
+    assert torch.equal(padded[..., 0, 2:30], x[..., 0, :])
+    assert torch.equal(padded[..., 31, 31], x[..., 27, 27])
+
+
+def test_began_s_pictures_are_clamped_at_sampling_alone() -> None:
+    gan = small("began", DIGITS)
+    with torch.no_grad():
+        gan.generator.out[0].bias.fill_(3.0)  # type: ignore[index, union-attr, operator]
+    z = torch.rand(2, 6)
+    assert gan.fake(Inputs(z=z)).min() > 1
+    assert (gan.generate(gan.generator, z) == 1).all()
+
+
+@pytest.mark.parametrize("z_dim", [2, 64])
+def test_began_s_dropout_follows_from_z_alone(z_dim: int) -> None:
+    from gancli.models.began import Dropout
+
+    torch.manual_seed(0)
+    dropout = Dropout(z_dim, 40, rate=0.25)
+    z = torch.rand(2000, z_dim) * 2 - 1
+    kept = dropout(torch.ones(2000, 40, 1, 1), z)[:, :, 0, 0]
+    assert kept.unique().tolist() == pytest.approx([0.0, 1 / 0.75])
+    assert (kept == 0).float().mean().item() == pytest.approx(0.25, abs=0.02)
+    share = (kept == 0).float().mean(0)  # of the noises that leave out each map
+    assert 0.1 < share.min() < share.max() < 0.4
+    assert torch.equal(dropout(torch.ones(1, 40, 1, 1), z[7:8])[0, :, 0, 0], kept[7])
+    turned = (kept[:-1] == 0) != (kept[1:] == 0)  # 2 * 0.25 * 0.75 of independent masks
+    assert turned.float().mean().item() == pytest.approx(0.375, abs=0.03)
+    near = dropout(torch.ones(2000, 40, 1, 1), z * 0.98)[:, :, 0, 0]
+    assert ((near == 0) != (kept == 0)).float().mean() < 0.05
+
+
+def test_began_s_dropout_stays_on_at_sampling() -> None:
+    gan, plain = (small("began", DIGITS, dropout=rate).eval() for rate in (0.5, 0.0))
+    plain.load_state_dict(gan.state_dict(), strict=False)
+    z = torch.rand(3, 6)
+    made = gan.generate(gan.generator, z)
+    assert torch.equal(made, gan.train().generate(gan.generator, z))
+    assert not torch.allclose(made, plain.generate(plain.generator, z))
+
+
+def test_elu_is_torch_s_rounded_where_that_is_fast() -> None:
+    for dtype, error in ((torch.float32, 0.0), (torch.bfloat16, 0.006)):
+        x = torch.linspace(-6, 6, 1001).to(dtype).requires_grad_()
+        exact = x.detach().double().requires_grad_()
+        y, expected = ELU()(x * 1), torch.nn.functional.elu(exact)
+        y.sum().backward()
+        expected.sum().backward()
+        assert x.grad is not None
+        assert exact.grad is not None
+        torch.testing.assert_close(y.double(), expected, atol=error + 1e-6, rtol=error)
+        torch.testing.assert_close(x.grad.double(), exact.grad, atol=error + 1e-6, rtol=error)
+
+
+def test_instance_norm_uses_each_picture_s_own_statistics() -> None:
+    norm = InstanceNorm(3)
+    torch.nn.init.normal_(norm.weight)
+    torch.nn.init.normal_(norm.bias)
+    x = torch.randn(4, 3, 5, 6) * 3 + 1
+    mean, var = x.mean((2, 3), keepdim=True), x.var((2, 3), unbiased=False, keepdim=True)
+    expected = (x - mean) / (var + 1e-5).sqrt()
+    expected = expected * norm.weight[:, None, None] + norm.bias[:, None, None]
+    torch.testing.assert_close(norm(x), expected)

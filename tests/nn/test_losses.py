@@ -1,0 +1,43 @@
+"""Formulas against independent computations in float64 with the textbook's logarithms."""
+
+import math
+
+import pytest
+import torch
+
+from gancli.nn import losses
+
+
+@pytest.fixture
+def logits() -> tuple[torch.Tensor, torch.Tensor]:
+    generator = torch.Generator().manual_seed(0)
+    real, fake = torch.randn(2, 50, generator=generator, dtype=torch.float64) * 3
+    return real, fake
+
+
+def sigmoid(x: float) -> float:
+    return 1 / (1 + math.exp(-x))
+
+
+def test_discriminator_bce_is_equation_1(logits: tuple[torch.Tensor, torch.Tensor]) -> None:
+    real, fake = logits
+    expected = -sum(math.log(sigmoid(x)) for x in real.tolist()) / 50
+    expected -= sum(math.log(1 - sigmoid(x)) for x in fake.tolist()) / 50
+    assert losses.discriminator_bce(real, fake).item() == pytest.approx(expected, rel=1e-12)
+
+
+def test_generator_non_saturating_is_minus_log_d(logits: tuple[torch.Tensor, torch.Tensor]) -> None:
+    _, fake = logits
+    expected = -sum(math.log(sigmoid(x)) for x in fake.tolist()) / 50
+    assert losses.generator_non_saturating(fake).item() == pytest.approx(expected, rel=1e-12)
+
+
+def test_losses_stay_finite_where_a_logarithm_would_not() -> None:
+    far = torch.tensor([-2000.0, 2000.0])
+    assert torch.isfinite(losses.discriminator_bce(far, far))
+    assert losses.generator_non_saturating(torch.tensor([-2000.0])).item() == pytest.approx(2000)
+
+
+def test_win_rate_is_the_share_of_right_verdicts() -> None:
+    real, fake = torch.tensor([2.0, -1.0, 0.5, 3.0]), torch.tensor([-1.0, -2.0, 4.0, 0.5])
+    assert losses.win_rate(real, fake).item() == (3 / 4 + 2 / 4) / 2

@@ -1,0 +1,154 @@
+"""Walks, sweeps and maps from nothing but a generator file."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from conftest import small
+from PIL import Image
+
+from gancli import weights
+from gancli.errors import FileError
+from gancli.gan import Shape
+from gancli.images import read_recipe
+from gancli.sampling import generator, latents, render
+
+SHAPE = Shape(channels=1, size=16, classes=3)
+RECIPE = {"command": "gan sweep REF", "model": "cgan", "sha256": "", "version": "0"}
+
+
+def header(name: str, labelled: bool, **settings: object) -> dict[str, object]:
+    return {
+        "model": name,
+        "settings": {"width": 8, "z_dim": 6, **settings},
+        "shape": {"channels": 1, "size": 16, "classes": 3},
+        "dataset": {"name": "drawn", "source": "drawn", "pictures": 1, "digest": ""},
+        "classes": ["dark", "gray", "light"],
+        "labelled": labelled,
+        "images_seen": 0,
+        "version": "0",
+    }
+
+
+@pytest.fixture
+def cgan(tmp_path: Path) -> generator.Loaded:
+    path = tmp_path / "cgan.safetensors"
+    weights.save(path, small("cgan", SHAPE).generator.state_dict(), header("cgan", True))
+    return generator.load(path, "cpu")
+
+
+@pytest.fixture
+def dcgan(tmp_path: Path) -> generator.Loaded:
+    path = tmp_path / "dcgan.safetensors"
+    weights.save(path, small("dcgan", SHAPE).generator.state_dict(), header("dcgan", False))
+    return generator.load(path, "cpu")
+
+
+def opened(path: Path) -> np.ndarray:
+    with Image.open(path) as picture:
+        return np.asarray(picture)
+
+
+def single(loaded: generator.Loaded, z: torch.Tensor, y: torch.Tensor | None) -> np.ndarray:
+    gan = loaded.gan
+    label = None if y is None else y[None]
+    (picture,) = render.pictures(gan, gan.generator, z[None], label)
+    return picture
+
+
+def test_a_frame_of_a_sweep_is_the_picture_at_that_point(cgan: generator.Loaded) -> None:
+    film = generator.sweep(cgan, [3, 4], [0, 1, 2], steps=5, columns=2)
+    frames = list(render.frames(cgan.gan, cgan.gan.generator, film.inputs))
+    assert len(frames) == 10
+    z = latents.noise([3, 4], 6, "normal")
+    for k, y in ((0, [1, 0, 0]), (2, [0.6, 0.4, 0]), (5, [0, 1, 0]), (9, [0, 0, 1])):
+        for i in range(2):
+            expected = single(cgan, z[i], torch.tensor(y, dtype=torch.float))
+            assert (frames[k][i] == expected).all()
+
+
+def test_a_frame_of_a_walk_is_the_picture_at_that_point(dcgan: generator.Loaded) -> None:
+    film = generator.interpolate(dcgan, [3, 7], steps=5, path="lerp")
+    frames = list(render.frames(dcgan.gan, dcgan.gan.generator, film.inputs))
+    assert len(frames) == 5
+    a, b = latents.noise([3, 7], 6, "normal")
+    for k in range(5):
+        assert (frames[k][0] == single(dcgan, latents.lerp(a, b, k / 4), None)).all()
+
+
+def test_labels_walk_side_by_side(cgan: generator.Loaded) -> None:
+    film = generator.interpolate(cgan, [3, 7], steps=4, labels=[2, 0])
+    frames = list(render.frames(cgan.gan, cgan.gan.generator, film.inputs))
+    assert (film.rows, film.columns, len(frames)) == (1, 2, 4)
+    start = latents.noise([3], 6, "normal")[0]
+    assert (frames[0][0] == single(cgan, start, torch.tensor([0.0, 0, 1]))).all()
+    assert (frames[0][1] == single(cgan, start, torch.tensor([1.0, 0, 0]))).all()
+
+
+def test_a_film_has_the_frames_asked_for_and_its_duration(
+    cgan: generator.Loaded, tmp_path: Path
+) -> None:
+    out = tmp_path / "sweep.gif"
+    film = generator.sweep(cgan, range(4), [0, 1, 2], steps=10, columns=2)
+    assert film.save(out, fps=20, scale=3, recipe=RECIPE) == 20
+    with Image.open(out) as animation:
+        assert getattr(animation, "n_frames", 1) == 20
+        assert animation.size == (3 * (16 * 2 + 2),) * 2
+        assert animation.info["loop"] == 0
+        durations = []
+        for k in range(20):
+            animation.seek(k)
+            durations.append(animation.info["duration"])
+    assert sum(durations) == 1000  # ms
+    assert read_recipe(out) == RECIPE
+
+
+def test_a_strip_has_a_row_for_each_walk_and_a_column_for_each_frame(
+    cgan: generator.Loaded, tmp_path: Path
+) -> None:
+    out = tmp_path / "walk.png"
+    film = generator.interpolate(cgan, [3, 7], steps=5, labels=[0, 1, 2])
+    assert film.save(out, fps=25, scale=None, recipe=RECIPE) == 5
+    assert opened(out).shape[1::-1] == (5 * 18 - 2, 3 * 18 - 2)
+
+
+def test_the_plane_of_three_seeds_has_their_pictures_in_its_corners(
+    dcgan: generator.Loaded, tmp_path: Path
+) -> None:
+    out = tmp_path / "plane.png"
+    generator.save_plane(dcgan, [1, 2, 3], (4, 4), (0, 1), None, out, RECIPE)
+    sheet = opened(out)
+    assert sheet.shape == (64, 64)
+    a, b, c = latents.noise([1, 2, 3], 6, "normal")
+    for corner, z in ((sheet[48:, :16], a), (sheet[48:, 48:], b), (sheet[:16, :16], c)):
+        assert (corner == single(dcgan, z, None)[..., 0]).all()
+
+
+def test_a_z_of_two_numbers_is_its_own_plane(tmp_path: Path) -> None:
+    path = tmp_path / "two.safetensors"
+    model = small("dcgan", SHAPE, z_dim=2)
+    weights.save(path, model.generator.state_dict(), header("dcgan", False, z_dim=2))
+    loaded = generator.load(path, "cpu")
+    generator.save_plane(loaded, [], (3, 3), (-1, 1), None, tmp_path / "p.png", RECIPE)
+    sheet = opened(tmp_path / "p.png")
+    assert (sheet[:16, :16] == single(loaded, torch.tensor([-1.0, 1.0]), None)[..., 0]).all()
+    assert (sheet[32:, 32:] == single(loaded, torch.tensor([1.0, -1.0]), None)[..., 0]).all()
+
+
+def test_samples_by_label_are_rows(cgan: generator.Loaded, tmp_path: Path) -> None:
+    generator.save_samples(cgan, [5, 6], [2, 0, 1], tmp_path / "grid.png", RECIPE)
+    assert opened(tmp_path / "grid.png").shape[1::-1] == (2 * 18 - 2, 3 * 18 - 2)
+    generator.save_samples(cgan, [5, 6], [2, 0], tmp_path / "singles", RECIPE)
+    z = latents.noise([6], 6, "normal")[0]
+    found = opened(tmp_path / "singles" / "label-2-seed-000006.png")
+    assert (found == single(cgan, z, torch.tensor([0.0, 0, 1]))[..., 0]).all()
+
+
+def test_a_file_of_other_settings_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "odd.safetensors"
+    state = small("dcgan", SHAPE).generator.state_dict()
+    for settings in ({"width": 4}, {"colour": "blue"}):
+        weights.save(path, state, header("dcgan", False, **settings))
+        with pytest.raises(FileError, match="does not fit the model dcgan"):
+            generator.load(path, "cpu")

@@ -1,0 +1,54 @@
+"""Videos in, videos out; what needs ffmpeg is skipped where the extra is not installed."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from gancli import weights
+from gancli.errors import DataError, GanError
+from gancli.formats import mp4
+from gancli.sampling import generator, video
+
+# imageio leaves ffmpeg's pipes to the garbage collector, which complains
+pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+
+
+def clip(path: Path, frames: int) -> Path:
+    pytest.importorskip("imageio_ffmpeg")
+    shades = (np.full((48, 64, 3), 10 * i, np.uint8) for i in range(frames))
+    mp4.write(path, shades, fps=12)
+    return path
+
+
+def test_frames_come_in_order_at_their_rate(tmp_path: Path) -> None:
+    with video.opened(clip(tmp_path / "in.mp4", 9)) as (frames, fps):
+        shades = [frame.mean() for frame in frames]
+    assert fps == pytest.approx(12)
+    np.testing.assert_allclose(shades, 10 * np.arange(9), atol=6)
+
+
+def test_a_video_is_translated_frame_by_frame(runs: None, tmp_path: Path) -> None:
+    run = tmp_path / "runs" / "pix2pix-facades-A2B" / weights.GENERATOR
+    loaded = generator.load(run, "cpu")
+    generator.translate_video(loaded, clip(tmp_path / "in.mp4", 5), tmp_path / "out.mp4", 0, {})
+    with video.opened(tmp_path / "out.mp4") as (frames, fps):
+        assert [frame.shape for frame in frames] == 5 * [(48, 64, 3)]
+    assert fps == pytest.approx(12)
+
+
+def test_a_file_that_is_no_video(tmp_path: Path) -> None:
+    pytest.importorskip("imageio_ffmpeg")
+    (tmp_path / "in.mp4").write_bytes(b"no video at all")
+    with pytest.raises(DataError, match="no video"), video.opened(tmp_path / "in.mp4"):
+        pass
+
+
+def test_without_the_extra_it_says_which(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(video, "find_spec", lambda _: None)
+    with (
+        pytest.raises(GanError, match="not installed") as caught,
+        video.opened(tmp_path / "a.mp4"),
+    ):
+        pass
+    assert "gancli[video]" in str(caught.value.hint)

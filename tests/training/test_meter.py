@@ -1,0 +1,26 @@
+import pytest
+import torch
+
+from gancli.training.meter import Stats
+
+
+def test_means_since_the_last_reset() -> None:
+    stats = Stats(torch.device("cpu"))
+    for value in (1.0, 2.0, 6.0):
+        stats.add({"a": torch.tensor(value), "b": torch.tensor(-value)})
+    assert stats.read(reset=False) == pytest.approx({"a": 3.0, "b": -3.0})
+    assert stats.read() == pytest.approx({"a": 3.0, "b": -3.0})
+    stats.add({"b": torch.tensor(1.0), "a": torch.tensor(5.0)})
+    assert stats.read() == pytest.approx({"a": 5.0, "b": 1.0})
+
+
+def test_a_restart_in_mid_epoch_loses_nothing() -> None:
+    first, second = Stats(torch.device("cpu")), Stats(torch.device("cpu"))
+    first.add({"a": torch.tensor(1.0)})
+    second.load(first.state())
+    second.add({"a": torch.tensor(2.0)})
+    assert second.read() == pytest.approx({"a": 1.5})
+
+
+def test_nothing_added_nothing_read() -> None:
+    assert Stats(torch.device("cpu")).read() == {}
