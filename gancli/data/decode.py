@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from gancli.data.pictures import Pictures, digest
-from gancli.data.rows import Sink
+from gancli.data.rows import RowWriter
 from gancli.errors import DataError
 from gancli.reporting import Progress, silent
 
@@ -46,14 +46,14 @@ class Decoded:
 
 
 def decode_all(
-    into: Sink,
+    into: RowWriter,
     paths: Sequence[Openable],
     size: int,
     channels: int | None = None,
     progress: Progress = silent,
     crop: Crop | None = None,
 ) -> Decoded:
-    """Put every readable picture `into` a sink, as uint8 (size, size, C), one to a row.
+    """Write every readable picture, as uint8 (size, size, C), one to a row.
 
     Each is cut by `crop`, then about its centre to a square, and resized to `size`. Without
     `channels` they are gray (C = 1) only where every one is. What `crop` raises ends the reading;

@@ -24,7 +24,7 @@ import numpy as np
 from gancli.data import cache, shards
 from gancli.data.decode import SUFFIXES, decode_all, natural_size
 from gancli.data.pictures import Info, Pictures, Places
-from gancli.data.rows import Sink
+from gancli.data.rows import RowWriter
 from gancli.errors import DataError, UsageError
 from gancli.reporting import Progress, Say, silent
 
@@ -87,19 +87,10 @@ def load(
     found, classes, notes = of_split(path, split)
     files = hashed(VERSION, classes, *map(stamp, found))
 
-    def kept(*asked: object) -> tuple[Path, str]:
-        return kept_at(places, path, split, *asked), hashed(files, *asked)
-
-    # What was made without being asked for a size, say, may have it all the same.
-    asked = (size, None), (channels, None), (broken, "refuse")
-    for pictures in (cache.recall(*kept(*less)) for less in product(*map(dict.fromkeys, asked))):
-        if pictures and _fits(pictures, size, channels):
-            return pictures
-    say(f"{path}: reading {len(found):,} pictures, once.")
-    paths = [f.path for f in found]
-    side = size or natural_size(paths, LEGAL, SIZE)
-
-    def fill(into: Sink) -> Pictures:
+    def fill(into: RowWriter) -> Pictures:
+        say(f"{path}: reading {len(found):,} pictures, once.")
+        paths = [f.path for f in found]
+        side = size or natural_size(paths, LEGAL, SIZE)
         decoded = decode_all(into, paths, side, channels, progress)
         named = [f"{p.relative_to(path)} ({why})" for p, why in decoded.broken.items()]
         return Pictures(
@@ -111,17 +102,20 @@ def load(
             notes=notes + complaints(path, named, not decoded.good.any(), broken),
         )
 
-    return cache.made(*kept(size, channels, broken), fill, say)
+    def fits(kept: Pictures) -> bool:
+        _, side, _, depth = kept.images.shape
+        return size in (None, side) and channels in (None, depth)
+
+    # What was made without being asked for a size, say, may have it all the same.
+    asked = (size, None), (channels, None), (broken, "refuse")
+    every = product(*map(dict.fromkeys, asked))
+    kept = [kept_at(places, path, split, *some) for some in every]
+    return cache.once(kept, files, fill, say, fits)
 
 
 def kept_at(places: Places, folder: Path, split: str, *asked: object) -> Path:
     """Where the pictures of a folder are kept that were read as `asked`."""
-    return places.cache / "folders" / f"{hashed(folder.resolve(), split, *asked)}.safetensors"
-
-
-def _fits(pictures: Pictures, size: int | None, channels: int | None) -> bool:
-    _, side, _, depth = pictures.images.shape
-    return size in (None, side) and channels in (None, depth)
+    return places.cache / "folders" / f"{hashed(folder.resolve(), split, *asked)}.rows"
 
 
 def of_split(folder: Path, split: str) -> tuple[list[Found], tuple[str, ...], Notes]:

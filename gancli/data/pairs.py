@@ -24,7 +24,7 @@ from gancli.data.folder import (
     tenth,
 )
 from gancli.data.pictures import Pictures, Places
-from gancli.data.rows import Sink
+from gancli.data.rows import RowWriter
 from gancli.errors import DataError
 from gancli.reporting import Progress, Say, silent
 
@@ -136,31 +136,27 @@ def read(
     """
     files = hashed(VERSION, pairs.palette, pairs.notes, *map(stamp, found))
 
-    def kept(broken: str) -> tuple[Path, str]:
-        return kept_at(places, root, pairs.split, "A and B", size, broken), hashed(files, broken)
-
-    for known in dict.fromkeys((broken, "refuse")):  # what was read whole serves either wish
-        if whole := cache.recall(*kept(known)):
-            return whole
-    say(f"{root}: reading {len(found):,} pairs, once.")
-
-    def fill(into: Sink) -> Pictures:
+    def fill(into: RowWriter) -> Pictures:
+        say(f"{root}: reading {len(found):,} pairs, once.")
         failed = decode_all(into, found, size, pairs.palette, progress)
         named = [f"{name} ({why})" for name, why in failed.items()]
         every = len(failed) == len(found)
         return replace(pairs, notes=pairs.notes + complaints(root, named, every, broken))
 
-    return cache.made(*kept(broken), fill, say)
+    # What was read whole serves either wish.
+    wishes = dict.fromkeys((broken, "refuse"))
+    paths = [kept_at(places, root, pairs.split, "A and B", size, wish) for wish in wishes]
+    return cache.once(paths, files, fill, say)
 
 
 def decode_all(
-    into: Sink,
+    into: RowWriter,
     found: Sequence[Found],
     size: int,
     palette: Palette = (),
     progress: Progress = silent,
 ) -> dict[str, str]:
-    """Put every readable pair `into` a sink, as uint8 (2, size, size, 3), in colour.
+    """Write every readable pair, as uint8 (2, size, size, 3), in colour.
 
     What comes back says why a pair is missing, by the name of its file.
     """

@@ -24,7 +24,7 @@ from gancli.data import download as downloads
 from gancli.data.decode import SUFFIXES, decode_all
 from gancli.data.folder import Found, Notes
 from gancli.data.pictures import Info, Pictures, Places
-from gancli.data.rows import Sink
+from gancli.data.rows import RowWriter
 from gancli.errors import DataError, FileError, UsageError
 from gancli.files import replacing
 from gancli.reporting import Progress, Say, silent
@@ -87,21 +87,18 @@ def load(
     side = size or SIZE
     with _faces(root) as faces:
         chosen, notes = _of_split(root, faces, split)
-        kept_at = places.cache / "folders" / f"{_hashed(root, split, side)}.safetensors"
         stamped = chosen if root.is_dir() else [Found(path=root, name=root.name, group="")]
         key = folder.hashed(VERSION, *map(folder.stamp, stamped))
-        if kept := cache.recall(kept_at, key):
-            return kept
-        say(f"{root}: reading {len(chosen):,} pictures, once.")
 
-        def fill(into: Sink) -> Pictures:
+        def fill(into: RowWriter) -> Pictures:
+            say(f"{root}: reading {len(chosen):,} pictures, once.")
             paths = [f.path for f in chosen]
             decoded = decode_all(into, paths, side, 3, progress, partial(_face, root))
             named = [f"{path.name} ({why})" for path, why in decoded.broken.items()]
             said = notes + folder.complaints(root, named, not decoded.good.any(), "skip")
             return Pictures(name=NAME, split=split, images=None, notes=said)
 
-        return cache.made(kept_at, key, fill, say)
+        return cache.once([folder.kept_at(places, root, split, NAME, side)], key, fill, say)
 
 
 def download(places: Places, say: Say = silent, progress: Progress = silent) -> Path:
@@ -204,7 +201,3 @@ def _face(root: Path, picture: Image.Image) -> Image.Image:
         f"A picture in {root} is {width}x{height}: CelebA's are 178x218, or 89x109 at half size.",
         hint=f"--dataset {root} takes pictures of any size" if root.is_dir() else None,
     )
-
-
-def _hashed(root: Path, split: str, size: int) -> str:
-    return folder.hashed(NAME, root.resolve(), split, size)

@@ -10,6 +10,7 @@ where there are both), 512x256 pixels, photo on the left. CMP's own base archive
 """
 
 import gzip
+import io
 import tarfile
 import tempfile
 import zipfile
@@ -24,7 +25,7 @@ from gancli.data.cmp import PALETTE
 from gancli.data.folder import Found, Notes
 from gancli.data.pairs import SIZE, decode_all, matched, read
 from gancli.data.pictures import Info, Pictures, Places
-from gancli.data.rows import Gathered
+from gancli.data.rows import RowWriter
 from gancli.errors import DataError, FileError, UsageError
 from gancli.files import replacing
 from gancli.reporting import Progress, Say, silent
@@ -198,7 +199,7 @@ def _check(file: Path, root: Path, progress: Progress) -> None:
         pairs = _base(root / BASE) if base else folder.pictures_in(root)
     except DataError:  # no photo has its map
         pairs = []
-    broken = decode_all(Gathered(), pairs, 16, PALETTE, progress) if pairs else {}
+    broken = decode_all(RowWriter(io.BytesIO()), pairs, 16, PALETTE, progress) if pairs else {}
     if len(pairs) != expected or broken:
         good = len(pairs) - len(broken)
         raise DataError(f"{file.name} holds {good} of {expected} pairs", hint=BY_HAND)

@@ -7,14 +7,14 @@ grid of displacements in place of filtered noise.
 """
 
 import contextlib
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
 from gancli.data import cache
-from gancli.data.pictures import Info, Pictures, Places, digest
+from gancli.data.pictures import Info, Pictures, Places
+from gancli.data.rows import RowWriter
 from gancli.errors import DataError
 from gancli.reporting import Progress, Say, silent
 
@@ -41,17 +41,18 @@ KNOTS = 5  # displacements of the elastic warp along each side of a picture
 
 def load(places: Places, split: str, say: Say = silent, progress: Progress = silent) -> Pictures:
     """The `train` or `test` pictures, uint8 (N, 28, 28, 1), drawn the first time and then kept."""
-    for folder in places.folders("glyphs"):
-        kept = cache.recall(folder / f"{split}.safetensors", VERSION)
-        if kept is not None:
-            return kept
     first, count = (0, INFO.train) if split == "train" else (INFO.train, INFO.test)
-    say(f"glyphs: drawing {count:,} digits, once.")
-    drawn = _drawn(split, first, count, progress)
-    path = places.keep / "glyphs" / f"{split}.safetensors"
-    if cache.remember(path, VERSION, drawn):
-        return drawn
-    return replace(drawn, notes=(f"The drawn digits could not be kept in {path.parent}.",))
+
+    def fill(into: RowWriter) -> Pictures:
+        say(f"glyphs: drawing {count:,} digits, once.")
+        into.append(draw(first, count, progress=progress)[:, None])
+        labels = np.arange(first, first + count, dtype=np.int64) % 10
+        return Pictures(
+            name="glyphs", split=split, images=None, labels=labels, classes=INFO.classes
+        )
+
+    folders = (places.keep / "glyphs", *places.folders("glyphs"))
+    return cache.once([folder / f"{split}.rows" for folder in folders], VERSION, fill, say)
 
 
 def draw(first: int, count: int, seed: int = SEED, progress: Progress = silent) -> Any:
@@ -70,19 +71,6 @@ def draw(first: int, count: int, seed: int = SEED, progress: Progress = silent) 
         done += len(some)
         progress("glyphs", done, count)
     return images
-
-
-def _drawn(split: str, first: int, count: int, progress: Progress) -> Pictures:
-    images = draw(first, count, progress=progress)
-    labels = np.arange(first, first + count, dtype=np.int64) % 10
-    return Pictures(
-        name="glyphs",
-        split=split,
-        images=images,
-        labels=labels,
-        classes=INFO.classes,
-        digest=digest(images, labels),
-    )
 
 
 def _atlas() -> Any:

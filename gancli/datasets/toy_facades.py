@@ -1,11 +1,11 @@
 """Drawn building fronts: 500 pairs of photo and label map, 256x256, made here and now; no download.
 
 For tests and a first try of pix2pix. The labels and their colours are those of the CMP facade
-database (`_cmp`), and as there each element is labelled by its bounding box. A front is planned
+database (`data.cmp`), and as there each element is labelled by its bounding box. A front is planned
 first (`_Front`), then painted from back to front on a photo and its map at once (`_Canvas`).
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
@@ -15,7 +15,8 @@ from PIL import Image, ImageDraw, ImageFilter
 
 from gancli.data import cache
 from gancli.data.cmp import PALETTE
-from gancli.data.pictures import Info, Pictures, Places, digest
+from gancli.data.pictures import Info, Pictures, Places
+from gancli.data.rows import RowWriter
 from gancli.reporting import Progress, Say, silent
 
 INFO = Info(
@@ -90,19 +91,21 @@ def load(
     `images` are the photos and `partners` the label maps, each uint8 (N, size, size, 3); resized
     maps keep to the colours of `palette`.
     """
-    size = size or SIZE
-    file, key = f"{split}-{size}.safetensors", f"{VERSION} at {size}"
-    for folder in places.folders(NAME):
-        kept = cache.recall(folder / file, key)
-        if kept is not None:
-            return kept
+    side = size or SIZE
     first, count = (0, INFO.train) if split == "train" else (INFO.train, INFO.test)
-    say(f"{NAME}: drawing {count:,} pairs, once.")
-    drawn = _drawn(split, first, count, size, progress)
-    path = places.keep / NAME / file
-    if cache.remember(path, key, drawn):
-        return drawn
-    return replace(drawn, notes=(f"The drawn pairs could not be kept in {path.parent}.",))
+
+    def fill(into: RowWriter) -> Pictures:
+        say(f"{NAME}: drawing {count:,} pairs, once.")
+        for i in range(count):
+            photo, labels = draw(first + i)
+            small = _resized(photo, side, Image.Resampling.LANCZOS)
+            crisp = _resized(labels, side, Image.Resampling.NEAREST)
+            into.append(np.stack([small, crisp])[None])
+            progress(NAME, i + 1, count)
+        return Pictures(name=NAME, split=split, images=None, palette=PALETTE)
+
+    folders = (places.keep / NAME, *places.folders(NAME))
+    return cache.once([f / f"{split}-{side}.rows" for f in folders], VERSION, fill, say)
 
 
 def draw(index: int, seed: int = SEED) -> tuple[Array, Array]:
@@ -122,23 +125,6 @@ def draw(index: int, seed: int = SEED) -> tuple[Array, Array]:
     _moldings(canvas, front)
     _balconies(canvas, front)
     return _developed(canvas, random), COLOURS.take(np.asarray(canvas.labels), axis=0)
-
-
-def _drawn(split: str, first: int, count: int, size: int, progress: Progress) -> Pictures:
-    photos, maps = np.empty((2, count, size, size, 3), np.uint8)
-    for i in range(count):
-        photo, labels = draw(first + i)
-        photos[i] = _resized(photo, size, Image.Resampling.LANCZOS)
-        maps[i] = _resized(labels, size, Image.Resampling.NEAREST)
-        progress(NAME, i + 1, count)
-    return Pictures(
-        name=NAME,
-        split=split,
-        images=photos,
-        partners=maps,
-        palette=PALETTE,
-        digest=digest(photos, partners=maps),
-    )
 
 
 def _resized(picture: Array, size: int, how: Image.Resampling) -> Array:

@@ -17,7 +17,7 @@ import torch
 
 from gancli import hardware, registry
 from gancli.config import preset_for, resolve
-from gancli.data.rows import Rows, Written
+from gancli.data.rows import Rows, RowWriter
 from gancli.gan import Shape
 from gancli.training.resident import Resident, Vary, order
 from gancli.training.streaming import Streaming
@@ -28,7 +28,7 @@ def written(path: Path, count: int, size: int) -> Rows:
     """Random pictures, (count, 1, size, size, 3), in a file."""
     noise = np.random.default_rng(0)
     with path.open("w+b") as file:
-        into = Written(file, 0)
+        into = RowWriter(file)
         for start in range(0, count, 500):
             some = (min(500, count - start), 1, size, size, 3)
             into.append(noise.integers(0, 256, some, np.uint8))

@@ -11,7 +11,7 @@ from PIL import Image
 
 from gancli.data.decode import decode, decode_all, fit, natural_size, strictly
 from gancli.data.pictures import Pictures
-from gancli.data.rows import Gathered
+from gancli.data.rows import RowWriter
 from gancli.errors import DataError
 
 RAMP = np.arange(256, dtype=np.uint8).reshape(16, 16)
@@ -19,9 +19,10 @@ RAMP = np.arange(256, dtype=np.uint8).reshape(16, 16)
 
 def decoded_all(paths, size, *rest, **options):
     """The readable pictures, uint8 (N, size, size, C), and what became of the files."""
-    into = Gathered()
+    memory = io.BytesIO()
+    into = RowWriter(memory)
     decoded = decode_all(into, paths, size, *rest, **options)
-    return into.all()[:, 0], decoded
+    return np.frombuffer(memory.getvalue(), np.uint8).reshape(into.shape)[:, 0], decoded
 
 
 def save(path: Path, image: Image.Image, **options) -> Path:

@@ -1,5 +1,6 @@
 """Pairs lie side by side or in two folders; both halves are cut alike, and labels stay pure."""
 
+import io
 import os
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from gancli.data import pairs
 from gancli.data.cmp import PALETTE
 from gancli.data.folder import Found
 from gancli.data.pictures import Places
-from gancli.data.rows import Gathered
+from gancli.data.rows import RowWriter
 from gancli.datasets import open_pictures
 from gancli.errors import DataError, UsageError
 
@@ -58,11 +59,10 @@ def load(places, root, split="train", size=16, **options):
 
 
 def decode(path: Path, size: int, palette=(), partner: Path | None = None):
-    found = Found(path=path, name=path.name, group="", partner=partner)
     """A and B, each uint8 (size, size, 3)."""
-    into = Gathered()
-    pairs.decode_all(into, [found], size, palette)
-    return into.all()[0]
+    found, memory = Found(path=path, name=path.name, group="", partner=partner), io.BytesIO()
+    pairs.decode_all(RowWriter(memory), [found], size, palette)
+    return np.frombuffer(memory.getvalue(), np.uint8).reshape(2, size, size, 3)
 
 
 def test_side_by_side_the_left_half_is_a(places, root):

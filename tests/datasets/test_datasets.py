@@ -1,5 +1,6 @@
 """Names and paths lead to pictures, every registered data set keeps the contract."""
 
+import dataclasses
 import os
 import subprocess
 import sys
@@ -40,7 +41,7 @@ def test_importing_the_package_loads_nothing_heavy():
 
 
 def test_a_name_opens_a_data_set_and_fits_it(here, monkeypatch):
-    monkeypatch.setattr(glyphs, "INFO", glyphs.replace(glyphs.INFO, train=20, test=10))
+    monkeypatch.setattr(glyphs, "INFO", dataclasses.replace(glyphs.INFO, train=20, test=10))
     said = []
     pictures = open_pictures("glyphs", here, "test", size=32, channels=3, say=said.append)
     assert pictures.images.shape == (10, 32, 32, 3)

@@ -1,5 +1,7 @@
 """Digits that are the same every time, differ from each other, and can be told apart."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -14,7 +16,7 @@ def drawn():
 
 @pytest.fixture
 def few(tmp_path, monkeypatch):
-    monkeypatch.setattr(glyphs, "INFO", glyphs.replace(glyphs.INFO, train=1000, test=50))
+    monkeypatch.setattr(glyphs, "INFO", replace(glyphs.INFO, train=1000, test=50))
     return Places(data=tmp_path / "data", cache=tmp_path / "cache")
 
 
@@ -68,21 +70,34 @@ def test_the_splits_are_drawn_once_and_kept(few):
     assert (test.split, len(test.labels)) == ("test", 50)
 
 
-@pytest.mark.parametrize("damage", [lambda b: b[:-100], lambda b: b[:-1] + b"?", lambda b: b""])
+@pytest.mark.parametrize(
+    "damage", [lambda b: b[:-100], lambda b: bytes([b[0] ^ 1]) + b[1:], lambda b: b""]
+)
 def test_a_damaged_copy_is_drawn_anew(few, damage):
     glyphs.load(few, "test")
-    path = few.data / "glyphs" / "test.safetensors"
+    path = few.data / "glyphs" / "test.rows"
     path.write_bytes(damage(path.read_bytes()))
     said = []
     pictures = glyphs.load(few, "test", said.append)
-    assert said
+    assert said == ["glyphs: drawing 50 digits, once."]
     np.testing.assert_array_equal(pictures.images, glyphs.draw(1000, 50))
-    assert not glyphs.load(few, "test", said.append).notes
+    glyphs.load(few, "test", said.append)
     assert len(said) == 1
+
+
+def test_what_a_folder_held_when_it_could_be_written_is_used(few):
+    glyphs.load(few, "test")
+    few.data.chmod(0o555)
+    said = []
+    assert len(glyphs.load(few, "test", said.append).images) == 50
+    few.data.chmod(0o755)
+    assert said == []
+    assert not few.cache.exists()
 
 
 def test_where_nothing_can_be_kept_they_are_drawn_all_the_same(few, tmp_path):
     (tmp_path / "data").write_text("a file in the way")
-    pictures = glyphs.load(few, "test")
+    said = []
+    pictures = glyphs.load(few, "test", said.append)
     assert len(pictures.images) == 50
-    assert "could not be kept" in pictures.notes[0]
+    assert "held in memory" in said[0]

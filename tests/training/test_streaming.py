@@ -14,7 +14,7 @@ from conftest import small
 from torch import Tensor
 
 from gancli.config import Training
-from gancli.data.rows import Rows, Written, stamp
+from gancli.data.rows import Rows, RowWriter, stamp
 from gancli.errors import DataError
 from gancli.gan import Shape
 from gancli.training.resident import Resident, Vary, order
@@ -36,7 +36,7 @@ def stored(path: Path, shape: Shape) -> tuple[Rows, Tensor]:
     size = (COUNT, parts, shape.size, shape.size, shape.channels)
     pictures = torch.randint(0, 256, size, dtype=torch.uint8, generator=generator)
     with (path / "pictures").open("w+b") as file:
-        into = Written(file, 64)
+        into = RowWriter(file)
         into.append(pictures.numpy())
         return into.rows(), pictures
 
@@ -126,7 +126,7 @@ def test_a_file_that_is_gone_or_another_is_said(tmp_path, workers):
     rows, _ = stored(tmp_path, PLAIN)
     other = replace(rows, stamp=(0, 0))
     gone = replace(rows, path=tmp_path / "gone")
-    (tmp_path / "cut").write_bytes(rows.path.read_bytes()[: rows.offset + 100])
+    (tmp_path / "cut").write_bytes(rows.path.read_bytes()[:100])
     cut = replace(rows, path=tmp_path / "cut", stamp=stamp((tmp_path / "cut").stat()))
     for wrong, said in ((other, "was replaced"), (gone, "cannot be read"), (cut, "is cut short")):
         data = Streaming(wrong, None, 0, CPU, vary=Vary(), workers=workers)
