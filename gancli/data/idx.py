@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from gancli.data import download as downloads
 from gancli.data.pictures import Pictures, Places, digest
+from gancli.data.sources import Folder, Source, fetch
+from gancli.data.verify import File, find
 from gancli.errors import DataError
 from gancli.reporting import Progress, Say, silent
 
@@ -22,8 +23,8 @@ class IdxSet:
 
     name: str
     classes: tuple[str, ...]
-    files: Mapping[str, tuple[downloads.File, downloads.File]]
-    sources: tuple[downloads.Source, ...]  # in the order they are tried, after the data folders
+    files: Mapping[str, tuple[File, File]]
+    sources: tuple[Source, ...]  # in the order they are tried, after the data folders
 
     def load(
         self, places: Places, split: str, say: Say = silent, progress: Progress = silent
@@ -42,8 +43,8 @@ class IdxSet:
 
     def download(self, places: Places, say: Say = silent, progress: Progress = silent) -> Path:
         """Have all files, from the first source that has each; the folder they lie in."""
-        folders = [downloads.Folder(folder) for folder in places.folders(self.name)]
-        found = downloads.fetch(
+        folders = [Folder(folder) for folder in places.folders(self.name)]
+        found = fetch(
             self.name,
             [file for pair in self.files.values() for file in pair],
             [*folders, *self.sources],
@@ -55,9 +56,9 @@ class IdxSet:
 
     def _read(self, places: Places, split: str) -> list[Any] | None:
         """Both arrays from the folders of this machine; None where one of the files is missing."""
-        system = [s.path for s in self.sources if isinstance(s, downloads.Folder)]
+        system = [s.path for s in self.sources if isinstance(s, Folder)]
         folders = (*places.folders(self.name), *system)
-        found = [downloads.find(file, folders) for file in self.files[split]]
+        found = [find(file, folders) for file in self.files[split]]
         return None if None in found else [parse(data) for data in found if data is not None]
 
     def _fetched(self, places: Places, split: str, say: Say, progress: Progress) -> list[Any]:

@@ -20,12 +20,14 @@ from zipfile import Path as Member
 from PIL import Image
 
 from gancli.data import cache, folder
-from gancli.data import download as downloads
 from gancli.data.decode import SUFFIXES, decode_all
 from gancli.data.folder import Found, Notes
 from gancli.data.pictures import Info, Pictures, Places
 from gancli.data.rows import RowWriter
-from gancli.errors import DataError, FileError, UsageError
+from gancli.data.sources import Folder, Mirror, Source, fetch
+from gancli.data.transfer import writing
+from gancli.data.verify import File, verified
+from gancli.errors import DataError, UsageError
 from gancli.files import replacing
 from gancli.reporting import Progress, Say, silent
 
@@ -50,16 +52,16 @@ BOXES = {  # left, top, right, bottom by width and height
     (178, 218): (25, 50, 153, 178),
     (89, 109): (0, 10, 89, 99),  # half size: everything across, a little more than above
 }
-ARCHIVE = downloads.File(
+ARCHIVE = File(
     name="img_align_celeba.zip",
     sha256="46fb89443c578308acf364d7d379fe1b9efb793042c0af734b6112e4fd3a8c74",
     size=1_443_490_838,
 )
-MIRRORS: tuple[downloads.Source, ...] = (
-    downloads.Mirror("https://s3.amazonaws.com/pytorch-tutorial-assets"),
-    downloads.Mirror("https://graal.ift.ulaval.ca/public/celeba"),
-    downloads.Mirror("https://cseweb.ucsd.edu/~weijian/static/datasets/celeba"),
-    downloads.Mirror(  # where its authors put it; often no more than a page about a quota comes
+MIRRORS: tuple[Source, ...] = (
+    Mirror("https://s3.amazonaws.com/pytorch-tutorial-assets"),
+    Mirror("https://graal.ift.ulaval.ca/public/celeba"),
+    Mirror("https://cseweb.ucsd.edu/~weijian/static/datasets/celeba"),
+    Mirror(  # where its authors put it; often no more than a page about a quota comes
         "https://drive.usercontent.google.com/download"
         "?id=0B7EVK8r0v71pZjFTYXZWM3FlRnM&export=download&confirm=t",
         whole=True,
@@ -107,9 +109,9 @@ def download(places: Places, say: Say = silent, progress: Progress = silent) -> 
         if not (here / ARCHIVE.name).exists() and len(folder.pictures_in(here / FOLDER)) >= ALL:
             return here
     say(f"celeba: {INFO.terms}.")
-    sources = [*map(downloads.Folder, places.folders(NAME)), *MIRRORS]
+    sources = [*map(Folder, places.folders(NAME)), *MIRRORS]
     try:
-        found = downloads.fetch(NAME, [ARCHIVE], sources, places.keep / NAME, say, progress)
+        found = fetch(NAME, [ARCHIVE], sources, places.keep / NAME, say, progress)
     except DataError as error:
         raise DataError(error.message, hint=BY_HAND) from error
     return found[ARCHIVE.name].parent
@@ -126,15 +128,12 @@ def adopt(file: Path, places: Places, say: Say = silent, progress: Progress = si
     say(f"celeba: {INFO.terms}.")
     target = places.keep / NAME / ARCHIVE.name
     try:
-        with replacing(target) as beside, beside.open("wb") as out:
-            for block in downloads.verified(file, ARCHIVE):
+        with writing(target), replacing(target) as beside, beside.open("wb") as out:
+            for block in verified(file, ARCHIVE):
                 out.write(block)
                 progress(file.name, out.tell(), ARCHIVE.size)
     except DataError as error:
         raise DataError(f"{error.message}.", hint=UNPACKED) from error
-    except FileError as error:
-        hint = "Choose another folder with --data-dir, or make room there."
-        raise FileError(error.message, hint=hint) from error
     return target.parent
 
 

@@ -19,14 +19,15 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from urllib.parse import urlsplit
 
-from gancli.data import download as downloads
 from gancli.data import folder
 from gancli.data.cmp import PALETTE
 from gancli.data.folder import Found, Notes
 from gancli.data.pairs import SIZE, decode_all, matched, read
 from gancli.data.pictures import Info, Pictures, Places
 from gancli.data.rows import RowWriter
-from gancli.errors import DataError, FileError, UsageError
+from gancli.data.transfer import download as transfer
+from gancli.data.transfer import writing
+from gancli.errors import DataError, UsageError
 from gancli.files import replacing
 from gancli.reporting import Progress, Say, silent
 
@@ -93,7 +94,7 @@ def download(places: Places, say: Say = silent, progress: Progress = silent) -> 
         host, name = urlsplit(url).netloc, PurePosixPath(url).name
         try:
             with tempfile.TemporaryDirectory() as room:
-                downloads.download(url, Path(room, name), progress, LIMIT)
+                transfer(url, Path(room, name), progress, LIMIT)
                 found = _unpacked(Path(room, name), places, progress)
         except DataError as error:
             say(f"facades: {host}: {error.message}.")
@@ -146,16 +147,12 @@ def _unpacked(file: Path, places: Places, progress: Progress) -> Path:
     all of them readable. Raises DataError where it is not what it should be.
     """
     root = places.keep / NAME
-    try:
-        with replacing(root) as beside:
-            for name, data in _members(file):
-                inside = beside / _inside(name)
-                inside.parent.mkdir(parents=True, exist_ok=True)
-                inside.write_bytes(data)
-            _check(file, beside, progress)
-    except FileError as error:
-        hint = "Choose another folder with --data-dir, or make room there."
-        raise FileError(error.message, hint=hint) from error
+    with writing(root), replacing(root) as beside:
+        for name, data in _members(file):
+            inside = beside / _inside(name)
+            inside.parent.mkdir(parents=True, exist_ok=True)
+            inside.write_bytes(data)
+        _check(file, beside, progress)
     return root
 
 

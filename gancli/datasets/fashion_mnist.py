@@ -6,9 +6,10 @@ Machine Learning Algorithms (2017), arXiv:1708.07747.
 
 from pathlib import Path
 
-from gancli.data.download import DebianPackage, File, Folder, Mirror
 from gancli.data.idx import IdxSet
 from gancli.data.pictures import Info, Pictures, Places
+from gancli.data.sources import DebianPackage, Folder, Mirror
+from gancli.data.verify import File
 from gancli.reporting import Progress, Say, silent
 
 INFO = Info(

@@ -5,9 +5,10 @@ Yann LeCun, Corinna Cortes, Christopher Burges: The MNIST database of handwritte
 
 from pathlib import Path
 
-from gancli.data.download import File, Mirror
 from gancli.data.idx import IdxSet
 from gancli.data.pictures import Info, Pictures, Places
+from gancli.data.sources import Mirror
+from gancli.data.verify import File
 from gancli.reporting import Progress, Say, silent
 
 INFO = Info(

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from gancli.data import apt, download
+from gancli.data import apt, sources, verify
 from gancli.errors import DataError
 
 pytestmark = pytest.mark.skipif(
@@ -75,10 +75,10 @@ def test_a_system_without_apt_says_so(tmp_path, monkeypatch):
 
 
 def test_the_package_is_a_source_and_leaves_nothing_else(system, tmp_path):
-    file = download.File(name="numbers", sha256=hashlib.sha256(b"123").hexdigest(), size=3)
-    source = download.DebianPackage("some-data", "usr/share/some-data")
+    file = verify.File(name="numbers", sha256=hashlib.sha256(b"123").hexdigest(), size=3)
+    source = sources.DebianPackage("some-data", "usr/share/some-data")
     said, progress = [], []
-    found = download.fetch(
+    found = sources.fetch(
         "numbers", [file], [source], tmp_path / "kept", said.append, lambda *a: progress.append(a)
     )
     assert found["numbers"].read_bytes() == b"123"
@@ -88,7 +88,7 @@ def test_the_package_is_a_source_and_leaves_nothing_else(system, tmp_path):
 
 
 def test_a_package_without_the_file_is_passed_over(system, tmp_path):
-    file = download.File(name="letters", sha256="0", size=3)
-    source = download.DebianPackage("some-data", "usr/share/some-data")
+    file = verify.File(name="letters", sha256="0", size=3)
+    source = sources.DebianPackage("some-data", "usr/share/some-data")
     with pytest.raises(DataError, match="the system's package some-data: not there"):
-        download.fetch("letters", [file], [source], tmp_path / "kept")
+        sources.fetch("letters", [file], [source], tmp_path / "kept")

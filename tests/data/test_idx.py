@@ -8,9 +8,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from gancli.data.download import File, Folder
 from gancli.data.idx import IdxSet, parse
 from gancli.data.pictures import Places
+from gancli.data.sources import Folder
+from gancli.data.verify import File
 from gancli.errors import DataError
 
 IMAGES = np.arange(7 * 4 * 5, dtype=np.uint8).reshape(7, 4, 5)

@@ -13,11 +13,11 @@ import pytest
 from conftest import Command
 from PIL import Image
 
-from gancli.data import download as downloads
-from gancli.data import folder
+from gancli.data import folder, transfer
 from gancli.data.decode import decode
-from gancli.data.download import File, Mirror
 from gancli.data.pictures import Places
+from gancli.data.sources import Mirror
+from gancli.data.verify import File
 from gancli.datasets import celeba, open_pictures
 from gancli.errors import DataError, FileError, UsageError
 
@@ -97,7 +97,7 @@ def site(archive, monkeypatch):
             pass
 
     monkeypatch.setenv("no_proxy", "*")
-    monkeypatch.setattr(downloads, "ANSWER_SECONDS", 30)
+    monkeypatch.setattr(transfer, "ANSWER_SECONDS", 30)
     server = ThreadingHTTPServer(("127.0.0.1", 0), Site)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()

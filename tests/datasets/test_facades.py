@@ -12,8 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from gancli.data import download as downloads
-from gancli.data import pairs
+from gancli.data import pairs, transfer
 from gancli.data.cmp import PALETTE
 from gancli.data.pictures import Places
 from gancli.datasets import facades, open_pictures
@@ -111,7 +110,7 @@ def site(archive, monkeypatch):
 
     asked = []
     monkeypatch.setenv("no_proxy", "*")
-    monkeypatch.setattr(downloads, "ANSWER_SECONDS", 30)
+    monkeypatch.setattr(transfer, "ANSWER_SECONDS", 30)
     server = ThreadingHTTPServer(("127.0.0.1", 0), Site)
     server.asked, server.at = asked, f"http://127.0.0.1:{server.server_port}"
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})

@@ -6,14 +6,14 @@ import hashlib
 import os
 import threading
 import time
-import tracemalloc
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
-from gancli.data import download as downloads
-from gancli.data.download import File, Folder, Mirror, Served, contents, fetch, find, title_of_page
+from gancli.data import transfer
+from gancli.data.sources import Folder, Mirror, Served, fetch
+from gancli.data.verify import File, contents
 from gancli.errors import DataError, FileError
 from gancli.reporting import silent
 
@@ -105,8 +105,8 @@ class Site(BaseHTTPRequestHandler):
 @pytest.fixture
 def site(monkeypatch):
     monkeypatch.setenv("no_proxy", "*")
-    monkeypatch.setattr(downloads, "ANSWER_SECONDS", 30)  # a busy machine is no bad mirror
-    monkeypatch.setattr(downloads, "STALL_SECONDS", 30)
+    monkeypatch.setattr(transfer, "ANSWER_SECONDS", 30)  # a busy machine is no bad mirror
+    monkeypatch.setattr(transfer, "STALL_SECONDS", 30)
     server = ThreadingHTTPServer(("127.0.0.1", 0), Site)
     server.asked, server.released = [], threading.Event()
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
@@ -176,7 +176,7 @@ def test_a_bad_mirror_is_passed_over_with_its_reason(site, tmp_path, manner, rea
     ],
 )
 def test_a_slow_mirror_is_left_after_seconds(site, tmp_path, monkeypatch, manner, limit, reason):
-    monkeypatch.setattr(downloads, limit, 0.5 if manner == "hang" else 2)
+    monkeypatch.setattr(transfer, limit, 0.5 if manner == "hang" else 2)
     files = [FILE, File(name="other.gz", sha256=FILE.sha256, size=FILE.size)]
     start = time.monotonic()
     served = site.at(manner).serve(files, tmp_path, silent)
@@ -278,7 +278,7 @@ def test_a_full_disk_is_a_file_error(site, tmp_path):
         pytest.skip("no /dev/full here")
     (tmp_path / "some.gz.part").symlink_to("/dev/full")
     with pytest.raises(FileError, match="no space left on device") as failure:
-        downloads.download(f"{site.at('good').url}/some.gz", tmp_path / "some.gz.part")
+        transfer.download(f"{site.at('good').url}/some.gz", tmp_path / "some.gz.part")
     assert failure.value.__cause__.errno == errno.ENOSPC
 
 
@@ -301,64 +301,3 @@ def test_a_second_process_waits_and_finds_the_files(site, tmp_path):
         f"things: some.gz from {tmp_path}.",
     ]
     assert not site.asked
-
-
-@pytest.mark.parametrize("name", ["some.gz", "some"])
-@pytest.mark.parametrize("body", [PACKED, DATA])
-def test_contents_are_found_compressed_or_not(tmp_path, name, body):
-    (tmp_path / name).write_bytes(body)
-    assert find(FILE, [tmp_path / "none", tmp_path]) == DATA
-
-
-def test_find_skips_what_is_wrong(tmp_path):
-    assert find(FILE, [tmp_path]) is None
-    (tmp_path / "some.gz").write_bytes(PAGE)
-    assert find(FILE, [tmp_path]) is None
-    (tmp_path / "some").write_bytes(DATA)
-    assert find(FILE, [tmp_path]) == DATA
-
-
-@pytest.mark.parametrize(
-    ("body", "reason"),
-    [
-        (PAGE, "is a web page ('Quota exceeded & more'), not the file"),
-        (PACKED[:5000], "is cut short"),
-        (
-            PACKED[:5000] + b"junk" * 9 + PACKED[5036:],
-            "is a damaged gzip file|not hold what it should",
-        ),
-        (gzip.compress(DATA[1:] + b"x"), "does not hold what it should"),
-        (gzip.compress(DATA + bytes(10**7)), "does not hold what it should"),
-        (b"", "is cut short"),
-    ],
-)
-def test_what_is_wrong_with_a_file_is_said(tmp_path, body, reason):
-    (tmp_path / "some.gz").write_bytes(body)
-    with pytest.raises(
-        DataError, match=f"some.gz ({reason})".replace("('", r"\('").replace("')", r"'\)")
-    ):
-        contents(tmp_path / "some.gz", FILE)
-
-
-def test_a_gzip_bomb_does_not_fill_the_memory(tmp_path):
-    (tmp_path / "some.gz").write_bytes(gzip.compress(bytes(100_000_000)))
-    tracemalloc.start()
-    with pytest.raises(DataError):
-        contents(tmp_path / "some.gz", FILE)
-    peak = tracemalloc.get_traced_memory()[1]
-    tracemalloc.stop()
-    assert peak < 2_000_000
-
-
-@pytest.mark.parametrize(
-    ("data", "title"),
-    [
-        (b'<?xml version="1.0"?><Error><Code>AccessDenied</Code></Error>', "AccessDenied"),
-        (b"\xef\xbb\xbf  <html><body>hello</body></html>", "no title"),
-        (b"<svg/>", ""),
-        (PACKED, ""),
-        (b"", ""),
-    ],
-)
-def test_pages_are_recognised(data, title):
-    assert title_of_page(data) == title
