@@ -7,10 +7,9 @@ Machine Learning Algorithms (2017), arXiv:1708.07747.
 from pathlib import Path
 
 from gancli.data.idx import IdxSet
-from gancli.data.pictures import Info, Pictures, Places
+from gancli.data.pictures import Info
 from gancli.data.sources import DebianPackage, Folder, Mirror
 from gancli.data.verify import File
-from gancli.reporting import Progress, Say, silent
 
 INFO = Info(
     title="Fashion-MNIST: pictures of clothes",
@@ -73,12 +72,4 @@ _SET = IdxSet(
     ),
 )
 
-
-def load(places: Places, split: str, say: Say = silent, progress: Progress = silent) -> Pictures:
-    """The `train` or `test` pictures, uint8 (N, 28, 28, 1), downloaded first where missing."""
-    return _SET.load(places, split, say, progress)
-
-
-def download(places: Places, say: Say = silent, progress: Progress = silent) -> Path:
-    """Have the four files on this machine; the folder they lie in."""
-    return _SET.download(places, say, progress)
+load, download = _SET.load, _SET.download

@@ -3,13 +3,10 @@
 Yann LeCun, Corinna Cortes, Christopher Burges: The MNIST database of handwritten digits (1998).
 """
 
-from pathlib import Path
-
 from gancli.data.idx import IdxSet
-from gancli.data.pictures import Info, Pictures, Places
+from gancli.data.pictures import Info
 from gancli.data.sources import Mirror
 from gancli.data.verify import File
-from gancli.reporting import Progress, Say, silent
 
 INFO = Info(
     title="MNIST: handwritten digits",
@@ -57,12 +54,4 @@ _SET = IdxSet(
     ),
 )
 
-
-def load(places: Places, split: str, say: Say = silent, progress: Progress = silent) -> Pictures:
-    """The `train` or `test` pictures, uint8 (N, 28, 28, 1), downloaded first where missing."""
-    return _SET.load(places, split, say, progress)
-
-
-def download(places: Places, say: Say = silent, progress: Progress = silent) -> Path:
-    """Have the four files on this machine; the folder they lie in."""
-    return _SET.download(places, say, progress)
+load, download = _SET.load, _SET.download

@@ -56,14 +56,6 @@ def test_parse_reads_shape_and_values():
     np.testing.assert_array_equal(array, IMAGES)
 
 
-@pytest.mark.parametrize(
-    "data", [b"", b"\0\0", b"\0\0\x0d\1\0\0\0\0", b"\1\0\x08\1\0\0\0\0", idx(IMAGES)[:-1]]
-)
-def test_parse_refuses_what_is_no_idx_file(data):
-    with pytest.raises(DataError, match="idx file"):
-        parse(data)
-
-
 @pytest.mark.parametrize("packed", [True, False])
 @pytest.mark.parametrize("where", ["data", "cache"])
 def test_load_finds_the_files(places, where, packed):

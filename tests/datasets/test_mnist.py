@@ -1,7 +1,6 @@
 """The real files, where GAN_DATA_DIR has them."""
 
 import os
-import time
 from pathlib import Path
 
 import numpy as np
@@ -17,9 +16,7 @@ needs_data = pytest.mark.skipif(not (DATA / "mnist").is_dir(), reason="GAN_DATA_
 @needs_data
 @pytest.mark.parametrize(("split", "count"), [("train", 60_000), ("test", 10_000)])
 def test_the_real_pictures(tmp_path, split, count):
-    start = time.process_time()
     pictures = mnist.load(Places(data=DATA, cache=tmp_path), split)
-    assert time.process_time() - start < 3  # 0.4 s on a free core
     assert pictures.images.shape == (count, 28, 28, 1)
     assert pictures.labels.shape == (count,)
     assert np.bincount(pictures.labels, minlength=10).min() > 0.08 * count
