@@ -106,45 +106,45 @@ def _font() -> ImageFont.FreeTypeFont:
     )
 
 
-def _chunk(atlas: Any, random: np.random.Generator) -> Any:
+def _chunk(atlas: Any, rng: np.random.Generator) -> Any:
     """CHUNK pictures, uint8 (CHUNK, 28, 28), the digits 0 to 9 in turn."""
-    stroke = random.integers(len(STROKES), size=CHUNK)
-    x, y = _points(random)
+    stroke = rng.integers(len(STROKES), size=CHUNK)
+    x, y = _points(rng)
     images = _look_up(atlas, stroke * 10 + np.arange(CHUNK) % 10, x, y)
-    images *= _uniform(random, 0.85, 1)
-    images += _uniform(random, 0, 8) * random.standard_normal(images.shape, np.float32)
+    images *= _uniform(rng, 0.85, 1)
+    images += _uniform(rng, 0, 8) * rng.standard_normal(images.shape, np.float32)
     return images.round().clip(0, 255).astype(np.uint8)
 
 
-def _points(random: np.random.Generator) -> tuple[Any, Any]:
+def _points(rng: np.random.Generator) -> tuple[Any, Any]:
     """Where each pixel lies on the fine canvas: x and y, each float32 (CHUNK, 28, 28)."""
-    turn, shear = _normal(random, 0.12), _normal(random, 0.15)  # radians
-    wide, tall = _uniform(random, 0.8, 1.15), _uniform(random, 0.8, 1.15)
+    turn, shear = _normal(rng, 0.12), _normal(rng, 0.15)  # radians
+    wide, tall = _uniform(rng, 0.8, 1.15), _uniform(rng, 0.8, 1.15)
     axis = np.arange(SIZE, dtype=np.float32) - (SIZE - 1) / 2
-    x = axis + _normal(random, 1) + _warp(random)
-    y = axis[:, None] + _normal(random, 1) + _warp(random)
+    x = axis + _normal(rng, 1) + _warp(rng)
+    y = axis[:, None] + _normal(rng, 1) + _warp(rng)
     x, y = np.cos(turn) * x - np.sin(turn) * y, np.sin(turn) * x + np.cos(turn) * y
     middle = (CANVAS - 1) / 2
     return (FINE / wide) * (x + shear * y) + middle, (FINE / tall) * y + middle
 
 
-def _warp(random: np.random.Generator) -> Any:
+def _warp(rng: np.random.Generator) -> Any:
     """A smooth displacement of every pixel, in pixels: float32 (CHUNK, 28, 28)."""
-    knots = 0.8 * random.standard_normal((CHUNK, KNOTS, KNOTS), np.float32)
+    knots = 0.8 * rng.standard_normal((CHUNK, KNOTS, KNOTS), np.float32)
     place = np.linspace(0, KNOTS - 1, SIZE)[:, None] - np.arange(KNOTS)
     bumps = np.where(abs(place) < 1, np.cos(np.pi * place) / 2 + 0.5, 0)  # rows sum to 1
     bumps = bumps.astype(np.float32)
     return bumps @ knots @ bumps.T
 
 
-def _normal(random: np.random.Generator, deviation: float) -> Any:
+def _normal(rng: np.random.Generator, deviation: float) -> Any:
     """One number a picture, float32 (CHUNK, 1, 1)."""
-    return deviation * random.standard_normal((CHUNK, 1, 1), np.float32)
+    return deviation * rng.standard_normal((CHUNK, 1, 1), np.float32)
 
 
-def _uniform(random: np.random.Generator, low: float, high: float) -> Any:
+def _uniform(rng: np.random.Generator, low: float, high: float) -> Any:
     """One number a picture, float32 (CHUNK, 1, 1)."""
-    return low + (high - low) * random.random((CHUNK, 1, 1), np.float32)
+    return low + (high - low) * rng.random((CHUNK, 1, 1), np.float32)
 
 
 def _look_up(fine: Any, number: Any, x: Any, y: Any) -> Any:

@@ -113,8 +113,8 @@ def draw(index: int, seed: int = SEED) -> tuple[Array, Array]:
 
     They depend on `seed` and `index` alone. One core draws about a hundred a second.
     """
-    random = np.random.default_rng([seed, index])
-    front = _plan(random)
+    rng = np.random.default_rng([seed, index])
+    front = _plan(rng)
     canvas = _Canvas(_backdrop(front))
     canvas.label("facade", front.box)
     if front.has("roof"):
@@ -124,7 +124,7 @@ def draw(index: int, seed: int = SEED) -> tuple[Array, Array]:
     _ground_floor(canvas, front)
     _moldings(canvas, front)
     _balconies(canvas, front)
-    return _developed(canvas, random), COLOURS.take(np.asarray(canvas.labels), axis=0)
+    return _developed(canvas, rng), COLOURS.take(np.asarray(canvas.labels), axis=0)
 
 
 def _resized(picture: Array, size: int, how: Image.Resampling) -> Array:
@@ -151,7 +151,7 @@ class _Front:
     arched: bool
     pediment: str  # "flat", "gable" or "segment"
     wears: frozenset[str]  # of CHANCES
-    random: np.random.Generator  # for what differs from window to window
+    rng: np.random.Generator  # for what differs from window to window
 
     @property
     def box(self) -> Box:
@@ -161,7 +161,7 @@ class _Front:
         return ornament in self.wears
 
     def chance(self, share: float) -> bool:
-        return bool(self.random.random() < share)
+        return bool(self.rng.random() < share)
 
 
 class _Canvas:
@@ -228,51 +228,51 @@ def _fine(box: Box) -> Box:
     return left * FINE, top * FINE, right * FINE, bottom * FINE
 
 
-def _plan(random: np.random.Generator) -> _Front:
-    bricks = bool(random.random() < 0.3)
-    wall = _near(random, _one(random, BRICKS if bricks else WALLS))
-    wears = frozenset(name for name, share in CHANCES.items() if random.random() < share)
-    edges = _columns(random)
+def _plan(rng: np.random.Generator) -> _Front:
+    bricks = bool(rng.random() < 0.3)
+    wall = _near(rng, _one(rng, BRICKS if bricks else WALLS))
+    wears = frozenset(name for name, share in CHANCES.items() if rng.random() < share)
+    edges = _columns(rng)
     return _Front(
         edges=edges,
-        floors=_storeys(random, float(np.median(np.diff(edges))), roof="roof" in wears),
+        floors=_storeys(rng, float(np.median(np.diff(edges))), roof="roof" in wears),
         bricks=bricks,
         wall=wall,
-        trim=_near(random, _one(random, (*TRIMS, _tone(wall, 1.14)))),
-        frame=_one(random, FRAMES),
-        glass=_near(random, _one(random, GLASS)),
-        accent=_near(random, _one(random, ACCENTS)),
-        wide=random.uniform(0.36, 0.46) if "shutter" in wears else random.uniform(0.44, 0.6),
-        tall=random.uniform(0.54, 0.66),
-        panes=_one(random, ((2, 2), (2, 2), (2, 3), (1, 2), (3, 2), (2, 1))),
-        arched=bool(random.random() < 0.25),
-        pediment=_one(random, ("flat", "gable", "segment")),
+        trim=_near(rng, _one(rng, (*TRIMS, _tone(wall, 1.14)))),
+        frame=_one(rng, FRAMES),
+        glass=_near(rng, _one(rng, GLASS)),
+        accent=_near(rng, _one(rng, ACCENTS)),
+        wide=rng.uniform(0.36, 0.46) if "shutter" in wears else rng.uniform(0.44, 0.6),
+        tall=rng.uniform(0.54, 0.66),
+        panes=_one(rng, ((2, 2), (2, 2), (2, 3), (1, 2), (3, 2), (2, 1))),
+        arched=bool(rng.random() < 0.25),
+        pediment=_one(rng, ("flat", "gable", "segment")),
         wears=wears,
-        random=random,
+        rng=rng,
     )
 
 
-def _columns(random: np.random.Generator) -> tuple[float, ...]:
+def _columns(rng: np.random.Generator) -> tuple[float, ...]:
     """Borders of 4 to 8 columns; the middle one of an odd number may be wider."""
-    left, right = (int(random.integers(6, 26)) if random.random() < 0.5 else 0 for _ in range(2))
-    count = int(random.integers(4, 9))
+    left, right = (int(rng.integers(6, 26)) if rng.random() < 0.5 else 0 for _ in range(2))
+    count = int(rng.integers(4, 9))
     widths = np.ones(count)
-    if count % 2 and random.random() < 0.5:
-        widths[count // 2] = random.uniform(1.1, 1.25)
+    if count % 2 and rng.random() < 0.5:
+        widths[count // 2] = rng.uniform(1.1, 1.25)
     return _borders(left, SIZE - right, widths)
 
 
-def _storeys(random: np.random.Generator, column: float, roof: bool) -> tuple[float, ...]:
+def _storeys(rng: np.random.Generator, column: float, roof: bool) -> tuple[float, ...]:
     """Borders of 2 to 6 storeys, the ground floor the highest; `roof` leaves room above.
 
     They are about as high as a `column` is wide, or up to half as high again.
     """
-    top = int(random.integers(38, 62)) if roof else int(random.integers(4, 46))
-    street = int(random.integers(236, 251))
-    count = round((street - top) / (column * random.uniform(0.95, 1.5)))
+    top = int(rng.integers(38, 62)) if roof else int(rng.integers(4, 46))
+    street = int(rng.integers(236, 251))
+    count = round((street - top) / (column * rng.uniform(0.95, 1.5)))
     heights = np.ones(min(max(count, 2), 6))
-    heights[0] = random.uniform(0.85, 1)
-    heights[-1] = random.uniform(1.1, 1.35)
+    heights[0] = rng.uniform(0.85, 1)
+    heights[-1] = rng.uniform(1.1, 1.35)
     return _borders(top, street, heights)
 
 
@@ -284,28 +284,28 @@ def _borders(first: int, last: int, shares: Array) -> tuple[float, ...]:
 
 def _backdrop(front: _Front) -> Array:
     """Sky, neighbours, bare wall and street, uint8 (256, 256, 3)."""
-    random = front.random
+    rng = front.rng
     left, top, right, bottom = (int(side) for side in front.box)
-    picture = _sky(random)
+    picture = _sky(rng)
     for side in (slice(0, left), slice(right, SIZE)):
-        roofline = max(top + int(random.integers(-30, 60)), 0)
-        picture[roofline:, side] = _tone(_one(random, WALLS + BRICKS), 0.8)
+        roofline = max(top + int(rng.integers(-30, 60)), 0)
+        picture[roofline:, side] = _tone(_one(rng, WALLS + BRICKS), 0.8)
     picture[top:bottom, left:right] = _lit(front.wall, _texture(front)[top:bottom, left:right])
     if front.has("rustic"):
-        ground, blocks = int(front.floors[-2]), _masonry(random, 9, 22, 0.8, 0.03)
-        base = _tone(front.wall, random.uniform(0.8, 1.05))
+        ground, blocks = int(front.floors[-2]), _masonry(rng, 9, 22, 0.8, 0.03)
+        base = _tone(front.wall, rng.uniform(0.8, 1.05))
         picture[ground:bottom, left:right] = _lit(base, blocks[ground:bottom, left:right])
-    asphalt = random.uniform(115, 170)
+    asphalt = rng.uniform(115, 170)
     picture[bottom:] = asphalt
     picture[bottom] = 0.6 * asphalt
     picture[bottom + 5 : bottom + 6] = 0.8 * asphalt  # the kerb
     return picture
 
 
-def _sky(random: np.random.Generator) -> Array:
+def _sky(rng: np.random.Generator) -> Array:
     """From its colour above to that at the horizon, with clouds: uint8 (256, 256, 3)."""
-    above, horizon = np.array(_one(random, SKIES), np.float32)
-    clouds = random.uniform(0, 0.2) * _smooth(random, 6)
+    above, horizon = np.array(_one(rng, SKIES), np.float32)
+    clouds = rng.uniform(0, 0.2) * _smooth(rng, 6)
     fall = (np.linspace(0, 1, SIZE, dtype=np.float32)[:, None] + clouds).clip(0, 1)
     planes = [low + (high - low) * fall for low, high in zip(above, horizon, strict=True)]
     return np.stack(planes, -1).astype(np.uint8)
@@ -319,22 +319,22 @@ def _lit(colour: Colour, light: Array) -> Array:
 
 def _texture(front: _Front) -> Array:
     """What bricks or plaster make of the light, float32 (256, 256) about 1."""
-    random = front.random
-    stains = 1 + 0.03 * _smooth(random, 5)
+    rng = front.rng
+    stains = 1 + 0.03 * _smooth(rng, 5)
     if front.bricks:
-        return np.multiply(stains, _masonry(random, 4, 8, 1.14, 0.07))
-    return np.add(stains, random.uniform(0.01, 0.03) * _smooth(random, 40))
+        return np.multiply(stains, _masonry(rng, 4, 8, 1.14, 0.07))
+    return np.add(stains, rng.uniform(0.01, 0.03) * _smooth(rng, 40))
 
 
 def _masonry(
-    random: np.random.Generator, height: int, width: int, joint: float, spread: float
+    rng: np.random.Generator, height: int, width: int, joint: float, spread: float
 ) -> Array:
     """Courses of blocks, every other one set off by half, float32 (256, 256) about 1.
 
     Joints are `joint` times as light as the blocks, which differ by `spread`.
     """
     courses, across = SIZE // height + 1, SIZE // width + 2
-    tones = 1 + spread * random.standard_normal((courses, across), np.float32)
+    tones = 1 + spread * rng.standard_normal((courses, across), np.float32)
     wall = tones.repeat(width, axis=1)
     wall[:, width - 1 :: width] = joint
     wall[1::2] = np.roll(wall[1::2], width // 2, axis=1)
@@ -343,19 +343,19 @@ def _masonry(
     return wall[:SIZE, width : width + SIZE]
 
 
-def _smooth(random: np.random.Generator, knots: int) -> Array:
+def _smooth(rng: np.random.Generator, knots: int) -> Array:
     """Noise about as rough as `knots` bumps along a side, float32 (256, 256)."""
-    coarse = Image.fromarray(random.standard_normal((knots, knots), np.float32))
+    coarse = Image.fromarray(rng.standard_normal((knots, knots), np.float32))
     return np.asarray(coarse.resize((SIZE, SIZE), Image.Resampling.BICUBIC))
 
 
-def _developed(canvas: _Canvas, random: np.random.Generator) -> Array:
+def _developed(canvas: _Canvas, rng: np.random.Generator) -> Array:
     """The photo in its light, with the grain of a camera: uint8 (256, 256, 3)."""
     ramp = np.linspace(-0.5, 0.5, SIZE, dtype=np.float32)
-    across, down = random.uniform(-0.2, 0.2, (2, 1)).astype(np.float32)
+    across, down = rng.uniform(-0.2, 0.2, (2, 1)).astype(np.float32)
     light = np.asarray(canvas.shading.filter(ImageFilter.BoxBlur(0.6)), np.float32) / NEUTRAL
-    light *= 1 + across * ramp + (down * ramp)[:, None] + 0.02 * _smooth(random, 8)
-    grain = random.uniform(1.5, 5) * random.standard_normal(light.shape, np.float32)
+    light *= 1 + across * ramp + (down * ramp)[:, None] + 0.02 * _smooth(rng, 8)
+    grain = rng.uniform(1.5, 5) * rng.standard_normal(light.shape, np.float32)
     photo = np.asarray(canvas.photo.reduce(FINE), np.float32).reshape(SIZE, -1)
     photo *= light.repeat(3, axis=1)  # thrice as wide: much faster than to broadcast to 3 channels
     photo += grain.repeat(3, axis=1)
@@ -365,9 +365,9 @@ def _developed(canvas: _Canvas, random: np.random.Generator) -> Array:
 def _roof(canvas: _Canvas, front: _Front) -> None:
     """A tiled roof with dormers; like its walls, it counts as facade."""
     left, eaves, right, _ = front.box
-    ridge, slope = eaves - front.random.uniform(24, 34), front.random.uniform(0, 18)
-    colour = _near(front.random, _one(front.random, ROOFS))
-    for x in front.random.uniform(left + 24, right - 24, front.random.integers(3)).tolist():
+    ridge, slope = eaves - front.rng.uniform(24, 34), front.rng.uniform(0, 18)
+    colour = _near(front.rng, _one(front.rng, ROOFS))
+    for x in front.rng.uniform(left + 24, right - 24, front.rng.integers(3)).tolist():
         chimney = (x - 4, ridge - 7, x + 4, ridge + 1)
         canvas.label("facade", chimney)
         canvas.fill(chimney, _tone(front.wall, 0.75))
@@ -433,7 +433,7 @@ def _window(canvas: _Canvas, front: _Front, box: Box) -> None:
     if front.arched:
         canvas.arch(box, rise, front.frame)
         glass = (left + 1, top + 1, right - 1, top + rise)
-        canvas.arch(glass, rise - 1, _tone(front.glass, front.random.uniform(0.85, 1.2)))
+        canvas.arch(glass, rise - 1, _tone(front.glass, front.rng.uniform(0.85, 1.2)))
         middle = (left + right) / 2
         canvas.fill((middle - 0.5, top, middle + 0.5, top + rise), front.frame)
     _pane_grid(canvas, front, (left, top + rise, right, bottom), front.panes)
@@ -449,12 +449,12 @@ def _pane_grid(canvas: _Canvas, front: _Front, box: Box, panes: tuple[int, int])
     """A frame with as many panes across and down; each mirrors a little sky."""
     left, top, right, bottom = box
     across, down = panes
-    dark = _tone(front.glass, front.random.uniform(0.7, 1.15))
-    light = _tone(dark, front.random.uniform(1.15, 1.9))
+    dark = _tone(front.glass, front.rng.uniform(0.7, 1.15))
+    light = _tone(dark, front.rng.uniform(1.15, 1.9))
     canvas.fill(box, front.frame)
     xs = np.linspace(left + 0.5, right - 0.5, across + 1).tolist()
     ys = _transoms(top + 0.5, bottom - 0.5, down)
-    slant = front.random.uniform(0.2, 0.8)
+    slant = front.rng.uniform(0.2, 0.8)
     for upper, lower in pairwise(ys):
         for start, end in pairwise(xs):
             pane = (start + 0.5, upper + 0.5, end - 0.5, lower - 0.5)
@@ -474,7 +474,7 @@ def _transoms(top: float, bottom: float, down: int) -> list[float]:
 
 def _curtains(canvas: _Canvas, front: _Front, box: Box) -> None:
     left, top, right, bottom = box
-    cloth, width = (206, 200, 188), (right - left) * front.random.uniform(0.14, 0.24)
+    cloth, width = (206, 200, 188), (right - left) * front.rng.uniform(0.14, 0.24)
     canvas.shape([(left, top), (left + 1.3 * width, top), (left, bottom)], cloth)
     canvas.shape([(right - 0.5, top), (right - 1.3 * width, top), (right - 0.5, bottom)], cloth)
 
@@ -482,8 +482,8 @@ def _curtains(canvas: _Canvas, front: _Front, box: Box) -> None:
 def _blind(canvas: _Canvas, front: _Front, box: Box) -> None:
     """A roller blind, let down by some way."""
     left, top, right, bottom = box
-    end = round(top + (bottom - top) * front.random.uniform(0.25, 0.85))
-    cloth = _tone((214, 206, 186), front.random.uniform(0.8, 1.1))
+    end = round(top + (bottom - top) * front.rng.uniform(0.25, 0.85))
+    cloth = _tone((214, 206, 186), front.rng.uniform(0.8, 1.1))
     area = (left, top, right, end)
     canvas.label("blind", area)
     canvas.arch(area, min((right - left) * 0.45, end - top) if front.arched else 0, cloth)
@@ -583,7 +583,7 @@ def _pillar(canvas: _Canvas, front: _Front, box: Box) -> None:
 def _moldings(canvas: _Canvas, front: _Front) -> None:
     """The crown under the eaves, and bands between storeys."""
     left, top, right, _ = front.box
-    height = round(front.random.uniform(5, 11))
+    height = round(front.rng.uniform(5, 11))
     crown = (left, top - 3, right, top - 3 + height)
     _molding(canvas, front, crown)
     teeth = (left, top - 5 + height, right, top - 3 + height)
@@ -612,8 +612,8 @@ def _balconies(canvas: _Canvas, front: _Front) -> None:
     if not front.has("balcony") or upper < 1:
         return
     iron = front.chance(0.7)
-    for storey in {int(front.random.integers(upper)) for _ in range(2)}:
-        some = _one(front.random, (range(columns), range(0, columns, 2), (columns // 2,), "long"))
+    for storey in {int(front.rng.integers(upper)) for _ in range(2)}:
+        some = _one(front.rng, (range(columns), range(0, columns, 2), (columns // 2,), "long"))
         if some == "long":
             first, last = _opening(front, storey, 0), _opening(front, storey, columns - 1)
             _balcony(canvas, front, (first[0] - 4, 0, last[2] + 4, first[3]), iron)
@@ -645,7 +645,7 @@ def _ground_floor(canvas: _Canvas, front: _Front) -> None:
     street = front.floors[-1]
     plinth = (front.edges[0], street - 5, front.edges[-1], street)
     canvas.fill(plinth, _tone(front.wall, 0.62))
-    entrance = columns // 2 if front.chance(0.6) else int(front.random.integers(columns))
+    entrance = columns // 2 if front.chance(0.6) else int(front.rng.integers(columns))
     for column in range(columns):
         if column == entrance:
             _entrance(canvas, front, column)
@@ -703,7 +703,7 @@ def _shop(canvas: _Canvas, front: _Front, column: int) -> None:
     left, right = front.edges[column : column + 2]
     floor, street = front.floors[-2:]
     box = (left + 3, round(floor + 0.22 * (street - floor)), right - 3, street)
-    colour = _near(front.random, _one(front.random, ACCENTS))
+    colour = _near(front.rng, _one(front.rng, ACCENTS))
     canvas.label("shop", box)
     canvas.fill(box, colour)
     sign, sash = box[1] + 6, street - 6
@@ -721,10 +721,10 @@ def _display(canvas: _Canvas, front: _Front, box: Box) -> None:
     canvas.fill(box, _tone(back, 0.9))
     canvas.fill((left, (top + bottom) / 2, right, bottom), _tone(back, 0.66))
     for x in np.arange(left + 1, right - 4, 4).tolist():
-        height = front.random.uniform(2, 0.6 * (bottom - top))
-        goods = _tone(_one(front.random, ACCENTS + TRIMS), front.random.uniform(0.6, 1))
-        canvas.fill((x, bottom - height, x + front.random.uniform(2, 4), bottom), goods)
-    reach = (right - left) * front.random.uniform(0.2, 0.5)
+        height = front.rng.uniform(2, 0.6 * (bottom - top))
+        goods = _tone(_one(front.rng, ACCENTS + TRIMS), front.rng.uniform(0.6, 1))
+        canvas.fill((x, bottom - height, x + front.rng.uniform(2, 4), bottom), goods)
+    reach = (right - left) * front.rng.uniform(0.2, 0.5)
     glare = [(left, top), (left + reach, top), (left, bottom)]
     canvas.shape(glare, _tone(back, 1.12))
     canvas.bars(box, (right - left) / 2, front.frame, 1)
@@ -732,10 +732,10 @@ def _display(canvas: _Canvas, front: _Front, box: Box) -> None:
 
 def _lettering(canvas: _Canvas, front: _Front, box: Box) -> None:
     left, top, right, bottom = box
-    x = left + front.random.uniform(0, 0.2) * (right - left)
+    x = left + front.rng.uniform(0, 0.2) * (right - left)
     while x < right - 3:
-        wide = front.random.uniform(1, 2.5)
-        canvas.fill((x, top + front.random.integers(2), x + wide, bottom), (232, 222, 190))
+        wide = front.rng.uniform(1, 2.5)
+        canvas.fill((x, top + front.rng.integers(2), x + wide, bottom), (232, 222, 190))
         x += wide + 1
 
 
@@ -756,13 +756,13 @@ def _middles(front: _Front) -> list[float]:
     return [(left + right) // 2 for left, right in pairwise(front.edges)]
 
 
-def _one(random: np.random.Generator, choices: Any) -> Any:
-    return choices[int(random.integers(len(choices)))]
+def _one(rng: np.random.Generator, choices: Any) -> Any:
+    return choices[int(rng.integers(len(choices)))]
 
 
-def _near(random: np.random.Generator, colour: Colour) -> Colour:
+def _near(rng: np.random.Generator, colour: Colour) -> Colour:
     """A colour a little off."""
-    red, green, blue = (int(c + d) for c, d in zip(colour, random.normal(0, 7, 3), strict=True))
+    red, green, blue = (int(c + d) for c, d in zip(colour, rng.normal(0, 7, 3), strict=True))
     return _tone((red, green, blue), 1)
 
 
