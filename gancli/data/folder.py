@@ -23,19 +23,10 @@ import numpy as np
 
 from gancli.data import cache, shards
 from gancli.data.decode import SUFFIXES, decode_all, natural_size
-from gancli.data.pictures import Info, Pictures, Places
+from gancli.data.pictures import Pictures, Places
 from gancli.data.rows import RowWriter
-from gancli.errors import DataError, UsageError
+from gancli.errors import DataError
 from gancli.reporting import Progress, Say, silent
-
-INFO = Info(
-    title="A folder of your own pictures",
-    size="yours: square crops at --image-size",
-    train=0,
-    test=0,
-    terms="yours",
-    home="--dataset PATH",
-)
 
 VERSION = "folder-1"  # of how pictures are found, decoded and fitted
 LEGAL = range(16, 257, 4)  # sizes that models are built for
@@ -64,7 +55,7 @@ class Found:
 def load(
     places: Places,
     split: str,
-    path: Path | None = None,
+    path: Path,
     size: int | None = None,
     channels: int | None = None,
     broken: str = "skip",
@@ -79,11 +70,8 @@ def load(
     named, and skipped or refused as `broken` says. The result is written into the cache as it is
     decoded, and kept there until a file changes; it may be larger than memory.
 
-    Raises DataError where there is nothing to read, UsageError without a path.
+    Raises DataError where there is nothing to read.
     """
-    if path is None:
-        raise UsageError("A folder of pictures is named by its path.", hint="--dataset ./pictures")
-    path = Path(path)
     found, classes, notes = of_split(path, split)
     files = hashed(VERSION, classes, *map(stamp, found))
 
@@ -108,9 +96,9 @@ def load(
 
     # What was made without being asked for a size, say, may have it all the same.
     asked = (size, None), (channels, None), (broken, "refuse")
-    every = product(*map(dict.fromkeys, asked))
-    kept = [kept_at(places, path, split, *some) for some in every]
-    return cache.once(kept, files, fill, say, fits)
+    less = product(*map(dict.fromkeys, asked))
+    paths = [kept_at(places, path, split, *some) for some in less]
+    return cache.once(paths, files, fill, say, fits)
 
 
 def kept_at(places: Places, folder: Path, split: str, *asked: object) -> Path:

@@ -9,7 +9,7 @@ from PIL import Image
 
 from gancli.data import folder
 from gancli.data.pictures import Places
-from gancli.errors import DataError, UsageError
+from gancli.errors import DataError
 
 
 @pytest.fixture
@@ -236,8 +236,3 @@ def test_where_nothing_can_be_kept_it_is_read_all_the_same(places, root):
     put(root / "1.png", 1)
     places.cache.write_text("in the way")
     assert len(load(places, root).images) == 1
-
-
-def test_a_folder_has_a_path(places):
-    with pytest.raises(UsageError, match="named by its path"):
-        folder.load(places, "train")
