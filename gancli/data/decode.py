@@ -5,7 +5,7 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Protocol, TypeVar
 
 import numpy as np
@@ -37,14 +37,6 @@ THREADS = min(8, os.cpu_count() or 1)  # Pillow decodes and resizes without the 
 BATCH = 256  # pictures handed to the threads at once, and held in memory
 
 
-@dataclass(frozen=True, kw_only=True)
-class Decoded:
-    """What became of a list of files: which could be read, and why the others could not."""
-
-    good: Any  # bool, one per file
-    broken: dict[Any, str]  # why, by file
-
-
 def decode_all(
     into: RowWriter,
     paths: Sequence[Openable],
@@ -52,31 +44,54 @@ def decode_all(
     channels: int | None = None,
     progress: Progress = silent,
     crop: Crop | None = None,
-) -> Decoded:
-    """Write every readable picture, as uint8 (size, size, C), one to a row.
+) -> list[str]:
+    """Write every readable picture, as uint8 (size, size, C), one to a row; why others are not.
 
     Each is cut by `crop`, then about its centre to a square, and resized to `size`. Without
     `channels` they are gray (C = 1) only where every one is. What `crop` raises ends the reading;
-    it is given pictures in their own size. No more than BATCH pictures are in memory.
+    it is given pictures in their own size.
     """
-    batch = np.empty((min(BATCH, len(paths)), 1, size, size, channels or 3), np.uint8)
-    good = np.zeros(len(paths), bool)
-    broken: dict[Any, str] = {}
-    gray = channels is None
+    colour: list[Openable] = []  # pictures that are not gray: one will do
 
-    def read(i: int) -> tuple[bool, str]:
-        return _decode_into(batch[i % BATCH, 0], paths[i], crop)
+    def read(path: Openable, row: Any) -> str:
+        try:
+            picture = decode(path, room=None if crop else size)
+        except DataError as error:
+            return error.message
+        _put(_square(crop(picture) if crop else picture, size), row[0])
+        if not colour and picture.mode != "L" and (row != row[..., :1]).any():
+            colour.append(path)
+        return ""
 
-    for i, (is_gray, why) in enumerate(each(read, range(len(paths)), progress)):
-        good[i], gray = not why, gray and is_gray
-        if why:
-            broken[paths[i]] = why
-        if (i + 1) % BATCH == 0 or i + 1 == len(paths):  # the threads wait for the next batch
-            start = i - i % BATCH
-            into.append(batch[: i + 1 - start][good[start : i + 1]])
-    if gray:
+    reasons = write_all(into, (1, size, size, channels or 3), paths, read, progress)
+    if channels is None and not colour:
         into.to_gray()
-    return Decoded(good=good, broken=broken)
+    return reasons
+
+
+def write_all(
+    into: RowWriter,
+    shape: tuple[int, ...],
+    items: Sequence[Item],
+    read: Callable[[Item, Any], str],
+    progress: Progress = silent,
+) -> list[str]:
+    """Write a row of `shape` for each of `items`, which `read` fills or says why it cannot.
+
+    What comes back are the reasons, "" where there is a row. BATCH rows are in memory.
+    """
+    batch = np.empty((min(BATCH, len(items)), *shape), np.uint8)
+    reasons: list[str] = []
+
+    def numbered(i: int) -> str:
+        return read(items[i], batch[i % BATCH])
+
+    for why in each(numbered, range(len(items)), progress):
+        reasons.append(why)
+        if len(reasons) % BATCH == 0 or len(reasons) == len(items):  # the threads wait
+            some = reasons[(len(reasons) - 1) // BATCH * BATCH :]
+            into.append(batch[: len(some)][[not why for why in some]])
+    return reasons
 
 
 def each(
@@ -148,17 +163,6 @@ def strictly() -> Iterator[None]:
         warnings.simplefilter("ignore")
         warnings.simplefilter("error", Image.DecompressionBombWarning)
         yield
-
-
-def _decode_into(into: Any, path: Openable, crop: Crop | None) -> tuple[bool, str]:
-    """Fill `into` (size, size, C); whether the picture is gray, and why there is none."""
-    try:
-        picture = decode(path, room=None if crop else len(into))
-    except DataError as error:
-        return True, error.message
-    _put(_square(crop(picture) if crop else picture, len(into)), into)
-    gray = picture.mode == "L" or bool((into == into[..., :1]).all())
-    return gray, ""
 
 
 def _square(picture: Image.Image, size: int) -> Image.Image:

@@ -79,15 +79,16 @@ def load(
         say(f"{path}: reading {len(found):,} pictures, once.")
         paths = [f.path for f in found]
         side = size or natural_size(paths, LEGAL, SIZE)
-        decoded = decode_all(into, paths, side, channels, progress)
-        named = [f"{p.relative_to(path)} ({why})" for p, why in decoded.broken.items()]
+        reasons = decode_all(into, paths, side, channels, progress)
+        good = [f for f, why in zip(found, reasons, strict=True) if not why]
+        names = [p.relative_to(path) for p in paths]
         return Pictures(
             name=path.resolve().name,
             split=split,
             images=None,
-            labels=_labels(found, classes, decoded.good) if classes else None,
+            labels=_labels(good, classes) if classes else None,
             classes=classes,
-            notes=notes + complaints(path, named, not decoded.good.any(), broken),
+            notes=notes + complaints(path, names, reasons, broken),
         )
 
     def fits(kept: Pictures) -> bool:
@@ -188,18 +189,22 @@ def held_out(name: str) -> bool:
     return int(hashed(name)[:8], 16) % 10 == 0
 
 
-def _labels(found: Sequence[Found], classes: tuple[str, ...], good: Any) -> Any:
-    """The class of every readable picture, int64 (N,)."""
+def _labels(found: Sequence[Found], classes: tuple[str, ...]) -> Any:
+    """The class of every picture, int64 (N,)."""
     number = {name: i for i, name in enumerate(classes)}
-    return np.array([number[f.group] for f in found], np.int64)[good]
+    return np.array([number[f.group] for f in found], np.int64)
 
 
-def complaints(folder: Path, named: Sequence[str], all_of_them: bool, broken: str) -> Notes:
-    """What to say of unreadable files; DataError where they are refused, or all there is."""
+def complaints(folder: Path, names: Sequence[object], reasons: Sequence[str], broken: str) -> Notes:
+    """What to say of the files that could not be read, each for a reason.
+
+    Raises DataError where they are refused, or all there is.
+    """
+    named = [f"{name} ({why})" for name, why in zip(names, reasons, strict=True) if why]
     if not named:
         return ()
     listed = shortened(named)
-    if all_of_them:
+    if len(named) == len(reasons):
         raise DataError(f"No picture in {folder} can be read: {listed}.")
     if broken == "refuse":
         raise DataError(

@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from gancli.data import cache
-from gancli.data.decode import BATCH, decode, each
+from gancli.data.decode import decode, write_all
 from gancli.data.folder import (
     TEST_FOLDERS,
     Found,
@@ -138,10 +138,9 @@ def read(
 
     def fill(into: RowWriter) -> Pictures:
         say(f"{root}: reading {len(found):,} pairs, once.")
-        failed = decode_all(into, found, size, pairs.palette, progress)
-        named = [f"{name} ({why})" for name, why in failed.items()]
-        every = len(failed) == len(found)
-        return replace(pairs, notes=pairs.notes + complaints(root, named, every, broken))
+        reasons = decode_all(into, found, size, pairs.palette, progress)
+        notes = complaints(root, [f.name for f in found], reasons, broken)
+        return replace(pairs, notes=pairs.notes + notes)
 
     # What was read whole serves either wish.
     wishes = dict.fromkeys((broken, "refuse"))
@@ -155,30 +154,19 @@ def decode_all(
     size: int,
     palette: Palette = (),
     progress: Progress = silent,
-) -> dict[str, str]:
-    """Write every readable pair, as uint8 (2, size, size, 3), in colour.
+) -> list[str]:
+    """Write every readable pair, as uint8 (2, size, size, 3), in colour; why others are not."""
 
-    What comes back says why a pair is missing, by the name of its file.
-    """
-    batch = np.empty((min(BATCH, len(found)), 2, size, size, 3), np.uint8)
-    reasons: list[str] = []
-
-    def read(i: int) -> str:
+    def read(pair: Found, row: Any) -> str:
         try:
-            first, second = halves(found[i])
+            first, second = halves(pair)
         except DataError as error:
             return error.message
-        into_a, into_b = batch[i % BATCH]
-        into_a[...] = np.asarray(ImageOps.fit(first, (size, size), Image.Resampling.LANCZOS))
-        into_b[...] = snapped(second, size, palette)
+        row[0] = np.asarray(ImageOps.fit(first, (size, size), Image.Resampling.LANCZOS))
+        row[1] = snapped(second, size, palette)
         return ""
 
-    for why in each(read, range(len(found)), progress):
-        reasons.append(why)
-        if len(reasons) % BATCH == 0 or len(reasons) == len(found):  # the threads wait
-            some = reasons[(len(reasons) - 1) // BATCH * BATCH :]
-            into.append(batch[: len(some)][[not why for why in some]])
-    return {f.name: why for f, why in zip(found, reasons, strict=True) if why}
+    return write_all(into, (2, size, size, 3), found, read, progress)
 
 
 def halves(pair: Found) -> tuple[Image.Image, Image.Image]:

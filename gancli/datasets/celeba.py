@@ -95,10 +95,9 @@ def load(
         def fill(into: RowWriter) -> Pictures:
             say(f"{root}: reading {len(chosen):,} pictures, once.")
             paths = [f.path for f in chosen]
-            decoded = decode_all(into, paths, side, 3, progress, partial(_face, root))
-            named = [f"{path.name} ({why})" for path, why in decoded.broken.items()]
-            said = notes + folder.complaints(root, named, not decoded.good.any(), "skip")
-            return Pictures(name=NAME, split=split, images=None, notes=said)
+            reasons = decode_all(into, paths, side, 3, progress, partial(_face, root))
+            skipped = folder.complaints(root, [p.name for p in paths], reasons, "skip")
+            return Pictures(name=NAME, split=split, images=None, notes=notes + skipped)
 
         return cache.once([folder.kept_at(places, root, split, NAME, side)], key, fill, say)
 

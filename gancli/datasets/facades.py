@@ -10,7 +10,6 @@ where there are both), 512x256 pixels, photo on the left. CMP's own base archive
 """
 
 import gzip
-import io
 import tarfile
 import tempfile
 import zipfile
@@ -21,10 +20,10 @@ from urllib.parse import urlsplit
 
 from gancli.data import folder
 from gancli.data.cmp import PALETTE
+from gancli.data.decode import each
 from gancli.data.folder import Found, Notes
-from gancli.data.pairs import SIZE, decode_all, matched, read
+from gancli.data.pairs import SIZE, halves, matched, read
 from gancli.data.pictures import Info, Pictures, Places
-from gancli.data.rows import RowWriter
 from gancli.data.transfer import download as transfer
 from gancli.data.transfer import writing
 from gancli.errors import DataError, UsageError
@@ -196,7 +195,14 @@ def _check(file: Path, root: Path, progress: Progress) -> None:
         pairs = _base(root / BASE) if base else folder.pictures_in(root)
     except DataError:  # no photo has its map
         pairs = []
-    broken = decode_all(RowWriter(io.BytesIO()), pairs, 16, PALETTE, progress) if pairs else {}
-    if len(pairs) != expected or broken:
-        good = len(pairs) - len(broken)
+    good = sum(each(_is_whole, pairs, progress))
+    if good != len(pairs) or good != expected:
         raise DataError(f"{file.name} holds {good} of {expected} pairs", hint=BY_HAND)
+
+
+def _is_whole(pair: Found) -> bool:
+    try:
+        halves(pair)
+    except DataError:
+        return False
+    return True
