@@ -1,33 +1,30 @@
-"""Which device to compute on, and in which number format, decided by looking and measuring.
+"""What the machine offers: devices, a compiler, free memory, and settings that speed depends on.
 
-On some CPUs that have the instructions a step in bfloat16 is 1.5 to 3 times as fast as in float32,
-on others slower, and on some that lack them several times slower, or wrong (pytorch #183815,
-#169688). So `auto` tries both for a moment on the machine at hand.
+Everything is found out by asking the system. Which number format is the faster one has to be
+measured, with our own layers: `training.precision` does that.
 """
 
+import ctypes
 import importlib.util
 import os
 import shutil
-import statistics
-import time
-from functools import partial
+import sys
+from pathlib import Path
 
 import torch
-from torch import Tensor
 
-from gancli import memory
 from gancli.errors import UsageError
-from gancli.nn import strided
 
-FORMATS = {"fp32": torch.float32, "bf16": torch.bfloat16}
-TRIES = 12  # of each format
-WRONG = 0.05  # relative error past which bfloat16 cannot be right: its rounding is 0.004
+MEMINFO = Path("/proc/meminfo")
+CGROUP = Path("/sys/fs/cgroup")  # of a container, version 2
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # parameters of mallopt, from glibc's malloc.h
+LARGEST_AUTOMATIC = 2**25  # bytes: the highest threshold that glibc chooses by itself
 
 
 def device(asked: str = "auto") -> torch.device:
     """The device for `asked`: `auto` (the best there is), `cuda`, `mps` or `cpu`.
 
-    Raises UsageError for one that this machine, or this build of torch, has not.
+    Raises UsageError for a device that this machine, or this build of torch, does not have.
     """
     there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
     if asked == "auto":
@@ -37,20 +34,8 @@ def device(asked: str = "auto") -> torch.device:
     return torch.device(asked)
 
 
-def precision(asked: str, device: torch.device) -> tuple[str, str]:
-    """`fp32` or `bf16` for `asked` (`auto`, `fp32`, `bf16`), and why, in a few words."""
-    if asked != "auto":
-        return asked, "as asked"
-    if device.type == "cuda":
-        good = torch.cuda.is_bf16_supported(including_emulation=False)
-        return ("bf16", "native on this GPU") if good else ("fp32", "this GPU has no bfloat16")
-    if device.type != "cpu":
-        return "fp32", f"the safe choice on {device.type}"
-    return _try_both(device)
-
-
 def check_compiler(device: torch.device) -> None:
-    """Raise UsageError where torch.compile has nothing here to compile with for `device`."""
+    """Raise UsageError if torch.compile has no compiler to generate code for `device` with."""
     if device.type == "cuda":
         found, wanted = importlib.util.find_spec("triton") is not None, "the package triton"
     else:
@@ -61,54 +46,78 @@ def check_compiler(device: torch.device) -> None:
         raise UsageError(f"--compile needs {wanted}, and there is none here.", hint="--no-compile")
 
 
-def room(device: torch.device) -> int:
-    """Free bytes where data for `device` would lie."""
-    if device.type == "cuda":
-        return torch.cuda.mem_get_info(device)[0]
-    return memory.available()
-
-
 def prepare(sizes_repeat: bool = False) -> None:
-    """Settings of the process that speed depends on: denormal numbers slow a CPU 5 to 40 times.
+    """Process-wide settings. Denormal numbers would slow a CPU down 5 to 40 times: flush them.
 
-    Where the same sizes come again and again, cuDNN may try its algorithms on the first of them,
-    and memory is kept for the next.
+    If the same sizes come again and again, as in training, cuDNN may benchmark its algorithms on
+    the first of them, and freed memory is kept for the next step.
     """
     torch.set_flush_denormal(True)
-    if sizes_repeat:  # and so it stays, whoever draws a few samples meanwhile
+    if sizes_repeat:  # never switched off again: sampling in the middle of a training calls this
         torch.backends.cudnn.benchmark = True
-        memory.keep()
+        keep_freed_memory()
 
 
-def _try_both(device: torch.device) -> tuple[str, str]:
-    """Both formats in turns, and the median of their ratios: a busy machine must not decide."""
-    sample = _sample(device)
-    slow, fast = (partial(_try, FORMATS[name], *sample) for name in ("fp32", "bf16"))
-    (exact, _), (rounded, _) = slow(), fast()  # not timed: the first of each takes longer
-    gain = statistics.median(slow()[1] / fast()[1] for _ in range(TRIES))
-    error = float((rounded - exact).norm() / exact.norm())
-    if error > WRONG:
-        return "fp32", f"bfloat16 is wrong on this CPU (error {error:.1%})"
-    if gain <= 1:
-        return "fp32", f"bfloat16 runs at {gain:.1f}x its speed on this CPU"
-    return "bf16", f"a layer runs at {gain:.1f}x the speed of float32 on this CPU"
+# -- memory ---------------------------------------------------------------------------------------
 
 
-def _sample(device: torch.device) -> tuple[strided.Conv, Tensor]:
-    """A layer of a small DCGAN and what it is given: pictures (64, 64, 14, 14)."""
-    with torch.random.fork_rng(devices=[]):  # asking must not change what is trained
-        torch.manual_seed(0)
-        layer, x = strided.Conv(64, 128), torch.randn(64, 64, 14, 14)
-    laid_out = torch.channels_last
-    layer.to(device).to(memory_format=laid_out)
-    return layer, x.to(device, memory_format=laid_out)
+def room(device: torch.device) -> int:
+    """Free bytes where data for `device` would be held."""
+    if device.type == "cuda":
+        return torch.cuda.mem_get_info(device)[0]
+    return free_memory()
 
 
-def _try(dtype: torch.dtype, layer: strided.Conv, x: Tensor) -> tuple[Tensor, float]:
-    """The input gradient, shaped as x, and the seconds that the layer took, there and back."""
-    x = x.to(dtype).requires_grad_()
-    began = time.perf_counter()
-    with torch.autocast(x.device.type, dtype, enabled=dtype != torch.float32):
-        y = layer(x)
-    gradient, _ = torch.autograd.grad(y, (x, layer.weight), y.detach())
-    return gradient.float(), time.perf_counter() - began
+def free_memory() -> int:
+    """Bytes of main memory that are available without swapping; half of all memory if unknown."""
+    if sys.platform == "win32":
+        return _free_on_windows()
+    known = [free for free in (_free_on_linux(), _free_in_container()) if free is not None]
+    return min(known) if known else _all_memory() // 2
+
+
+def keep_freed_memory() -> None:
+    """Have the C library keep freed memory for this process, as far as it can be told to.
+
+    A training step frees what the next one allocates again. glibc returns blocks of more than 32 MB
+    to the system each time, and new ones come page by page, zeroed: a layer with weights of
+    1024x512x4x4 took four times as long (forward and backward, one picture, two cores: 27 ms
+    against 7.6).
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
+    if mallopt is None:
+        return
+    if not mallopt(M_MMAP_THRESHOLD, 2**30):  # old versions refuse that much
+        mallopt(M_MMAP_THRESHOLD, LARGEST_AUTOMATIC)
+    mallopt(M_TRIM_THRESHOLD, 2**31 - 1)
+
+
+def _free_on_linux() -> int | None:
+    try:
+        lines = MEMINFO.read_text(encoding="ascii").splitlines()
+    except OSError:
+        return None
+    kilobytes = (line.split()[1] for line in lines if line.startswith("MemAvailable:"))
+    return next((int(k) * 1024 for k in kilobytes), None)
+
+
+def _free_in_container() -> int | None:
+    """What a container's limit leaves; None without a limit. Cached files count as free."""
+    try:
+        limit, used = ((CGROUP / f"memory.{n}").read_text().strip() for n in ("max", "current"))
+        stat = (line.split() for line in (CGROUP / "memory.stat").read_text().splitlines())
+        cached = sum(int(v) for k, v in stat if k in ("active_file", "inactive_file"))
+        return max(0, int(limit) - int(used) + cached)
+    except (OSError, ValueError):  # without a limit, memory.max reads "max"
+        return None
+
+
+def _all_memory() -> int:
+    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+
+
+def _free_on_windows() -> int:
+    """Through GlobalMemoryStatusEx: the third 64-bit number of its struct is what is available."""
+    numbers = (ctypes.c_ulonglong * 8)(64)  # dwLength (its upper half is dwMemoryLoad), then sizes
+    ctypes.windll.kernel32.GlobalMemoryStatusEx(numbers)  # type: ignore[attr-defined]
+    return int(numbers[2])

@@ -1,4 +1,7 @@
-"""Devices and number formats."""
+"""Devices, a compiler, and free memory as the system reports it, of a machine or a container."""
+
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -7,6 +10,7 @@ from gancli import hardware
 from gancli.errors import UsageError
 
 CPU = torch.device("cpu")
+INFO = "MemTotal: 8000 kB\nMemFree: 100 kB\nMemAvailable: 3000 kB\n"
 
 
 def test_a_device_that_is_there() -> None:
@@ -31,34 +35,61 @@ def test_compiling_asks_for_a_compiler(monkeypatch: pytest.MonkeyPatch) -> None:
     assert raised.value.hint == "--no-compile"
 
 
-def test_a_format_asked_for_is_taken() -> None:
-    assert hardware.precision("bf16", CPU)[0] == "bf16"
-    assert hardware.precision("fp32", CPU)[0] == "fp32"
+@pytest.fixture
+def system(tmp_path, monkeypatch):
+    """A Linux that says what the test writes down."""
+    monkeypatch.setattr(hardware.sys, "platform", "linux")
+    monkeypatch.setattr(hardware, "MEMINFO", tmp_path / "meminfo")
+    monkeypatch.setattr(hardware, "CGROUP", tmp_path)
+    (tmp_path / "meminfo").write_text(INFO)
+    return tmp_path
 
 
-@pytest.mark.parametrize(
-    ("error", "speed", "chosen"), [(0.0, 2.0, "bf16"), (0.0, 1.0, "fp32"), (0.5, 9.0, "fp32")]
-)
-def test_auto_wants_bfloat16_both_right_and_faster(
-    monkeypatch: pytest.MonkeyPatch, error: float, speed: float, chosen: str
-) -> None:
-    tries = []
-
-    def tried(dtype: torch.dtype, *_: torch.Tensor) -> tuple[torch.Tensor, float]:
-        rounded = dtype == torch.bfloat16
-        tries.append(rounded)
-        hiccup = 20.0 if rounded and len(tries) < 10 else 0.0  # another job's, soon over
-        return torch.ones(4) * (1 + error * rounded), hiccup + (1 / speed if rounded else 1.0)
-
-    monkeypatch.setattr(hardware, "_try", tried)
-    assert hardware.precision("auto", CPU)[0] == chosen
-    assert tries[:4] == [False, True, False, True]
+def limit(system, most: str) -> None:
+    (system / "memory.max").write_text(f"{most}\n")
+    (system / "memory.current").write_text("900000\n")
+    (system / "memory.stat").write_text("anon 300000\nactive_file 100000\ninactive_file 500000\n")
 
 
-def test_the_trial_itself_runs_in_both_formats() -> None:
-    sample = hardware._sample(CPU)
-    exact, slow = hardware._try(torch.float32, *sample)
-    rounded, fast = hardware._try(torch.bfloat16, *sample)
-    assert slow > 0
-    assert fast > 0
-    torch.testing.assert_close(rounded, exact, rtol=0.1, atol=0.05 * exact.abs().max().item())
+def test_a_machine_has_what_it_calls_available(system):
+    assert hardware.free_memory() == 3000 * 1024
+
+
+def test_a_container_has_what_its_limit_leaves_beside_what_is_only_cached(system):
+    limit(system, "1000000")
+    assert hardware.free_memory() == 700_000
+    limit(system, "max")
+    assert hardware.free_memory() == 3000 * 1024
+    limit(system, "99000000")
+    assert hardware.free_memory() == 3000 * 1024
+
+
+def test_elsewhere_half_of_all_counts(system):
+    (system / "meminfo").unlink()
+    assert 2**28 < hardware.free_memory() == hardware._all_memory() // 2
+
+
+def test_this_machine_has_some() -> None:
+    assert 2**26 < hardware.free_memory() < 2**50
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="glibc's way with memory")
+def test_memory_that_is_kept_does_not_come_page_by_page_again() -> None:
+    code = """
+import resource, sys
+from gancli import hardware
+if sys.argv[1] == "keep":
+    hardware.keep_freed_memory()
+for _ in range(20):
+    bytearray(100_000_000)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt)
+"""
+    kept, not_kept = (
+        int(
+            subprocess.run(
+                [sys.executable, "-c", code, how], capture_output=True, check=True
+            ).stdout
+        )
+        for how in ("keep", "give back")
+    )
+    assert kept < not_kept / 4

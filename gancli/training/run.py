@@ -34,6 +34,7 @@ from gancli.report import charts
 from gancli.reporting import Progress, Say
 from gancli.sampling import generator, latents, render, translate
 from gancli.training import distributed, doctor
+from gancli.training.precision import FORMATS, choose
 from gancli.training.resident import Resident, Vary
 from gancli.training.streaming import Streaming
 from gancli.training.trainer import Report, Trainer
@@ -133,7 +134,7 @@ class Run:
             return str(begun["precision"])
         if not distributed.first():  # one measures for all
             return distributed.from_first(b"").decode()
-        chosen, why = hardware.precision(asked, self.device)
+        chosen, why = choose(asked, self.device)
         distributed.from_first(chosen.encode())
         self._say(f"Training on {self.device.type} in {chosen} ({why}).")
         return chosen
@@ -170,7 +171,7 @@ class Run:
         """
         gan = self.gan.to(self.device, memory_format=torch.channels_last)
         data = self._data()
-        precision = hardware.FORMATS[self.precision]
+        precision = FORMATS[self.precision]
         self.trainer = Trainer(
             gan,
             data,
@@ -543,7 +544,7 @@ def _is_plan(found: object) -> bool:
     """Whether that is what `Run.plan` says, as far as going on relies on it."""
     if not isinstance(found, dict) or not isinstance(found.get("training"), dict):
         return False
-    return isinstance(found.get("device"), str) and found.get("precision") in [*hardware.FORMATS]
+    return isinstance(found.get("device"), str) and found.get("precision") in [*FORMATS]
 
 
 def settle(job: Job, size: int = 0) -> tuple[Any, Training]:

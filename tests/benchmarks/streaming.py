@@ -19,6 +19,7 @@ from gancli import hardware, registry
 from gancli.config import preset_for, resolve
 from gancli.data.rows import Rows, RowWriter
 from gancli.gan import Shape
+from gancli.training.precision import FORMATS, choose
 from gancli.training.resident import Resident, Vary, order
 from gancli.training.streaming import Streaming
 from gancli.training.trainer import Trainer
@@ -77,7 +78,7 @@ def main() -> None:
     asked = parser.parse_args()
     hardware.prepare()
     device = hardware.device()
-    precision, _ = hardware.precision(asked.precision, device)
+    precision, _ = choose(asked.precision, device)
     module = registry.load("models", asked.model)
     typed = {"width": asked.width, "batch_size": asked.batch_size, "epochs": 1000}
     preset = preset_for(asked.model, module.PRESETS, "default", asked.size)
@@ -92,7 +93,7 @@ def main() -> None:
         for name, data in (("resident", Resident(held, None, 0, device)), ("streamed", streamed)):
             gan = module.build(settings, Shape(channels=3, size=asked.size)).to(device)
             gan = gan.to(memory_format=torch.channels_last)
-            trainer = Trainer(gan, data, config, precision=hardware.FORMATS[precision])
+            trainer = Trainer(gan, data, config, precision=FORMATS[precision])
             speed, waited = timed(trainer, asked.steps)
             found[f"{name}_images_per_second"] = round(speed, 1)
         found["share_waited"] = round(waited, 4)

@@ -30,6 +30,7 @@ from gancli.config import Training, preset_for, resolve
 from gancli.errors import UsageError
 from gancli.gan import GAN, Batch, Shape
 from gancli.training import health
+from gancli.training.precision import FORMATS, choose
 from gancli.training.resident import Resident
 from gancli.training.trainer import Trainer
 from tests.benchmarks import operators, stock, timing
@@ -102,7 +103,7 @@ class Case:
             channels=channels, size=size, classes=10, source=channels if pairs else 0
         )
         self.build = partial(module.build, self.settings, self.shape)
-        self.precision, self.why = hardware.precision(options.precision, self.device)
+        self.precision, self.why = choose(options.precision, self.device)
         count = max(COUNT, health.EVERY * self.config.batch_size)
         self.images = torch.randint(0, 256, (count, channels, size, size), dtype=torch.uint8)
         self.labels = torch.arange(count) % 10
@@ -117,7 +118,7 @@ class Case:
         nhwc = self.images.permute(0, 2, 3, 1)
         sources = nhwc if self.shape.source else None
         data = Resident(nhwc, self.labels, 10, self.device, sources=sources)
-        precision = hardware.FORMATS[self.precision]
+        precision = FORMATS[self.precision]
         return Trainer(gan, data, self.config, precision=precision, capture=capture)
 
 
