@@ -1,11 +1,11 @@
-"""Running means of what a step reports, kept on the device and read once a report."""
+"""Running means of what a step reports, kept on the device and read once per report."""
 
 import torch
 from torch import Tensor
 
 
-class Stats:
-    """Sums of named scalars. The names are those of the first `add`."""
+class Meter:
+    """Sums of named scalars, and how often they were added to. The first `add` sets the names."""
 
     def __init__(self, device: torch.device) -> None:
         self.names: list[str] = []
@@ -22,7 +22,7 @@ class Stats:
         self._count += 1
 
     def read(self, reset: bool = True) -> dict[str, float]:
-        """The means since the last reset; the one moment at which the host waits for the device."""
+        """The means since the last reset. Here alone the host waits for the device."""
         if not self.names:
             return {}
         means = (self._sum / self._count).tolist()
@@ -36,7 +36,7 @@ class Stats:
         return {**dict(zip(self.names, self._sum, strict=True)), "count": self._count}
 
     def load(self, state: dict[str, Tensor]) -> None:
-        """Go on from `state()`."""
+        """Continue from `state()`."""
         self.names = sorted(state.keys() - {"count"})
         sums = [state[name] for name in self.names]
         self._sum = torch.stack(sums).to(self._device) if sums else torch.zeros(0)

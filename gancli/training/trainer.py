@@ -19,7 +19,7 @@ from gancli.gan import GAN, Metrics
 from gancli.training import distributed, health
 from gancli.training.capture import Captured
 from gancli.training.ema import EMA
-from gancli.training.meter import Stats
+from gancli.training.meter import Meter
 from gancli.training.resident import Resident, order
 from gancli.training.schedule import Plateau
 from gancli.training.streaming import Streaming
@@ -62,8 +62,8 @@ class Trainer:
         self.d_lr = torch.tensor(config.lr * config.d_lr_scale, device=self.device)
         self.g_optimiser = Optimiser(gan.generator, self.lr, config)
         self.d_optimiser = Optimiser(gan.discriminator, self.d_lr, config)
-        self.stats = Stats(self.device)
-        self.vitals = Stats(self.device)
+        self.meter = Meter(self.device)
+        self.health_meter = Meter(self.device)
         self.plateau = Plateau(config.patience)
         self.setbacks = 0  # times that training diverged and went back
         self.images_seen = 0
@@ -122,7 +122,7 @@ class Trainer:
         self.images_seen += size
 
     def _read(self, reset: bool) -> dict[str, float]:
-        return self.stats.read(reset) | self.vitals.read(reset)
+        return self.meter.read(reset) | self.health_meter.read(reset)
 
     def _index_at(self, start: int) -> Tensor:
         """Which pictures this process is shown, (B,), in the step after `start` images."""
@@ -161,12 +161,12 @@ class Trainer:
         if watched:
             seen |= health.of_generator(gan.generator, batch.image, fake, inputs.y)
             distributed.average([*seen.values()])
-            self.vitals.add(seen)
+            self.health_meter.add(seen)
         self.g_optimiser.step()
         self._clock += size
         self.ema.update(self._clock, size)
         gan.after_step(metrics)
-        self.stats.add(metrics)
+        self.meter.add(metrics)
 
     def _agree(self, metrics: Metrics) -> Metrics:
         """Average over the processes all that a step leaves behind; the metrics come back so."""
@@ -182,8 +182,8 @@ class Trainer:
         tensors |= {f"ema.{k}": v for k, v in self.ema.module.state_dict().items()}
         for name, optimiser in self._optimisers():
             tensors |= {f"{name}.{k}": v for k, v in optimiser.state().items()}
-        tensors |= {f"stats.{k}": v for k, v in self.stats.state().items()}
-        tensors |= {f"vitals.{k}": v for k, v in self.vitals.state().items()}
+        tensors |= {f"stats.{k}": v for k, v in self.meter.state().items()}
+        tensors |= {f"vitals.{k}": v for k, v in self.health_meter.state().items()}
         tensors |= {"clock": torch.tensor(self.images_seen), "noise.cpu": torch.get_rng_state()}
         tensors |= {"plateau": self.plateau.state(), "setbacks": torch.tensor(self.setbacks)}
         if self.device.type == "cuda":
@@ -201,8 +201,8 @@ class Trainer:
         self.ema.module.load_state_dict(_below("ema", tensors))
         for name, optimiser in self._optimisers():
             optimiser.load(_below(name, tensors))
-        self.stats.load(_below("stats", tensors))
-        self.vitals.load(_below("vitals", tensors))
+        self.meter.load(_below("stats", tensors))
+        self.health_meter.load(_below("vitals", tensors))
         self.setbacks = int(tensors["setbacks"])
         self.plateau.load(tensors["plateau"])
         self._step.forget()

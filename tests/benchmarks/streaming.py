@@ -53,12 +53,12 @@ def timed(trainer: Trainer, steps: int) -> tuple[float, float]:
     """Images a second of training, and the share of it that waited, after four steps to warm up."""
     for _ in range(4):
         trainer.step()
-    trainer.stats.read()  # waits for the device
+    trainer.meter.read()  # waits for the device
     before = getattr(trainer.data, "waited", 0.0)
     began = time.perf_counter()
     for _ in range(steps):
         trainer.step()
-    trainer.stats.read()
+    trainer.meter.read()
     spent = time.perf_counter() - began
     waited = getattr(trainer.data, "waited", 0.0) - before
     return steps * trainer.config.batch_size / spent, waited / spent

@@ -1,21 +1,21 @@
 import pytest
 import torch
 
-from gancli.training.meter import Stats
+from gancli.training.meter import Meter
 
 
 def test_means_since_the_last_reset() -> None:
-    stats = Stats(torch.device("cpu"))
+    meter = Meter(torch.device("cpu"))
     for value in (1.0, 2.0, 6.0):
-        stats.add({"a": torch.tensor(value), "b": torch.tensor(-value)})
-    assert stats.read(reset=False) == pytest.approx({"a": 3.0, "b": -3.0})
-    assert stats.read() == pytest.approx({"a": 3.0, "b": -3.0})
-    stats.add({"b": torch.tensor(1.0), "a": torch.tensor(5.0)})
-    assert stats.read() == pytest.approx({"a": 5.0, "b": 1.0})
+        meter.add({"a": torch.tensor(value), "b": torch.tensor(-value)})
+    assert meter.read(reset=False) == pytest.approx({"a": 3.0, "b": -3.0})
+    assert meter.read() == pytest.approx({"a": 3.0, "b": -3.0})
+    meter.add({"b": torch.tensor(1.0), "a": torch.tensor(5.0)})
+    assert meter.read() == pytest.approx({"a": 5.0, "b": 1.0})
 
 
 def test_a_restart_in_mid_epoch_loses_nothing() -> None:
-    first, second = Stats(torch.device("cpu")), Stats(torch.device("cpu"))
+    first, second = Meter(torch.device("cpu")), Meter(torch.device("cpu"))
     first.add({"a": torch.tensor(1.0)})
     second.load(first.state())
     second.add({"a": torch.tensor(2.0)})
@@ -23,4 +23,4 @@ def test_a_restart_in_mid_epoch_loses_nothing() -> None:
 
 
 def test_nothing_added_nothing_read() -> None:
-    assert Stats(torch.device("cpu")).read() == {}
+    assert Meter(torch.device("cpu")).read() == {}
