@@ -44,7 +44,7 @@ SHOWN_PAIRS = 6  # or pairs
 COMFORT = 0.5  # pictures are held where they take up to this share of the memory that is free
 MEASURES = ("frechet", "classes_hit", "accuracy", "class_accuracy", "mean_iou", "l1", "ssim")
 OVER = "--fresh starts the run over"
-SETBACKS = 3  # times that a run which diverged goes back before it gives up
+ROLLBACKS = 3  # times that a run which diverged goes back before it gives up
 OURS = (
     *(weights.GENERATOR, weights.BEST, weights.DISCRIMINATOR),
     *(weights.TRAINING, weights.EPOCH),
@@ -236,7 +236,7 @@ class Run:
 
         After each epoch the folder holds a checkpoint, a grid and a line of metrics. Ctrl-C (or
         SIGTERM) saves where the run is and raises Stopped. Raises GanError when numbers
-        cease to be finite once more than SETBACKS times, leaving the last good checkpoint.
+        cease to be finite once more than ROLLBACKS times, leaving the last good checkpoint.
         """
         with closing(self.trainer), _deferred_stop() as stopped:
             for report in self._finite_reports():
@@ -281,20 +281,20 @@ class Run:
         """
         epoch = report.epoch + (not report.epoch_ended)
         diverged = f"Training diverged in epoch {epoch}: a loss is no longer a number."
-        if self.trainer.setbacks == SETBACKS:
+        if self.trainer.schedule.rollbacks == ROLLBACKS:
             raise GanError(
-                f"{diverged} It went back {SETBACKS} times already."
+                f"{diverged} It went back {ROLLBACKS} times already."
                 + (
                     f" The last good checkpoint is kept in {self.folder}."
                     if not self._start
                     else ""
                 ),
-                hint=f"--lr {self.training.lr / 2 ** (SETBACKS + 1):g} --fresh",
+                hint=f"--lr {self.training.lr / 2 ** (ROLLBACKS + 1):g} --fresh",
             )
         self.trainer.go_back(self._last_epoch())
         if distributed.first():
             self._trim_metrics()
-        rate = self.training.lr / 2**self.trainer.setbacks
+        rate = self.training.lr / 2**self.trainer.schedule.rollbacks
         self._say(
             f"{diverged} Going back to the start of it, at half the learning rate ({rate:g})."
         )

@@ -22,7 +22,7 @@ from gancli.training.ema import EMA
 from gancli.training.meter import Meter
 from gancli.training.optimiser import Optimiser
 from gancli.training.resident import Resident, order
-from gancli.training.schedule import Plateau
+from gancli.training.schedule import Schedule
 from gancli.training.state import nest, unnest
 from gancli.training.streaming import Streaming
 
@@ -66,8 +66,7 @@ class Trainer:
         self.d_optimiser = Optimiser(gan.discriminator, self.d_lr, config)
         self.meter = Meter(self.device)
         self.health_meter = Meter(self.device)
-        self.plateau = Plateau(config.patience)
-        self.setbacks = 0  # times that training diverged and went back
+        self.schedule = Schedule(config)
         self.images_seen = 0
         # images_seen, where the step can see it
         self._clock = torch.zeros((), dtype=torch.int64, device=self.device)
@@ -101,7 +100,7 @@ class Trainer:
             metrics = self._read(reset=ended)  # waits for the device: time it after this
             passed = time.perf_counter() - began
             if ended and self.gan.measure:
-                self.plateau.see(metrics[self.gan.measure])
+                self.schedule.see(metrics[self.gan.measure])
             yield Report(
                 images_seen=self.images_seen,
                 epoch=self.images_seen // passes,
@@ -133,11 +132,8 @@ class Trainer:
 
     @property
     def rate(self) -> float:
-        """Adam's learning rate in the next step: constant, then falling in a line to 0 over the
-        last `lr_decay` of the run; halved where the measure stalled, and at each setback."""
-        left = 1 - self.images_seen / self.total
-        factor = min(1.0, left / self.config.lr_decay) if self.config.lr_decay else 1.0
-        return self.config.lr * factor * self.plateau.factor * 0.5**self.setbacks
+        """The learning rate of the next step."""
+        return self.schedule.rate(self.images_seen, self.total)
 
     def _set_lr(self) -> None:
         rate = self.rate
@@ -184,8 +180,8 @@ class Trainer:
         for name, optimiser in self._optimisers():
             tensors |= nest(name, optimiser.state())
         tensors |= nest("stats", self.meter.state()) | nest("vitals", self.health_meter.state())
-        tensors |= {"clock": torch.tensor(self.images_seen), "noise.cpu": torch.get_rng_state()}
-        tensors |= {"plateau": self.plateau.state(), "setbacks": torch.tensor(self.setbacks)}
+        tensors |= self.schedule.state() | {"clock": torch.tensor(self.images_seen)}
+        tensors["noise.cpu"] = torch.get_rng_state()
         if self.device.type == "cuda":
             tensors["noise.cuda"] = torch.cuda.get_rng_state(self.device)
         if self.share.dice is not None:  # where one process would have its noise from
@@ -203,8 +199,7 @@ class Trainer:
             optimiser.load(unnest(name, tensors))
         self.meter.load(unnest("stats", tensors))
         self.health_meter.load(unnest("vitals", tensors))
-        self.setbacks = int(tensors["setbacks"])
-        self.plateau.load(tensors["plateau"])
+        self.schedule.load(tensors)
         self._step.forget()
         self.images_seen = int(tensors["clock"])
         self._clock.fill_(self.images_seen)
@@ -223,9 +218,9 @@ class Trainer:
 
     def go_back(self, tensors: dict[str, Tensor]) -> None:
         """To an earlier `state()`, and on from there at half the learning rate."""
-        setbacks = self.setbacks + 1
+        rollbacks = self.schedule.rollbacks + 1
         self.load(tensors)
-        self.setbacks = setbacks
+        self.schedule.rollbacks = rollbacks
 
     def close(self) -> None:
         """Let go of what reads ahead, and of the recordings: NCCL, when it is left, waits for those

@@ -101,13 +101,13 @@ def spoil(run: Run) -> None:
     next(run.gan.generator.parameters()).data.fill_(float("nan"))
 
 
-def spoiled_while(run: Run, epoch: int, setbacks: int) -> None:
+def spoiled_while(run: Run, epoch: int, rollbacks: int) -> None:
     """Plant a NaN in the middle of an epoch for as long as the run went back so often or less."""
     trainer, step = run.trainer, run.trainer.step
 
     def planted() -> None:
         step()
-        if trainer.setbacks <= setbacks and trainer.images_seen == 60 * (epoch - 1) + 30:
+        if trainer.schedule.rollbacks <= rollbacks and trainer.images_seen == 60 * (epoch - 1) + 30:
             spoil(run)
 
     trainer.step = planted  # type: ignore[method-assign]
@@ -118,12 +118,12 @@ def test_divergence_goes_back_an_epoch_at_half_the_rate(
 ) -> None:
     said: list[str] = []
     run = start(pictures, tmp_path / "run", say=said.append)
-    spoiled_while(run, epoch=2, setbacks=0)
+    spoiled_while(run, epoch=2, rollbacks=0)
     reports = run.train()
     next(r for r in reports if r.epoch_ended)
     good = run.trainer.state()
     assert [r.epoch for r in reports if r.epoch_ended] == [2, 3]
-    assert run.trainer.setbacks == 1
+    assert run.trainer.schedule.rollbacks == 1
     last = 0.5 * 0.003 * (1 - 160 / 170)  # in the step before the last image
     assert run.trainer.lr.item() == pytest.approx(last)
     assert [s for s in said if "diverged" in s] == [
@@ -136,7 +136,7 @@ def test_divergence_goes_back_an_epoch_at_half_the_rate(
 
     by_hand = start(pictures, tmp_path / "by-hand")
     by_hand.trainer.load(good)
-    by_hand.trainer.setbacks = 1
+    by_hand.trainer.schedule.rollbacks = 1
     list(by_hand.trainer.run())
     assert_same(by_hand.trainer.state(), run.trainer.state())
 
@@ -151,12 +151,12 @@ def test_going_back_leads_to_the_same_wherever_the_run_was_stopped(
     pictures: Path, tmp_path: Path, epoch: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = start(pictures, tmp_path / "whole")
-    spoiled_while(whole, epoch, setbacks=1)
+    spoiled_while(whole, epoch, rollbacks=1)
     list(whole.train())
     out = tmp_path / "parts"
     for stop in (60 * (epoch - 1) + 10, 60 * (epoch - 1) + 20, 60 * epoch + 20, None):
         run = start(pictures, out)
-        spoiled_while(run, epoch, setbacks=1)
+        spoiled_while(run, epoch, rollbacks=1)
         monkeypatch.setattr(Trainer, "run", lambda trainer, run=Trainer.run: run(trainer, 0))
         reports = run.train()
         for report in reports:
@@ -166,7 +166,7 @@ def test_going_back_leads_to_the_same_wherever_the_run_was_stopped(
                     next(reports)
         monkeypatch.undo()
         monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    assert run.trainer.setbacks == 2
+    assert run.trainer.schedule.rollbacks == 2
     assert not (out / weights.EPOCH).exists()
     assert_same(weights.load(out / weights.TRAINING), whole.trainer.state())
 
@@ -202,7 +202,7 @@ def test_divergence_ends_the_run_after_three_times_and_keeps_the_last_good_check
 ) -> None:
     out = tmp_path / "run"
     run = start(pictures, out)
-    spoiled_while(run, epoch=2, setbacks=9)
+    spoiled_while(run, epoch=2, rollbacks=9)
     reports = run.train()
     next(r for r in reports if r.epoch_ended)
     good = (out / weights.TRAINING).read_bytes()
@@ -225,7 +225,7 @@ def test_weights_that_are_no_numbers_are_never_saved(pictures: Path, tmp_path: P
 
     run.trainer.step = planted  # type: ignore[method-assign]
     list(run.train())
-    assert run.trainer.setbacks == 1
+    assert run.trainer.schedule.rollbacks == 1
     saved = weights.load(tmp_path / "run" / weights.GENERATOR)
     assert all(v.isfinite().all() for v in saved.values())
 

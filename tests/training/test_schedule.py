@@ -1,36 +1,69 @@
-"""The rate halves when the measure stalls, wherever the run was stopped."""
+"""How the learning rate falls and halves, wherever a run was interrupted."""
 
 import pytest
 from conftest import small_trainer
 
+from gancli.config import Training
 from gancli.gan import Shape
-from gancli.training.schedule import Plateau
+from gancli.training.schedule import Schedule
+
+LR = 0.008
 
 
-def factors(plateau: Plateau, measures: list[float]) -> list[float]:
+def schedule(patience: int = 0, lr_decay: float = 0.0) -> Schedule:
+    return Schedule(Training(lr=LR, patience=patience, lr_decay=lr_decay))
+
+
+def factors(schedule: Schedule, measures: list[float]) -> list[float]:
+    """What the rate is multiplied by after each measure."""
     found = []
     for measure in measures:
-        plateau.see(measure)
-        found.append(plateau.factor)
+        schedule.see(measure)
+        found.append(schedule.rate(0, 100) / LR)
     return found
+
+
+@pytest.mark.parametrize(
+    ("lr_decay", "expected"),
+    [(0.0, [1, 1, 1, 1]), (0.5, [1, 1, 0.5, 0]), (1.0, [1, 0.5, 0.25, 0])],
+)
+def test_it_is_constant_and_then_falls_linearly_to_zero(
+    lr_decay: float, expected: list[float]
+) -> None:
+    rates = [schedule(lr_decay=lr_decay).rate(seen, 100) for seen in (0, 50, 75, 100)]
+    assert rates == pytest.approx([LR * factor for factor in expected])
 
 
 def test_it_halves_after_so_many_epochs_without_a_lower_measure() -> None:
     measures = [9.0, 8.0, 8.5, 8.0, 7.0, 7.0, 7.0, 7.0, 7.0]
-    assert factors(Plateau(2), measures) == [1, 1, 1, 0.5, 0.5, 0.5, 0.25, 0.25, 0.125]
-    assert factors(Plateau(0), measures) == [1] * 9
+    assert factors(schedule(2), measures) == [1, 1, 1, 0.5, 0.5, 0.5, 0.25, 0.25, 0.125]
+    assert factors(schedule(0), measures) == [1] * 9
 
 
-def test_a_hair_lower_is_not_lower_and_four_hairs_are() -> None:
-    assert factors(Plateau(3), [1.0, 0.997, 0.994, 0.991]) == [1, 1, 1, 0.5]
-    assert factors(Plateau(4), [1.0, 0.997, 0.994, 0.991, 0.988, 0.988, 0.988]) == [1] * 7
+def test_only_more_than_a_hundredth_lower_counts() -> None:
+    assert factors(schedule(3), [1.0, 0.997, 0.994, 0.991]) == [1, 1, 1, 0.5]
+    assert factors(schedule(4), [1.0, 0.997, 0.994, 0.991, 0.988, 0.988, 0.988]) == [1] * 7
 
 
 def test_it_does_not_halve_for_ever() -> None:
-    assert factors(Plateau(1), [1.0] * 9)[-1] == 0.125
+    assert factors(schedule(1), [1.0] * 9)[-1] == 0.125
 
 
-def test_the_learning_rate_follows_through_a_restart() -> None:
+def test_all_that_lowers_it_multiplies_and_is_saved() -> None:
+    first, second = schedule(1, lr_decay=1.0), schedule(1, lr_decay=1.0)
+    factors(first, [1.0, 1.0])
+    first.rollbacks = 2
+    assert first.rate(50, 100) == LR * 0.5 * 0.5 * 0.25
+    second.load(first.state())
+    assert vars(second) == vars(first)
+
+
+def test_it_is_saved_under_the_names_of_earlier_versions() -> None:
+    state = schedule().state()
+    assert {name: value.shape for name, value in state.items()} == {"plateau": (3,), "setbacks": ()}
+
+
+def test_the_trainer_follows_it_through_a_restart() -> None:
     def rates(trainer, epochs):  # type: ignore[no-untyped-def]
         found = []
         for report in trainer.run():
@@ -41,10 +74,10 @@ def test_the_learning_rate_follows_through_a_restart() -> None:
                     break
         return found
 
-    options = {"epochs": 5, "patience": 1, "lr_decay": 0.0, "lr": 0.008}
+    options = {"epochs": 5, "patience": 1, "lr_decay": 0.0, "lr": LR}
     shape = Shape(channels=1, size=16)
     trainer = small_trainer("began", shape, **options)
-    trainer.plateau.lowest = -1.0  # nothing is lower
+    trainer.schedule.lowest = -1.0  # nothing is lower
     first = rates(trainer, 2)
     again = small_trainer("began", shape, **options)
     again.load(trainer.state())
