@@ -210,11 +210,11 @@ def train(
     datasets.check(dataset, job.pairs)
     os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")  # its warnings come with stack traces
     from gancli import hardware
-    from gancli.training import distributed
+    from gancli.training import distributed, launch
 
     place = hardware.device(device)
     if devices > 1 and not distributed.launched():
-        distributed.check_devices(devices, place)
+        launch.check_devices(devices, place)
         if not dry_run:
             _launch(job, max_restarts)
             return
@@ -225,11 +225,11 @@ def train(
 
 
 def _launch(job: Job, restarts: int) -> None:
-    from gancli.training import distributed, run
+    from gancli.training import launch, run
 
     run.settle(job)  # what is wrong is said here, once
     record = job.folder / "run.json"
-    distributed.launch(sys.argv[1:], job.devices, restarts, record, console.say)
+    launch.launch(sys.argv[1:], job.devices, restarts, record, console.say)
 
 
 def _train(job: Job, dry_run: bool, preview: bool) -> None:

@@ -3,25 +3,19 @@
 Run as a script this file is what each of two processes does; see `main`.
 """
 
-import json
 import os
-import signal
 import socket
 import subprocess
 import sys
-from concurrent.futures import ThreadPoolExecutor
-from math import ceil
 from pathlib import Path
 
 import pytest
 import torch
 from conftest import random_data, small
 from torch import Tensor, nn
-from typer.testing import CliRunner
 
 from gancli import weights
 from gancli.cli import console
-from gancli.cli.app import app
 from gancli.config import Training
 from gancli.errors import GanError, UsageError
 from gancli.gan import GAN, Batch, Inputs, Metrics, Shape, Share
@@ -91,7 +85,6 @@ def main(folder: Path) -> None:
             state["dropout"] = torch.rand(8)
             weights.save(folder / f"{name}-{distributed.rank()}.safetensors", state, {})
         if distributed.rank() == 1:
-            (folder / "fails").touch()
             raise GanError("There is no room left.")
         after(resumed, 100)
 
@@ -132,7 +125,6 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> Pair:
     ]
     try:
         said = [process.communicate(timeout=300)[1] for process in started]
-        (folder / "ended").touch()
     finally:
         for process in started:
             process.kill()
@@ -184,64 +176,11 @@ def test_one_process_goes_on_with_what_two_began(
 def test_when_one_fails_all_end_and_it_alone_says_why(
     pair: Pair,
 ) -> None:
-    folder, ((code, silent), (failed, said)) = pair
-    took = (folder / "ended").stat().st_mtime - (folder / "fails").stat().st_mtime
-    assert took < 60
+    """Within the time limit of `pair`: by themselves processes would wait for much longer."""
+    _, ((code, silent), (failed, said)) = pair
     assert (code, failed) == (1, 1)
     assert said == "gan: There is no room left.\n"
     assert silent == ""
-
-
-def children(process: int) -> list[int]:
-    return [int(n) for n in Path(f"/proc/{process}/task/{process}/children").read_text().split()]
-
-
-@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="looks for processes in /proc")
-def test_a_killed_process_is_replaced_and_a_stopped_run_goes_on(
-    pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    words = ["train", "dcgan", "--dataset", str(pictures), "--epochs", "15", "--out", "run"]
-    words += ["--set", "width=4", "--batch-size", "10", "--precision", "fp32", "--device", "cpu"]
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    environment = {**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'tests'}"}
-    launcher = subprocess.Popen(
-        [sys.executable, "-m", "gancli", *words, "--devices", "2"],
-        cwd=tmp_path,
-        env=environment,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        said = wait_for("epoch 2/", launcher)
-        os.kill(children(launcher.pid)[1], signal.SIGKILL)
-        said += wait_for("Going on with", launcher) + wait_for("epoch", launcher)
-        launcher.send_signal(signal.SIGINT)
-        said += launcher.communicate(timeout=300)[1]
-    finally:
-        launcher.terminate()  # and what it started
-    assert launcher.returncode == 130, said
-    assert "(rank 1) was ended by SIGKILL: starting again from the last checkpoint" in said
-    assert "Stopped and saved in run" in said
-    assert "Traceback" not in said
-
-    monkeypatch.chdir(tmp_path)
-    done = CliRunner().invoke(app, words)  # one process goes on
-    assert done.exit_code == 0, done.output
-    lines = weights.read_lines(tmp_path / "run" / "metrics.jsonl")
-    assert [line["epoch"] for line in lines] == list(range(1, 16))
-    pictures_there = json.loads((tmp_path / "run" / "run.json").read_text())["dataset"]["pictures"]
-    assert lines[-1]["images_seen"] == ceil(15 * pictures_there / 10) * 10
-
-
-def wait_for(start: str, process: "subprocess.Popen[str]") -> str:
-    """What `process` says up to a line that begins with `start`; it must not end before."""
-    assert process.stderr is not None
-    said = ""
-    for line in process.stderr:
-        said += line
-        if line.startswith(start):
-            return said
-    raise AssertionError(said)
 
 
 def test_a_batch_that_cannot_be_shared_is_refused_with_the_nearest_that_can() -> None:
@@ -273,37 +212,6 @@ def test_alone_nothing_is_averaged_and_nobody_is_waited_for() -> None:
     assert not distributed.any_of_us(False)
 
 
-def test_processes_meet_whatever_the_dead_have_left_in_the_store() -> None:
-    store = torch.distributed.HashStore()  # type: ignore[attr-defined]
-    names = []
-    for _ in range(2):  # the second time over the notes of the first
-        with ThreadPoolExecutor(3) as pool:
-            met = [pool.submit(distributed._meet, store, rank, 3) for rank in range(3)]
-        heard = {future.result(timeout=10) for future in met}
-        assert len(heard) == 1
-        names += heard
-    assert names[0] != names[1]
-
-
-@pytest.mark.parametrize(
-    ("name", "value", "says"),
-    [
-        ("MASTER_PORT", "abc", "MASTER_PORT is 'abc': it must be a number from 1 to 65535"),
-        ("RANK", "x", "RANK is 'x': it must be a number from 0 to 1"),
-        ("RANK", "2", "RANK is '2'"),
-        ("WORLD_SIZE", "two", "WORLD_SIZE is 'two'"),
-    ],
-)
-def test_what_a_launcher_sets_must_be_numbers_that_fit(
-    name: str, value: str, says: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    set_ = {"RANK": "0", "WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "1"}
-    for key, text in (set_ | {name: value}).items():
-        monkeypatch.setenv(key, text)
-    with pytest.raises(UsageError, match=says), distributed.joined(torch.device("cpu")):
-        pass
-
-
 def test_a_port_that_is_taken_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
@@ -315,33 +223,3 @@ def test_a_port_that_is_taken_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
         ours = pytest.raises(UsageError, match=f"MASTER_PORT {port} is in use")
         with ours, distributed.joined(torch.device("cpu")):
             pass
-
-
-@pytest.mark.parametrize(
-    ("ends", "restarts", "code"),
-    [
-        ({1: -signal.SIGKILL, 0: 130}, True, 0),  # the launcher ended the other as it started up
-        ({0: -signal.SIGKILL, 1: distributed.LOST}, True, 0),
-        ({0: 130, 1: 130}, False, 130),
-        ({0: 130, 1: -signal.SIGTERM}, False, 130),
-        ({0: distributed.LOST, 1: 2}, False, 2),
-    ],
-)
-def test_who_was_lost_is_replaced_and_who_was_stopped_or_refused_is_not(
-    ends: dict[int, int],
-    restarts: bool,
-    code: int,
-    monkeypatch: pytest.MonkeyPatch,
-    tmp_path: Path,
-) -> None:
-    runs, said = iter([ends, {}]), []
-    monkeypatch.setattr(distributed, "_run", lambda *_: next(runs))
-    try:
-        distributed.launch(["train"], 2, 1, tmp_path / "run.json", said.append)
-        ended = 0
-    except SystemExit as end:
-        ended = int(end.code or 0)
-    assert (ended, bool(said)) == (code, restarts)
-    if restarts:
-        lost = next(rank for rank, c in ends.items() if c == -signal.SIGKILL)
-        assert f"rank {lost}) was ended by SIGKILL" in said[0]
