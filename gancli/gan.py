@@ -83,14 +83,14 @@ class Inputs:
 class Share:
     """The part of every global batch that is this process's: the `rank`th of `world` equal ones.
 
-    Random numbers are drawn for the whole batch, with `dice` that fall alike in all processes, and
-    each keeps its own rows: so that several draw together what one alone would draw. A process on
-    its own takes torch's default generator for dice.
+    Random numbers are drawn for the whole batch, with an `rng` in the same state in all processes,
+    and each keeps its own rows: together they draw what one process would. A process on its own
+    draws from torch's default generator (`rng` is None).
     """
 
     rank: int = 0
     world: int = 1
-    dice: torch.Generator | None = None
+    rng: torch.Generator | None = None
 
     def of(self, whole: Tensor) -> Tensor:
         """This process's rows of (world * n, ...): (n, ...)."""
@@ -127,12 +127,12 @@ class GAN(nn.Module):
 
     def draw(self, batch: Batch) -> Inputs:
         """What a fake for each picture of `batch` is made from: new noise, the picture's label."""
-        count, dice = self.share.world * len(batch.image), self.share.dice
+        count, rng = self.share.world * len(batch.image), self.share.rng
         z = torch.empty(count, self.z_dim, device=batch.image.device)
         z = (
-            z.uniform_(-1, 1, generator=dice)
+            z.uniform_(-1, 1, generator=rng)
             if self.noise == "uniform"
-            else z.normal_(generator=dice)
+            else z.normal_(generator=rng)
         )
         label = batch.label if Feeds.LABEL in self.feeds else None
         return Inputs(z=self.share.of(z), y=label, source=batch.source)

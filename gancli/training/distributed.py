@@ -81,7 +81,7 @@ def share(seed: int, device: torch.device) -> Share:
     """This process's share of every global batch, seeded alike in all of them."""
     if world() == 1:
         return Share()
-    return Share(rank=rank(), world=world(), dice=torch.Generator(device).manual_seed(seed))
+    return Share(rank=rank(), world=world(), rng=torch.Generator(device).manual_seed(seed))
 
 
 def check_batch(size: int, processes: int, least: int = 1) -> None:

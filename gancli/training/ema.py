@@ -1,4 +1,4 @@
-"""The average of a network's weights over training, clocked in images."""
+"""A moving average of a network's weights, whose half-life is counted in images."""
 
 import copy
 
@@ -7,12 +7,12 @@ from torch import Tensor, nn
 
 
 class EMA:
-    """A copy of `module`, in evaluation mode, that follows it; `half_life` is in images.
+    """An average of `module`: a copy in evaluation mode that moves towards it after every step.
 
     Early on the half-life is at most `ramp` times the images seen, so that the first weights are
-    soon forgotten. Batch norm's statistics are averaged like the weights, since the averaged
-    weights need averaged statistics. With a half-life of 0 it shares the weights: no average, and
-    nothing to copy.
+    soon forgotten. Batch norm's running statistics are averaged like the weights, since averaged
+    weights need averaged statistics. With a half-life of 0 nothing is averaged: the copy shares
+    its tensors with `module`.
     """
 
     def __init__(self, module: nn.Module, half_life: float, ramp: float = 0.05) -> None:
@@ -25,13 +25,14 @@ class EMA:
 
     @torch.no_grad()
     def update(self, images_seen: Tensor, batch_size: int) -> None:
-        """Move towards the weights after a step; `images_seen` is a scalar on the device."""
+        """Move towards the weights after a step. `images_seen` is a scalar on the device, so that
+        the decay can change under a captured step."""
         if self.half_life == 0:
             return
         half_life = (images_seen * self.ramp).clamp(1e-8, self.half_life)
         weight = 1 - 0.5 ** (batch_size / half_life)
         for average, source in zip(self._average, self._source, strict=True):
-            average.lerp_(source, weight)  # _foreach_lerp_ would read the weight on the host
+            average.lerp_(source, weight)  # _foreach_lerp_ would copy the weight to the host
 
 
 def _floats(module: nn.Module) -> list[Tensor]:

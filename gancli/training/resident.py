@@ -15,7 +15,7 @@ IndexAt = Callable[[int], Tensor]  # from a position in the order to the picture
 
 @dataclass(frozen=True, kw_only=True)
 class Vary:
-    """How pictures are varied as they are drawn; label maps are `crisp`, see `augment`."""
+    """How pictures are augmented as they are drawn; label maps are `crisp`, see `augment`."""
 
     jitter: float = 0.0
     mirror: bool = False
@@ -26,7 +26,7 @@ class Vary:
 class Resident:
     """Pictures (N, H, W, C) uint8 and labels (N,) int64 in device memory.
 
-    `sources` (N, H, W, C') uint8 are what the pictures are to be made from, where that is learned.
+    Of pairs, `sources` (N, H, W, C') uint8 are the halves that the pictures are to be made from.
     """
 
     share = Share()  # set by the trainer
@@ -45,18 +45,17 @@ class Resident:
         self.labels = None if labels is None else labels.to(device)
         self.sources = None if sources is None else sources.to(device).contiguous()
         self.vary = vary
-        self._one_hot = torch.eye(
-            classes, device=device
-        )  # rows; F.one_hot would look at the labels
+        # Rows to select from: F.one_hot would check the labels on the host.
+        self._one_hot = torch.eye(classes, device=device)
 
     def __len__(self) -> int:
         return len(self.images)
 
     def fetch(self, start: int, size: int, index_at: IndexAt) -> None:
-        """Everything is there already."""
+        """Nothing to do: everything is on the device already."""
 
     def close(self) -> None:
-        """Nothing is to be let go."""
+        """Nothing to do."""
 
     def batch(self, index: Tensor) -> Batch:
         """The pictures at `index` (B,): (B, C, H, W) in [-1, 1], channels_last."""
@@ -71,32 +70,33 @@ class Resident:
 def shown(
     image: Tensor, label: Tensor | None, source: Tensor | None, vary: Vary, share: Share
 ) -> Batch:
-    """What a model is shown of pictures, uint8 (B, H, W, C) on the device, varied at random."""
-    image = _floats(image)
-    source = None if source is None else _floats(source)
+    """The batch that a model sees, augmented: from pictures (B, H, W, C) uint8 on the device."""
+    image = _to_floats(image)
+    source = None if source is None else _to_floats(source)
     if vary.jitter or vary.mirror:
         count = share.world * len(image)
-        window = augment.window(count, vary.jitter, vary.mirror, image.device, share.dice)
-        window = share.of(window)
-        image = augment.look(image, window, vary.crisp_image)
-        source = None if source is None else augment.look(source, window, vary.crisp_source)
+        crops = augment.random_crops(count, vary.jitter, vary.mirror, image.device, share.rng)
+        crops = share.of(crops)
+        image = augment.crop(image, crops, vary.crisp_image)
+        if source is not None:  # both halves of a pair are cropped alike
+            source = augment.crop(source, crops, vary.crisp_source)
     return Batch(image=image, label=label, source=source)
 
 
-def _floats(pictures: Tensor) -> Tensor:
-    """(B, C, H, W) in [-1, 1], channels_last as they lie, with one channel, too."""
+def _to_floats(pictures: Tensor) -> Tensor:
+    """(B, C, H, W) in [-1, 1]; permuted only, so they are channels_last, also with one channel."""
     return pictures.float().div_(127.5).sub_(1).permute(0, 3, 1, 2)
 
 
 def order(seed: int, count: int, start: int, stop: int) -> Tensor:
     """Indices of pictures `start` to `stop` in an endless stream of shuffled passes over `count`.
 
-    Pass k is a permutation by (seed, k) alone, so any position is found again after a restart, and
+    Pass k is a permutation that depends on (seed, k) alone: a restart finds any position again, and
     each pass shows every picture once.
     """
     first, last = start // count, (stop - 1) // count
     passes = [_permutation(seed, k, count) for k in range(first, last + 1)]
-    order = torch.cat(passes) if last > first else passes[0]  # not copied for each step
+    order = torch.cat(passes) if last > first else passes[0]  # no copy in most steps
     return order[start - first * count : stop - first * count]
 
 

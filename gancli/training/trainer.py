@@ -1,8 +1,8 @@
 """The one trainer: the step, and a loop that yields reports.
 
-It knows no console and no files; whoever iterates `Trainer.run()` draws, writes and stops. The
-step takes no tensors and returns none: the host writes one tensor (which pictures) and reads one a
-report (what happened).
+It knows nothing of consoles and files: whoever iterates over `Trainer.run()` draws, writes and
+stops. The step takes no tensors and returns none: the host writes one tensor per step (which
+pictures) and reads one per report (what happened).
 """
 
 import time
@@ -41,7 +41,7 @@ class Report:
 class Trainer:
     """Trains `gan` on `data` by `config`; `precision` is torch.float32 or torch.bfloat16.
 
-    With `compile` the networks run through torch.compile, which rounds in another order.
+    With `compile` the networks run through torch.compile, whose results differ by rounding.
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class Trainer:
         self.gan, self.data, self.config = gan, data, config
         self.device = next(gan.parameters()).device
         self.ema = EMA(gan.generator, config.ema)
-        if compile:  # each when it is first called; names of weights stay as they are
+        if compile:  # when each is first called; in place, so the names of weights stay
             gan.generator.compile()
             gan.discriminator.compile()
         self.lr = torch.tensor(config.lr, device=self.device)
@@ -68,7 +68,7 @@ class Trainer:
         self.health_meter = Meter(self.device)
         self.schedule = Schedule(config)
         self.images_seen = 0
-        # images_seen, where the step can see it
+        # images_seen on the device, where the step can use it
         self._clock = torch.zeros((), dtype=torch.int64, device=self.device)
         self.share = gan.share = data.share = distributed.share(config.seed, self.device)
         size = config.batch_size // self.share.world
@@ -77,33 +77,33 @@ class Trainer:
         self._autocast = torch.autocast(
             self.device.type, precision, enabled=precision != torch.float32
         )
-        dice = self.share.dice
-        self._step = Captured(self._plain_step, self.device, enabled=capture, dice=dice)
-        torch.manual_seed(self._own_seed())  # of noise; pictures are ordered by `order`
+        rng = self.share.rng
+        self._step = Captured(self._plain_step, self.device, enabled=capture, rng=rng)
+        torch.manual_seed(self._own_seed())  # noise; the order of pictures has a seed of its own
 
     @property
     def total(self) -> int:
-        """Images to see in all: whole batches, enough for every epoch."""
+        """Images to see in all: whole batches, rounded up."""
         size = self.config.batch_size
         return ceil(self.config.epochs * len(self.data) / size) * size
 
     def run(self, seconds: float = 1.0) -> Iterator[Report]:
-        """Train on to `total`, yielding a report every `seconds` and at each epoch's end."""
-        passes, began, start = len(self.data), time.perf_counter(), self.images_seen
+        """Train until `total`, yielding a report every `seconds` and at the end of each epoch."""
+        per_epoch, began, start = len(self.data), time.perf_counter(), self.images_seen
         pace = distributed.Pace(seconds)
         while self.images_seen < self.total:
-            before = self.images_seen // passes
+            before = self.images_seen // per_epoch
             self.step()
-            ended = self.images_seen // passes > before
+            ended = self.images_seen // per_epoch > before
             if not pace.due() and not ended:
                 continue
-            metrics = self._read(reset=ended)  # waits for the device: time it after this
+            metrics = self._read(reset=ended)  # waits for the device, so read the clock after it
             passed = time.perf_counter() - began
             if ended and self.gan.measure:
                 self.schedule.see(metrics[self.gan.measure])
             yield Report(
                 images_seen=self.images_seen,
-                epoch=self.images_seen // passes,
+                epoch=self.images_seen // per_epoch,
                 epoch_ended=ended,
                 images_per_second=(self.images_seen - start) / passed,
                 metrics=metrics,
@@ -126,7 +126,7 @@ class Trainer:
         return self.meter.read(reset) | self.health_meter.read(reset)
 
     def _index_at(self, start: int) -> Tensor:
-        """Which pictures this process is shown, (B,), in the step after `start` images."""
+        """The numbers of the pictures, (B,), that this process sees after `start` images."""
         stop = start + self.config.batch_size
         return self.share.of(order(self.config.seed, len(self.data), start, stop))
 
@@ -141,7 +141,10 @@ class Trainer:
         self.d_lr.fill_(rate * self.config.d_lr_scale)
 
     def _plain_step(self, watched: Hashable) -> None:
-        """What is captured: device work alone, on `_index`, from weights to weights."""
+        """The step that is captured: device work only, from `_index` to new weights.
+
+        One generator forward serves both losses: D sees the fake detached, G is trained through it.
+        """
         gan, size = self.gan, self.config.batch_size
         batch = self.data.batch(self._index)
         with self._autocast:
@@ -155,7 +158,7 @@ class Trainer:
         with frozen(gan.discriminator), self._autocast:
             loss, g_metrics = gan.generator_loss(batch, inputs, fake)
             loss.backward()  # type: ignore[no-untyped-call]
-        metrics = self._agree(metrics | g_metrics)
+        metrics = self._average_over_ranks(metrics | g_metrics)
         if watched:
             seen |= health.of_generator(gan.generator, batch.image, fake, inputs.y)
             distributed.average([*seen.values()])
@@ -166,16 +169,19 @@ class Trainer:
         gan.after_step(metrics)
         self.meter.add(metrics)
 
-    def _agree(self, metrics: Metrics) -> Metrics:
-        """Average over the processes all that a step leaves behind; the metrics come back so."""
+    def _average_over_ranks(self, metrics: Metrics) -> Metrics:
+        """The metrics, averaged; G's gradients and running statistics are averaged in place."""
         if self.share.world == 1:
             return metrics
-        held = {k: v.detach().float().clone() for k, v in metrics.items()}
-        distributed.average([*self.g_optimiser.gradients(), *self._running, *held.values()])
-        return held
+        averaged = {k: v.detach().float().clone() for k, v in metrics.items()}
+        distributed.average([*self.g_optimiser.gradients(), *self._running, *averaged.values()])
+        return averaged
 
     def state(self) -> dict[str, Tensor]:
-        """Everything that going on to the bit needs, as named tensors on the CPU."""
+        """Everything needed to continue exactly, as named tensors on the CPU.
+
+        The names are those of files that earlier versions wrote.
+        """
         tensors = nest("gan", self.gan.state_dict()) | nest("ema", self.ema.module.state_dict())
         for name, optimiser in self._optimisers():
             tensors |= nest(name, optimiser.state())
@@ -184,14 +190,14 @@ class Trainer:
         tensors["noise.cpu"] = torch.get_rng_state()
         if self.device.type == "cuda":
             tensors["noise.cuda"] = torch.cuda.get_rng_state(self.device)
-        if self.share.dice is not None:  # where one process would have its noise from
-            tensors[f"noise.{self.device.type}"] = self.share.dice.get_state()
+        if self.share.rng is not None:  # under the name of what one process draws noise from
+            tensors[f"noise.{self.device.type}"] = self.share.rng.get_state()
         return {k: v.detach().cpu().contiguous().clone() for k, v in tensors.items()}
 
     def load(self, tensors: dict[str, Tensor]) -> None:
-        """Go on from `state()`. Raises KeyError or RuntimeError for the state of another model.
+        """Continue from `state()`. Raises KeyError or RuntimeError for the state of another model.
 
-        Steps are recorded anew: a recording knows the tensors that are replaced here.
+        Recorded steps are dropped: they work on the tensors that are replaced here.
         """
         self.gan.load_state_dict(unnest("gan", tensors))
         self.ema.module.load_state_dict(unnest("ema", tensors))
@@ -207,29 +213,29 @@ class Trainer:
         if self.device.type == "cuda" and "noise.cuda" in tensors:
             torch.cuda.set_rng_state(tensors["noise.cuda"], self.device)
         noise = tensors.get(f"noise.{self.device.type}")
-        if self.share.dice is not None and noise is not None:
-            self.share.dice.set_state(noise)
+        if self.share.rng is not None and noise is not None:
+            self.share.rng.set_state(noise)
             torch.manual_seed(self._own_seed())
 
     def _own_seed(self) -> int:
-        """Of torch's default generator; of several processes each has its own, for dropout."""
+        """The seed of torch's default generator: one for each rank, so that dropout differs."""
         share, seed = self.share, self.config.seed
         return seed if share.world == 1 else hash((seed, self.images_seen, share.rank)) % 2**32
 
     def go_back(self, tensors: dict[str, Tensor]) -> None:
-        """To an earlier `state()`, and on from there at half the learning rate."""
+        """Roll back to an earlier `state()`, to continue from there at half the learning rate."""
         rollbacks = self.schedule.rollbacks + 1
         self.load(tensors)
         self.schedule.rollbacks = rollbacks
 
     def close(self) -> None:
-        """Let go of what reads ahead, and of the recordings: NCCL, when it is left, waits for those
-        that hold its work. Another step starts both anew."""
+        """Stop reading ahead and drop recorded steps: NCCL would wait for recordings that hold its
+        work when its process group is destroyed. Another step starts both again."""
         self._step.forget()
         self.data.close()
 
     def is_finite(self) -> bool:
-        """Whether all that is trained is still numbers."""
+        """Whether weights, buffers and moments hold numbers only: no infinity, no NaN."""
         parts = (self.gan.state_dict(), self.ema.module.state_dict())
         optimisers = (optimiser.state() for _, optimiser in self._optimisers())
         floats = (v for part in (*parts, *optimisers) for v in part.values())
@@ -240,14 +246,14 @@ class Trainer:
 
 
 def _running_statistics(network: nn.Module) -> list[Tensor]:
-    """What batch norm has seen, of every layer: the floating-point buffers that a forward moves."""
+    """Running means and variances of every batch norm: what a forward pass updates."""
     norms = (m for m in network.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm))
     return [b for m in norms for b in (m.running_mean, m.running_var) if b is not None]
 
 
 @contextmanager
 def frozen(network: nn.Module) -> Iterator[None]:
-    """No gradient of `network`'s weights is computed meanwhile; gradients still pass through it."""
+    """Compute no gradients of `network`'s weights meanwhile; gradients still pass through it."""
     network.requires_grad_(False)
     try:
         yield

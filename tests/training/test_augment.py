@@ -10,19 +10,19 @@ from gancli.training import augment
 from gancli.training.resident import Resident, Vary
 
 
-def test_a_window_in_the_middle_enlarges_as_resizing_and_cropping_does() -> None:
+def test_a_crop_of_the_middle_is_that_of_the_enlarged_picture() -> None:
     x = torch.arange(40)
     soft = torch.sin(x[:, None] / 7) * torch.cos(x / 5)
     theta = torch.tensor([[[0.8, 0, 0], [0, 0.8, 0]]])  # jitter 0.25: 40 pixels of 50
-    shown = augment.look(soft[None, None], theta)[0, 0]
+    shown = augment.crop(soft[None, None], theta)[0, 0]
     large = Image.fromarray(soft.numpy()).resize((50, 50), Image.Resampling.BILINEAR)
     expected = torch.from_numpy(np.array(large.crop((5, 5, 45, 45))))
     torch.testing.assert_close(shown, expected, atol=0.01, rtol=0)
 
 
-def test_windows_stay_inside_and_half_are_mirrored() -> None:
+def test_crops_stay_inside_and_half_are_mirrored() -> None:
     torch.manual_seed(0)
-    theta = augment.window(1000, 0.25, True, torch.device("cpu"))
+    theta = augment.random_crops(1000, 0.25, True, torch.device("cpu"))
     scale, shift = theta[:, [0, 1], [0, 1]], theta[:, :, 2]
     torch.testing.assert_close(scale.abs(), torch.full_like(scale, 0.8))
     assert (scale[:, 1] > 0).all()
@@ -35,10 +35,10 @@ def test_windows_stay_inside_and_half_are_mirrored() -> None:
 def test_mirroring_turns_left_and_right() -> None:
     picture = torch.rand(1, 3, 8, 8)
     theta = torch.tensor([[[-1.0, 0, 0], [0, 1, 0]]])
-    torch.testing.assert_close(augment.look(picture, theta), picture.flip(3))
+    torch.testing.assert_close(augment.crop(picture, theta), picture.flip(3))
 
 
-def test_both_halves_of_a_pair_are_looked_at_alike() -> None:
+def test_both_halves_of_a_pair_are_cropped_alike() -> None:
     images = torch.randint(0, 256, (6, 16, 16, 3), dtype=torch.uint8)
     vary = Vary(jitter=0.3, mirror=True)
     data = Resident(images, None, 0, torch.device("cpu"), sources=images, vary=vary)

@@ -96,6 +96,6 @@ def test_same_seed_same_weights_another_seed_others() -> None:
 def test_what_is_loaded_is_recorded_anew() -> None:
     trainer = small_trainer("dcgan", SHAPE)
     trainer.step()
-    trainer._step._calls["a step"] = 1
+    trainer._step._warm_ups["a step"] = 1
     trainer.load(trainer.state())
-    assert trainer._step._calls == {}
+    assert not trainer._step._warm_ups
