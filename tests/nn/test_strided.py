@@ -62,7 +62,7 @@ def test_maps_of_few_pixels_are_a_matrix_product(layer: nn.Module) -> None:
 
 @pytest.mark.parametrize("layer", [strided.Conv(6, 5), strided.ConvTranspose(6, 5)])
 @pytest.mark.parametrize("size", [(16, 16), (13, 9), (8, 8)])
-@pytest.mark.parametrize("pictures", [8, strided.MANY])
+@pytest.mark.parametrize("pictures", [strided.MANY - 1, strided.MANY])
 def test_gradients_in_bfloat16_are_those_of_float32_rounded(
     layer: nn.Module, size: tuple[int, int], pictures: int
 ) -> None:
