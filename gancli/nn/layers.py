@@ -10,7 +10,7 @@ from gancli.nn import strided
 
 
 def pyramid(size: int, smallest: int = 7) -> list[int]:
-    """Picture sizes from the coarsest to `size`, each the half (rounded up) of the next.
+    """Picture sizes from the coarsest to `size`, each half of the next, rounded up.
 
     28 -> [7, 14, 28]; 64 -> [4, 8, 16, 32, 64]; 36 -> [5, 9, 18, 36].
     """
@@ -21,9 +21,9 @@ def pyramid(size: int, smallest: int = 7) -> list[int]:
 
 
 class Halve(nn.Sequential):
-    """A 4x4 convolution of stride 2: maps (B, C, size, size) to half of that, rounded up.
+    """A 4x4 convolution of stride 2: maps (B, C, size, size) to half the size, rounded up.
 
-    Of its channels the last K may be labels y (B, K), each a map of one value: see `_with_labels`.
+    The last K of its channels may be labels y (B, K), each a map of one value: see `_with_labels`.
     """
 
     def __init__(self, channels: int, out: int, size: int, bias: bool = True) -> None:
@@ -36,7 +36,7 @@ class Halve(nn.Sequential):
             return made
         *odd, conv = self
         assert isinstance(conv, strided.Conv)
-        weight = conv.weight.permute(0, 2, 3, 1)  # as it lies: no part's gradient is reordered
+        weight = conv.weight.permute(0, 2, 3, 1)  # contiguous: gradients are joined as they come
         of_x, of_y = torch.split(weight, [x.shape[1], y.shape[1]], dim=3)
         ones = x.new_ones(1, 1, *x.shape[2:])
         for pad in odd:
@@ -47,9 +47,10 @@ class Halve(nn.Sequential):
 
 
 class Double(nn.Sequential):
-    """A 4x4 transposed convolution of stride 2: maps to (B, C, size, size) from half, rounded up.
+    """A 4x4 transposed convolution of stride 2: maps of half the size, rounded up, to
+    (B, C, size, size).
 
-    Of its channels the last K may be labels, as with `Halve`.
+    The last K of its channels may be labels, as with `Halve`.
     """
 
     def __init__(self, channels: int, out: int, size: int, bias: bool = True) -> None:
@@ -62,7 +63,7 @@ class Double(nn.Sequential):
             return made
         conv, *odd = self
         assert isinstance(conv, strided.ConvTranspose)
-        weight = conv.weight.permute(0, 2, 3, 1)  # as it lies
+        weight = conv.weight.permute(0, 2, 3, 1)  # contiguous
         of_x, of_y = torch.split(weight, [x.shape[1], y.shape[1]])
         ones = x.new_ones(1, 1, *x.shape[2:])
         inside = F.conv_transpose2d(ones, _taps(ones).view(1, 16, 4, 4), stride=2, padding=1)
@@ -74,16 +75,16 @@ class Double(nn.Sequential):
 
 
 def _taps(like: Tensor) -> Tensor:
-    """Sixteen kernels of 4x4, each with a single one, (16, 16)."""
+    """Sixteen flattened 4x4 kernels, (16, 16), each one at a single tap and zero elsewhere."""
     return torch.eye(16, dtype=like.dtype, device=like.device)
 
 
 def _with_labels(maps: Tensor, y: Tensor, weight: Tensor, inside: Tensor) -> Tensor:
-    """What a convolution makes of labels y (B, K), added to what it makes of the rest.
+    """`maps`, plus what the convolution makes of labels y (B, K).
 
-    A label is the same all over a picture: times the `weight` (K, 4, 4, C) of its channel, it is
-    added wherever that tap of the kernel is `inside` the picture, of ones and zeros (1, 16, H, W).
-    Joined to the maps before, ten labels at every layer took a fifth of a step.
+    A label has the same value all over a picture. So each tap of the kernel adds that value times
+    its `weight` (K, 4, 4, C) wherever the tap is `inside` the picture, a mask (1, 16, H, W). With
+    labels concatenated as maps, ten of them at every layer took a fifth of a step.
     """
     b, channels, height, width = maps.shape
     taps = (y.to(maps.dtype) @ weight.flatten(1)).view(b, 16, channels)
@@ -92,7 +93,7 @@ def _with_labels(maps: Tensor, y: Tensor, weight: Tensor, inside: Tensor) -> Ten
 
 
 class ToMaps(nn.Module):
-    """(B, H * W * C) -> (B, C, H, W) in channels_last layout: no later layer reorders it."""
+    """(B, H * W * C) -> (B, C, H, W) in channels_last layout: no later layer has to convert it."""
 
     def __init__(self, channels: int, size: int) -> None:
         super().__init__()
@@ -117,21 +118,21 @@ class Crop(nn.Module):
         self.size = size
 
     def forward(self, x: Tensor) -> Tensor:
-        height, width = x.shape[2:]  # F.pad's gradient stays in channels_last, that of a slice not
+        height, width = x.shape[2:]  # F.pad, as its gradient is channels_last; a slice's is not
         return F.pad(x, (0, self.size - width, 0, self.size - height))
 
 
 class DropMaps(nn.Module):
-    """Leaves out whole maps of (B, C, H, W), each with the chance `rate`; the others make up.
+    """Dropout of whole maps of (B, C, H, W), each with probability `rate`; others are scaled up.
 
-    Where `wins` is below 1, the rate follows how often a discriminator wins, to hold that: one that
-    knows its pictures by heart wins ever more often, and with fewer maps to go by it must look at
-    what they have in common. So a long training overfits as little as a short one, on few pictures
+    If `wins` is below 1, the rate adapts so that the discriminator wins that often: one that has
+    memorised its pictures wins more and more, and with fewer maps to go by it has to look at what
+    pictures have in common. So a long training overfits as little as a short one, on few pictures
     as on many. (Karras, Aittala, Hellsten, Laine, Lehtinen, Aila 2020, arXiv:2006.06676, section
-    3.1, where augmentation follows; at 28x28 pixels it costs more than it gives.)
+    3.1, where it is augmentation that adapts; at 28x28 pixels that costs more than it gains.)
     """
 
-    FOLLOWS = 1e-3  # how fast: by 0.05 in 1,000 steps where 0.05 too many win
+    FOLLOWS = 1e-3  # speed: the rate rises by 0.05 in 1,000 steps in which 0.05 too many win
     MOST = 0.9
 
     def __init__(self, rate: float, wins: float = 1.0) -> None:
@@ -148,7 +149,7 @@ class DropMaps(nn.Module):
 
     @torch.no_grad()
     def follow(self, wins: Tensor) -> None:
-        """After a step in which a share `wins`, a scalar, of the pictures was told right."""
+        """Adapt after a step in which D judged a share `wins` (a scalar) of pictures correctly."""
         if self.wins < 1:
             self.rate.add_(self.FOLLOWS * (wins - self.wins)).clamp_(0, self.MOST)
 
@@ -156,21 +157,22 @@ class DropMaps(nn.Module):
 class MinibatchStd(nn.Module):
     """Features (B, N) -> (B, N + 1): how varied the batch is, as one more feature of each picture.
 
-    The mean over all features of their standard deviation over the batch: it lets a discriminator
-    tell pictures that are too much alike (Karras, Aila, Laine, Lehtinen 2017, arXiv:1710.10196,
-    section 3). Real and fake must pass separately.
+    It is the mean over all features of their standard deviation over the batch, and lets a
+    discriminator notice pictures that are too similar (Karras, Aila, Laine, Lehtinen 2017,
+    arXiv:1710.10196, section 3). Real and fake pictures must pass separately.
     """
 
     def forward(self, x: Tensor) -> Tensor:
-        spread: Tensor = _Spread.apply(x)
+        spread: Tensor = _BatchStd.apply(x)
         return torch.cat([x, spread.expand(len(x), 1)], dim=1)
 
 
-class _Spread(torch.autograd.Function):
+class _BatchStd(torch.autograd.Function):
     """The mean over features (B, N) of their standard deviation over the batch, a scalar.
 
-    In the format of x: with torch.var in float32 it took 10 ms there and back (128x3136, bfloat16,
-    one core), and 2 ms with a gradient through every operation; sums are taken in float32 anyway.
+    In the format of x, though sums are accumulated in float32. Forward and backward take a fraction
+    of the 10 ms of torch.var in float32 and of the 2 ms of a gradient through every operation here
+    (128x3136, bfloat16, one core).
     """
 
     @staticmethod
@@ -182,7 +184,7 @@ class _Spread(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> Tensor:
-        """(x - mean) / (B N std): what passes through the mean adds up to nothing."""
+        """(x - mean) / (B N std): the gradients through the mean cancel out."""
         apart, each = ctx.saved_tensors
         of_x: Tensor = apart * (gradient.float() / (apart.numel() * each)).to(apart.dtype)
         return of_x
@@ -191,18 +193,18 @@ class _Spread(torch.autograd.Function):
 class ELU(nn.Module):
     """x where positive, exp(x) - 1 elsewhere (Clevert et al. 2015, arXiv:1511.07289).
 
-    torch's is not vectorised for bfloat16 on a CPU; there, put together from what is, it takes a
-    sixteenth of the time (64x16x32x32, one core: 1.1 ms against 17), with the rounding of bfloat16.
+    torch's is not vectorised for bfloat16 on a CPU. Composed of operations that are, it takes a
+    sixteenth of the time (64x16x32x32, one core: 1.1 ms instead of 17), rounding to bfloat16.
     """
 
     def forward(self, x: Tensor) -> Tensor:
         if x.dtype == torch.bfloat16 and x.device.type == "cpu":
-            y: Tensor = _RoundedELU.apply(x)
+            y: Tensor = _BFloat16ELU.apply(x)
             return y
         return F.elu(x, inplace=True)
 
 
-class _RoundedELU(torch.autograd.Function):
+class _BFloat16ELU(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor) -> Tensor:
         below = x.clamp_max(0).exp_().sub_(1)
@@ -217,11 +219,12 @@ class _RoundedELU(torch.autograd.Function):
 
 
 class InstanceNorm(nn.Module):
-    """Batch normalisation of (B, C, H, W) by each picture's own statistics, with gain and bias.
+    """Normalisation of (B, C, H, W) by each picture's own statistics, with gain and bias.
 
-    Ulyanov, Vedaldi, Lempitsky 2016, arXiv:1607.08022. Done picture by picture through batch norm,
-    which works in channels_last: forward and backward take a third of the time that instance_norm
-    takes, which reorders, and a thirtieth of group_norm's (4x64x64x64, bfloat16, CPU).
+    Ulyanov, Vedaldi, Lempitsky 2016, arXiv:1607.08022. Each picture goes through batch norm by
+    itself, which works in channels_last: forward and backward take a third of the time of
+    instance_norm, which converts the layout, and a thirtieth of group_norm's (4x64x64x64,
+    bfloat16, CPU).
     """
 
     def __init__(self, channels: int) -> None:
@@ -233,16 +236,16 @@ class InstanceNorm(nn.Module):
         pictures = [
             F.batch_norm(one, None, None, self.weight, self.bias, True) for one in torch.split(x, 1)
         ]
-        maps: Tensor = _Batch.apply(*pictures)
+        maps: Tensor = _Joined.apply(*pictures)
         return maps
 
 
-class _Batch(torch.autograd.Function):
-    """Maps (1, C, H, W) of each picture as those of a batch, (B, C, H, W).
+class _Joined(torch.autograd.Function):
+    """Maps (1, C, H, W) of each picture, concatenated to a batch (B, C, H, W).
 
-    Its gradient is brought into one run of memory. Where the maps were joined with others, it has
-    gaps between pixels, for which batch norm's own takes eight times as long on a CPU
-    (1x32x64x64: 0.96 ms against 0.12; the copy takes a hundredth).
+    The gradient is made contiguous. Where the maps were concatenated with others, as in a U-Net,
+    it is a slice with gaps between pixels, for which the backward of batch norm takes eight times
+    as long on a CPU (1x32x64x64: 0.96 ms instead of 0.12; the copy takes 0.01).
     """
 
     @staticmethod

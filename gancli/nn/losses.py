@@ -18,9 +18,9 @@ def discriminator_matching(
 ) -> Tensor:
     """-log D(x, y) - (1 - s) log(1 - D(G(z, y), y)) - s log(1 - D(x, y')), on logits (B,).
 
-    `other` are logits of the real pictures under another label y', of which those count where
-    `wrong`, (B,) of bool, says that y' is not y. (GAN-CLS; Reed et al. 2016, arXiv:1605.05396,
-    algorithm 1, where the share s is 1/2.)
+    `other` are logits of the real pictures with another label y'. Only those count for which
+    `wrong`, (B,) of bool, says that y' differs from y. (GAN-CLS; Reed et al. 2016,
+    arXiv:1605.05396, algorithm 1, where the share s is 1/2.)
     """
     mismatched = (F.softplus(other) * wrong).sum() / wrong.sum().clamp_min(1)
     return F.softplus(-real).mean() + (1 - share) * F.softplus(fake).mean() + share * mismatched
@@ -28,7 +28,7 @@ def discriminator_matching(
 
 @torch.no_grad()
 def win_rate(real: Tensor, fake: Tensor) -> Tensor:
-    """The share of logits that judge rightly, positive for real and negative for fake."""
+    """The share of correct verdicts: positive logits for real pictures, negative ones for fake."""
     return ((real > 0).float().mean() + (fake < 0).float().mean()) / 2
 
 

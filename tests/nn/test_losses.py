@@ -32,6 +32,27 @@ def test_generator_non_saturating_is_minus_log_d(logits: tuple[torch.Tensor, tor
     assert losses.generator_non_saturating(fake).item() == pytest.approx(expected, rel=1e-12)
 
 
+@pytest.mark.parametrize("share", [0.5, 0.2])
+def test_mismatched_pairs_count_with_their_share_and_only_where_the_label_is_wrong(
+    share: float, logits: tuple[torch.Tensor, torch.Tensor]
+) -> None:
+    real, fake = logits
+    other, wrong = fake.flip(0) / 2, torch.arange(50) % 3 > 0
+    expected = -sum(math.log(sigmoid(x)) for x in real.tolist()) / 50
+    expected -= (1 - share) * sum(math.log(1 - sigmoid(x)) for x in fake.tolist()) / 50
+    counted = [x for i, x in enumerate(other.tolist()) if i % 3 > 0]
+    expected -= share * sum(math.log(1 - sigmoid(x)) for x in counted) / len(counted)
+    found = losses.discriminator_matching(real, fake, other, wrong, share)
+    assert found.item() == pytest.approx(expected, rel=1e-12)
+
+
+def test_where_no_label_is_wrong_mismatched_pairs_add_nothing() -> None:
+    one = torch.ones(4)
+    none = torch.zeros(4, dtype=torch.bool)
+    found = losses.discriminator_matching(one, one, 1e3 * one, none, 0.5)
+    assert found.item() == pytest.approx(math.log(1 + math.exp(-1)) + math.log(1 + math.e) / 2)
+
+
 def test_losses_stay_finite_where_a_logarithm_would_not() -> None:
     far = torch.tensor([-2000.0, 2000.0])
     assert torch.isfinite(losses.discriminator_bce(far, far))
