@@ -1,0 +1,120 @@
+"""What a person sees: the commands in a terminal of their own, whose screen is read back."""
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from conftest import Command
+
+import gancli
+
+pty = pytest.importorskip("pty", reason="there are no such terminals on Windows")
+fcntl = pytest.importorskip("fcntl")
+termios = pytest.importorskip("termios")
+
+Shown = tuple[str, str]  # what the terminal was sent, and what came to a pipe
+ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+COLOURED_BLOCK = re.compile(r"\x1b\[38;2;\d+;\d+;\d+;48;2;\d+;\d+;\d+m▀+")
+TINY = ("--set", "width=4", "--batch-size", "10", "--precision", "fp32", "--device", "cpu")
+TRAIN = ("train", "dcgan", "--dataset", "./pictures", "--epochs", "2", *TINY)
+
+
+@pytest.fixture
+def terminal(tmp_path: Path) -> Callable[..., Shown]:
+    """Run `gan ...` with stderr, or all there is, in a terminal of 120x40 that knows colours."""
+    left_out = ("GAN_DATA_DIR", "NO_COLOR", "FORCE_COLOR", "COLUMNS", "LINES")
+    environment = {
+        **{k: v for k, v in os.environ.items() if k not in left_out},
+        "XDG_CACHE_HOME": str(tmp_path / "cache"),
+        "TERM": "xterm-256color",
+        "COLORTERM": "truecolor",
+        "PYTHONUTF8": "1",
+    }
+
+    def run(*words: str, stdout_too: bool = False) -> Shown:
+        ours, theirs = pty.openpty()
+        size = (40).to_bytes(2, sys.byteorder) + (120).to_bytes(2, sys.byteorder) + bytes(4)
+        fcntl.ioctl(theirs, termios.TIOCSWINSZ, size)
+        process = subprocess.Popen(
+            [sys.executable, "-m", "gancli", *words],
+            cwd=tmp_path,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=theirs if stdout_too else subprocess.PIPE,
+            stderr=theirs,
+        )
+        os.close(theirs)
+        shown = everything(ours)
+        piped = process.communicate()[0] or b""
+        assert process.returncode == 0, shown
+        return shown, piped.decode()
+
+    return run
+
+
+def everything(terminal: int) -> str:
+    """What is sent to a terminal until its last process closes it."""
+    sent = bytearray()
+    with open(terminal, "rb", buffering=0) as screen:
+        try:
+            while block := screen.read(65536):
+                sent += block
+        except OSError:  # how Linux says that nobody is left
+            pass
+    return sent.decode()
+
+
+def test_training_shows_a_live_bar_with_epoch_and_losses_and_previews_in_colours(
+    terminal: Callable[..., Shown], pictures: Path
+) -> None:
+    shown, piped = terminal(*TRAIN, "--preview")
+    assert piped == "runs/dcgan-pictures\n"
+    text = ANSI.sub("", shown)
+    *_, last = [line for line in re.split(r"[\r\n]+", text) if line.startswith("epoch")]
+    assert re.fullmatch(
+        r"epoch 2/2 ━+ 100% \d:\d\d:\d\d [\d,]+ images/s  d_loss \d+\.\d{3}  g_loss \d+\.\d{3} *",
+        last,
+    )
+    assert text.count("━") > 40  # it was drawn more than once
+    assert "\x1b[2K" in shown  # in the same place
+    assert "Traceback" not in text
+
+    lines = [line for line in re.split(r"[\r\n]+", shown) if COLOURED_BLOCK.search(line)]
+    drawn = [ANSI.sub("", line) for line in lines]
+    assert len(drawn) == 2 * (40 - 4)  # after each of two epochs, as high as fits
+    assert {line.strip("▀") for line in drawn} == {""}
+    assert {len(line) for line in drawn} == {2 * (40 - 4)}  # a square: two pixels a line
+
+
+def test_a_preview_in_a_pipe_steers_no_terminal_and_keeps_the_result_clean(
+    gan: Command, pictures: Path
+) -> None:
+    done = gan(*TRAIN, "--preview")
+    assert done.stdout == "runs/dcgan-pictures\n"
+    assert "\x1b" not in done.stderr
+    epochs = [line for line in done.stderr.splitlines() if line.startswith("epoch")]
+    assert [line.split()[1] for line in epochs] == ["1/2", "2/2"]
+
+
+def test_a_table_is_drawn_in_a_terminal_and_tab_separated_in_a_pipe(
+    terminal: Callable[..., Shown], gan: Command
+) -> None:
+    shown, _ = terminal("datasets", "list", stdout_too=True)
+    screen = [line.rstrip() for line in ANSI.sub("", shown).splitlines()]
+    assert re.fullmatch(r"name +what it is", screen[0])
+    piped = gan("datasets", "list").stdout
+    rows = [line.split("\t") for line in piped.splitlines()]
+    assert [line.split()[0] for line in screen[1:] if line] == [name for name, _ in rows]
+    assert "\x1b" in shown
+    assert "\x1b" not in piped
+
+
+def test_the_version_is_that_of_the_installed_package(gan: Command) -> None:
+    done = gan("--version")
+    assert done.stdout == f"gan {gancli.__version__}\n"
+    assert re.fullmatch(r"gan \d+\.\d+\S*\n", done.stdout)
+    assert done.stderr == ""
