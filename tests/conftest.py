@@ -90,6 +90,39 @@ def gan(tmp_path: Path) -> Command:
     return run
 
 
+# `gan ...` that pauses, as by Ctrl-Z, once it has said the words that come before its own on the
+# command line: whoever looks at it then, or ends it, does not depend on who is faster.
+PAUSING = """
+import os, signal, sys
+from gancli.__main__ import main
+
+last_words = sys.argv.pop(1)
+
+class Pausing:
+    def __init__(self, stream):
+        self.stream = stream
+
+    def write(self, text):
+        written = self.stream.write(text)
+        if last_words in text:
+            self.stream.flush()
+            os.kill(os.getpid(), signal.SIGSTOP)
+        return written
+
+    def __getattr__(self, name):
+        return getattr(self.stream, name)
+
+sys.stderr = Pausing(sys.stderr)
+main()
+"""
+
+
+def paused(process: "subprocess.Popen[str]") -> bool:
+    """Wait until `process`, which runs PAUSING, is at that point; SIGCONT makes it go on."""
+    _, status = os.waitpid(process.pid, os.WUNTRACED)
+    return os.WIFSTOPPED(status)
+
+
 @pytest.fixture
 def pictures(tmp_path: Path) -> Path:
     """A folder of 60 gray 16x16 pictures in two classes."""
