@@ -100,11 +100,17 @@ def test_a_frame_too_large_for_the_format_is_refused(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_450_frames_of_a_grid_take_seconds(tmp_path):
-    """The classic sweep, 100 digits of 28x28 a frame: under 10 s on one core, here about one."""
+def test_450_frames_of_a_grid_take_no_longer_than_pillow_needs(tmp_path):
+    """The classic sweep, 100 digits of 28x28 a frame; both are timed here and now."""
     digits = _noise(100, 28, 28, 1) // 64 * 85
+    frames = [grid(np.roll(digits, k, axis=0)) for k in range(450)]
     start = time.process_time()
-    gif.write(tmp_path / "a.gif", (grid(np.roll(digits, k, axis=0)) for k in range(450)), 25)
-    assert time.process_time() - start < 10
+    gif.write(tmp_path / "a.gif", iter(frames), 25)
+    ours = time.process_time() - start
     with Image.open(tmp_path / "a.gif") as file:
         assert file.n_frames == 450
+
+    first, *others = (Image.fromarray(frame[..., 0]) for frame in frames)
+    start = time.process_time()
+    first.save(tmp_path / "b.gif", save_all=True, append_images=others, duration=40, loop=0)
+    assert ours < 2 * (time.process_time() - start)  # here half of it
