@@ -156,15 +156,15 @@ def runs(tmp_path: Path) -> None:
         weights.save(file, unet.generator.state_dict(), header)
     for name, labelled in (("dcgan", False), ("cgan", True), ("acgan", True)):
         model = small(name, Shape(channels=1, size=28, classes=10))
-        header = {
-            "model": name,
-            "settings": {"width": 8, "z_dim": 6},
-            "shape": {"channels": 1, "size": 28, "classes": 10},
-            "dataset": {"name": "glyphs", "source": "glyphs", "pictures": 1, "digest": ""},
-            "classes": list("0123456789"),
-            "labelled": labelled,
-            "images_seen": 0,
-        }
         for data in ("fashion-mnist", "mnist", "glyphs"):
+            header = {
+                "model": name,
+                "settings": {"width": 8, "z_dim": 6},
+                "shape": {"channels": 1, "size": 28, "classes": 10},
+                "dataset": {"name": data, "source": data, "pictures": 1, "digest": ""},
+                "classes": list("0123456789"),
+                "labelled": labelled,
+                "images_seen": 0,
+            }
             file = tmp_path / "runs" / f"{name}-{data}" / weights.GENERATOR
             weights.save(file, model.generator.state_dict(), header)
