@@ -274,7 +274,14 @@ def test_the_best_epoch_by_the_model_s_measure_is_kept(pictures: Path, tmp_path:
 def test_began_s_defaults_go_by_the_size_of_the_pictures(
     pictures: Path, size: int, taper: int, d_lr_scale: float
 ) -> None:
-    job = Job(model="began", dataset=str(pictures), typed={}, image_size=size, device="cpu")
+    job = Job(
+        model="began",
+        dataset=str(pictures),
+        typed={},
+        image_size=size,
+        device="cpu",
+        precision="fp32",
+    )
     run = Run(job, silent, silent)
     assert (run.settings.taper, run.training.d_lr_scale) == (taper, d_lr_scale)
     run = Run(replace(job, typed={"taper": 3}), silent, silent)
