@@ -86,6 +86,14 @@ def test_imports_make_no_cycle() -> None:
     assert not ahead
 
 
+def test_the_rules_see_files_and_what_they_import() -> None:
+    """Each of them holds of nothing at all."""
+    found = {module(file): {name for name, _ in imports(file)} for file in FILES}
+    assert {layer(name) for name in found} == set(LEVEL)
+    assert "gan" in found["models.dcgan"]
+    assert "errors" in found["weights"]
+
+
 @pytest.mark.parametrize("file", FILES)
 def test_no_file_is_too_long(file: Path) -> None:
     lines = len(file.read_text(encoding="utf-8").splitlines())

@@ -9,6 +9,7 @@ from gancli.errors import UsageError
 def test_names_are_those_of_the_files() -> None:
     assert {"acgan", "cgan", "dcgan"} <= set(registry.names("models"))
     assert {"fashion-mnist", "glyphs", "mnist"} <= set(registry.names("datasets"))
+    assert {"gif", "mp4", "png"} <= set(registry.names("formats"))
     assert not any(n.startswith("_") for kind in registry.NOUNS for n in registry.names(kind))
 
 

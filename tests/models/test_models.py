@@ -281,13 +281,17 @@ def test_noise_is_drawn_as_the_settings_say(noise: str, most: float, spread: flo
 
 def test_weights_begin_as_the_paper_says() -> None:
     gan = small("dcgan", DIGITS, width=32)
+    seen = {"weights": 0, "norms": 0}
     for m in gan.modules():
         if isinstance(m, torch.nn.Conv2d | torch.nn.ConvTranspose2d | torch.nn.Linear):
+            seen["weights"] += 1
             assert m.weight.std().item() == pytest.approx(0.02, rel=0.15)
             assert m.weight.mean().item() == pytest.approx(0, abs=0.005)
         elif isinstance(m, torch.nn.BatchNorm1d | torch.nn.BatchNorm2d):
+            seen["norms"] += 1
             assert m.weight.mean().item() == pytest.approx(1, abs=0.02)
             assert 0.01 < m.weight.std().item() < 0.03
+    assert min(seen.values()) > 1, seen
 
 
 def test_minibatch_std_tells_how_varied_a_batch_is() -> None:
