@@ -8,9 +8,12 @@ os.environ["OMP_NUM_THREADS"] = os.environ.get("OMP_NUM_THREADS", "1")
 # And none asks the internet, whatever it starts: who tries is refused at once, wherever it runs.
 os.environ["https_proxy"] = os.environ["HTTPS_PROXY"] = "http://127.0.0.1:9"
 
+import io
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +22,7 @@ import torch
 from PIL import Image
 
 from gancli import registry, weights
+from gancli.__main__ import main
 from gancli.config import Training
 from gancli.gan import GAN, Shape
 from gancli.training.resident import Resident
@@ -88,6 +92,33 @@ def gan(tmp_path: Path) -> Command:
         assert done.returncode == code, done.stderr
         assert "Traceback" not in done.stderr
         return done
+
+    return run
+
+
+@pytest.fixture
+def gan_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Command:
+    """The same in this process, for all that is not about processes: importing torch takes long."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.delenv("GAN_DATA_DIR", raising=False)
+    monkeypatch.delitem(
+        sys.modules, "torch.distributed.launcher.api", raising=False
+    )  # of a launcher
+
+    def run(*words: str, code: int = 0) -> "subprocess.CompletedProcess[str]":
+        command = ["gan", *map(str, words)]
+        monkeypatch.setattr(sys, "argv", command)
+        before = {s: signal.getsignal(s) for s in (signal.SIGINT, signal.SIGTERM)}
+        out, err = io.StringIO(), io.StringIO()
+        with redirect_stdout(out), redirect_stderr(err), pytest.raises(SystemExit) as end:
+            main()
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        ended = int(end.value.code or 0)
+        assert ended == code, err.getvalue()
+        return subprocess.CompletedProcess(command, ended, out.getvalue(), err.getvalue())
 
     return run
 

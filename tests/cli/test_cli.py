@@ -1,4 +1,4 @@
-"""The command line as a user meets it: real processes, real files, what is said and where."""
+"""The command line as a user meets it: real files, what is said and where, mostly in processes."""
 
 import json
 import os
@@ -35,7 +35,7 @@ def test_help_imports_nothing_heavy(words: str) -> None:
 
 
 def test_train_makes_a_run_folder_and_sample_needs_its_generator_alone(
-    gan: Command, pictures: Path, tmp_path: Path
+    gan: Command, gan_here: Command, pictures: Path, tmp_path: Path
 ) -> None:
     done = gan("train", "dcgan", "--dataset", "./pictures", "--epochs", "2", *TINY)
     assert done.stdout.splitlines() == ["runs/dcgan-pictures"]
@@ -61,7 +61,7 @@ def test_train_makes_a_run_folder_and_sample_needs_its_generator_alone(
     assert done.stdout.strip() == "grid.png"
     assert re.search(r"dcgan, trained on \d+ pictures of pictures, 16x16 gray", done.stderr)
     for _ in range(2):  # a folder that is there already is no obstacle
-        gan("sample", "alone.safetensors", "--seeds", "2", "--out", "singles")
+        gan_here("sample", "alone.safetensors", "--seeds", "2", "--out", "singles")
     with Image.open(tmp_path / "singles" / "seed-000002.png") as single:
         assert single.size == (16, 16)
         recipe = json.loads(single.text["gan"])  # type: ignore[attr-defined]
@@ -84,14 +84,14 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def train(folder: Path, out: str, *words: str, pausing: str = "") -> "subprocess.Popen[str]":
+def train(folder: Path, out: str, pausing: str = "") -> "subprocess.Popen[str]":
     """Start a training on the pictures of the folder, which pauses once it has said `pausing`."""
     data = folder / "pictures"
     command = ["train", "dcgan", "--dataset", str(data), "--epochs", EPOCHS, "--out", out]
     environment = {**os.environ, "XDG_CACHE_HOME": str(folder / "cache")}
     how = ["-c", PAUSING, pausing] if pausing else ["-m", "gancli"]
     return subprocess.Popen(
-        [sys.executable, *how, *command, *TINY, *words],
+        [sys.executable, *how, *command, *TINY],
         cwd=folder,
         env=environment,
         stderr=subprocess.PIPE,
@@ -130,22 +130,19 @@ def test_a_run_that_was_stopped_ends_as_if_it_never_was(folder: Path, sign: sign
         assert a | {"images_per_second": 0} == b | {"images_per_second": 0}
 
 
-def test_a_folder_is_not_taken_by_another_run_unless_asked(folder: Path) -> None:
-    other = train(folder, "straight", "--lr", "0.1")
-    _, said = other.communicate()
-    assert other.returncode == 2
-    assert "holds another run: its lr is" in said
-    assert "--fresh" in said
-    wider = train(folder, "straight", "--set", "width=8")
-    _, said = wider.communicate()
-    assert wider.returncode == 2
-    assert "its width is 4, not 8" in said
+def test_a_folder_is_not_taken_by_another_run_unless_asked(gan_here: Command, folder: Path) -> None:
+    words = ("train", "dcgan", "--dataset", str(folder / "pictures"), "--epochs", EPOCHS, *TINY)
+    other = gan_here(*words, "--out", str(folder / "straight"), "--lr", "0.1", code=2)
+    assert "holds another run: its lr is" in other.stderr
+    assert "--fresh" in other.stderr
+    wider = gan_here(*words, "--out", str(folder / "straight"), "--set", "width=8", code=2)
+    assert "its width is 4, not 8" in wider.stderr
 
 
-def test_more_epochs_extend_a_run(gan: Command, pictures: Path, tmp_path: Path) -> None:
+def test_more_epochs_extend_a_run(gan_here: Command, pictures: Path, tmp_path: Path) -> None:
     raised = "learning rate reaches 0 after 3 epochs, no longer after 1: it goes on from 0.0019."
     for epochs, lines in (("1", 1), ("3", 2), ("3", 0)):
-        done = gan("train", "dcgan", "--dataset", "pictures/", "--epochs", epochs, *TINY)
+        done = gan_here("train", "dcgan", "--dataset", "pictures/", "--epochs", epochs, *TINY)
         assert len([x for x in done.stderr.splitlines() if x.startswith("epoch")]) == lines
         assert (raised in done.stderr) == (lines == 2)
     assert "is trained already" in done.stderr
@@ -228,47 +225,47 @@ def test_no_command_shows_the_help(gan: Command) -> None:
     ],
 )
 def test_playing_refuses_what_cannot_be_shown(
-    gan: Command, runs: None, words: list[str], says: str, next_: str
+    gan_here: Command, runs: None, words: list[str], says: str, next_: str
 ) -> None:
-    done = gan(*words, code=2)
+    done = gan_here(*words, code=2)
     assert done.stdout == ""
     assert says in done.stderr
     assert next_ in done.stderr
 
 
-def test_a_picture_makes_itself_again(gan: Command, runs: None, tmp_path: Path) -> None:
+def test_a_picture_makes_itself_again(gan_here: Command, runs: None, tmp_path: Path) -> None:
     made = [
         ("sample", "acgan", "--label", "7,3", "--per-class", "2", "--out", "a.png"),
         ("sweep", "cgan", "--steps", "2", "--classes", "1-3", "--grid", "2x1", "--out", "b.gif"),
         ("interpolate", "dcgan", "--plane", "--z-seeds", "4-6", "--grid", "2x2", "--out", "c.png"),
     ]
     for words in made:
-        gan(*words)
+        gan_here(*words)
         first = tmp_path / words[-1]
-        gan("sample", "--like", words[-1])
+        gan_here("sample", "--like", words[-1])
         again = first.with_stem(f"{first.stem}-again")
         assert again.read_bytes() == first.read_bytes()
-    gan("sample", "acgan", "--label", "7", "--per-class", "2", "--out", "folder")
+    gan_here("sample", "acgan", "--label", "7", "--per-class", "2", "--out", "folder")
     first = tmp_path / "folder" / "label-7-seed-000001.png"
-    gan("sample", "--like", str(first), "--out", "alone.png")  # that one, not its neighbours
+    gan_here("sample", "--like", str(first), "--out", "alone.png")  # that one, not its neighbours
     assert (tmp_path / "alone.png").read_bytes() == first.read_bytes()
     Image.new("L", (4, 4)).save(tmp_path / "plain.png")
-    assert "carries no recipe" in gan("sample", "--like", "plain.png", code=2).stderr
+    assert "carries no recipe" in gan_here("sample", "--like", "plain.png", code=2).stderr
     whole = read_recipe(first)
     assert whole is not None
     for strange in ("gan sample REF --like strange.png", "gan sample REF '", None):
         recipe = whole | {"command": strange} if strange else {"command": whole["command"]}
         save_png(tmp_path / "strange.png", np.zeros((4, 4, 1), np.uint8), recipe)
-        refused = gan("sample", "acgan", "--like", "strange.png", code=2)
+        refused = gan_here("sample", "acgan", "--like", "strange.png", code=2)
         assert "carries no recipe" in refused.stderr
     (tmp_path / "v1.0").mkdir()
-    gan("sample", "acgan", "-n", "2", "--out", "v1.0")
+    gan_here("sample", "acgan", "-n", "2", "--out", "v1.0")
     assert len(list((tmp_path / "v1.0").iterdir())) == 2
     for empty in (("--out", ""), ("--label=",)):
-        assert "is empty" in gan("sample", "acgan", *empty, code=2).stderr
+        assert "is empty" in gan_here("sample", "acgan", *empty, code=2).stderr
 
 
-def test_a_file_that_is_no_model(gan: Command, tmp_path: Path) -> None:
+def test_a_file_that_is_no_model(gan_here: Command, tmp_path: Path) -> None:
     from safetensors.torch import save_file
     from torch import zeros
 
@@ -283,22 +280,21 @@ def test_a_file_that_is_no_model(gan: Command, tmp_path: Path) -> None:
         ("strange", "not of a model made by gan"),
         ("newer", "made by a newer gan (99.0)"),
     ):
-        assert says in gan("sample", f"{name}.safetensors", code=1).stderr
+        assert says in gan_here("sample", f"{name}.safetensors", code=1).stderr
 
 
-def test_a_damaged_generator_is_refused(gan: Command, pictures: Path, tmp_path: Path) -> None:
-    gan("train", "dcgan", "--dataset", "./pictures", "--epochs", "1", *TINY)
-    file = tmp_path / "runs" / "dcgan-pictures" / weights.GENERATOR
+def test_a_damaged_generator_is_refused(gan_here: Command, runs: None, tmp_path: Path) -> None:
+    file = tmp_path / "runs" / "dcgan-mnist" / weights.GENERATOR
     file.write_bytes(file.read_bytes()[:-100])
-    assert "is damaged" in gan("sample", "dcgan", code=1).stderr
+    assert "is damaged" in gan_here("sample", "dcgan-mnist", code=1).stderr
 
 
 def test_measuring_on_the_way_is_recorded_and_changes_nothing(
-    gan: Command, pictures: Path, tmp_path: Path
+    gan_here: Command, pictures: Path, tmp_path: Path
 ) -> None:
     run = ("train", "dcgan", "--dataset", "./pictures", "--epochs", "2", *TINY)
-    gan(*run, "--out", "plain")
-    gan(*run, "--out", "measured", "--evaluate-every", "2")
+    gan_here(*run, "--out", "plain")
+    gan_here(*run, "--out", "measured", "--evaluate-every", "2")
     plain, measured = (
         weights.read_lines(tmp_path / r / "metrics.jsonl") for r in ("plain", "measured")
     )
@@ -308,37 +304,38 @@ def test_measuring_on_the_way_is_recorded_and_changes_nothing(
     assert [m["d_loss"] for m in plain] == [m["d_loss"] for m in measured]
     assert weights_of(tmp_path / "plain") == weights_of(tmp_path / "measured")
 
-    found = json.loads(gan("evaluate", "measured", "--samples", "200", "--json").stdout)
+    found = json.loads(gan_here("evaluate", "measured", "--samples", "200", "--json").stdout)
     assert found["samples"] == 200
     assert {"frechet", "floor", "classes_hit", "accuracy", "protocol"} <= set(found)
-    assert "Fréchet distance" in gan("evaluate", "measured", "--samples", "200").stdout
+    assert "Fréchet distance" in gan_here("evaluate", "measured", "--samples", "200").stdout
 
 
-def test_what_has_no_classes_is_measured_as_well(folder: Path) -> None:
-    other = train(folder, "turned", "--evaluate-every", EPOCHS)
-    _, said = other.communicate()
-    assert other.returncode == 0, said
-    *_, last = weights.read_lines(folder / "turned" / "metrics.jsonl")
+def test_what_has_no_classes_is_measured_as_well(gan_here: Command, folder: Path) -> None:
+    words = ("train", "dcgan", "--dataset", str(folder / "pictures"), "--epochs", "2", *TINY)
+    gan_here(*words, "--evaluate-every", "2", "--out", "turned")
+    *_, last = weights.read_lines(Path("turned") / "metrics.jsonl")
     assert last["frechet"] > 0
     assert "classes_hit" not in last
 
 
-def test_a_batch_larger_than_the_data(gan: Command, pictures: Path) -> None:
-    done = gan("train", "dcgan", "--dataset", "./pictures", "--batch-size", "64", code=2)
+def test_a_batch_larger_than_the_data(gan_here: Command, pictures: Path) -> None:
+    done = gan_here("train", "dcgan", "--dataset", "./pictures", "--batch-size", "64", code=2)
     assert "A batch of 64 is larger than pictures" in done.stderr
     assert "--batch-size" in done.stderr
 
 
-def test_an_unwritable_place_is_named_before_any_work(gan: Command, pictures: Path) -> None:
-    done = gan("train", "dcgan", "--dataset", "./pictures", "--out", "/proc/run", *TINY, code=1)
+def test_an_unwritable_place_is_named_before_any_work(gan_here: Command, pictures: Path) -> None:
+    done = gan_here(
+        "train", "dcgan", "--dataset", "./pictures", "--out", "/proc/run", *TINY, code=1
+    )
     assert "/proc/run" in done.stderr
 
 
 def test_dry_run_prints_everything_resolved_and_writes_nothing(
-    gan: Command, pictures: Path, tmp_path: Path
+    gan_here: Command, pictures: Path, tmp_path: Path
 ) -> None:
     words = ("train", "dcgan", "--dataset", "./pictures", *TINY, "--set", "seed=5")
-    done = gan(*words, "--lr", "0.001", "--dry-run")
+    done = gan_here(*words, "--lr", "0.001", "--dry-run")
     plan = json.loads(done.stdout)
     assert (plan["training"]["lr"], plan["training"]["seed"]) == (0.001, 5)
     assert plan["settings"]["width"] == 4
@@ -383,8 +380,12 @@ def fronts(tmp_path: Path) -> Path:
     return tmp_path / "fronts"
 
 
-def test_pairs_from_training_to_translations(gan: Command, fronts: Path, tmp_path: Path) -> None:
-    gan("train", "pix2pix", "--dataset", "./fronts", "--direction", "B2A", *TOY, "--set", "width=8")
+def test_pairs_from_training_to_translations(
+    gan_here: Command, fronts: Path, tmp_path: Path
+) -> None:
+    gan_here(
+        "train", "pix2pix", "--dataset", "./fronts", "--direction", "B2A", *TOY, "--set", "width=8"
+    )
     run = tmp_path / "runs" / "pix2pix-fronts-B2A"
     with Image.open(run / "samples" / "epoch-0001.png") as shown:
         assert shown.size == (3 * 18 - 2, 6 * 18 - 2)  # input, output, truth of six test pairs
@@ -394,26 +395,26 @@ def test_pairs_from_training_to_translations(gan: Command, fronts: Path, tmp_pat
         pair.crop((0, 0, 16, 16)).resize((50, 21)).save(tmp_path / "in.jpg")
     Image.new("RGB", (20, 30), "red").save(tmp_path / "turned.jpg", exif=turned())
 
-    done = gan("translate", "fronts", "in.jpg", "turned.jpg")
+    done = gan_here("translate", "fronts", "in.jpg", "turned.jpg")
     assert done.stdout.split() == ["in-B2A.png", "turned-B2A.png"]
     for name, size in zip(done.stdout.split(), ((50, 21), (30, 20)), strict=True):
         with Image.open(tmp_path / name) as picture:
             assert picture.size == size
     first = (tmp_path / "in-B2A.png").read_bytes()
-    assert "is there already" in gan("translate", "fronts", "in.jpg", code=2).stderr
-    gan("translate", "fronts", "in.jpg", "--force")
+    assert "is there already" in gan_here("translate", "fronts", "in.jpg", code=2).stderr
+    gan_here("translate", "fronts", "in.jpg", "--force")
     assert (tmp_path / "in-B2A.png").read_bytes() == first
     assert read_recipe(tmp_path / "in-B2A.png")["command"].endswith("in.jpg --seed 0")  # type: ignore[index]
 
-    gan("translate", "fronts", "in.jpg", "--variations", "2", "--seed", "7", "--out", "many")
+    gan_here("translate", "fronts", "in.jpg", "--variations", "2", "--seed", "7", "--out", "many")
     made = [(tmp_path / "many" / f"in-B2A-{k}.png").read_bytes() for k in (1, 2)]
     assert made[0] != made[1]
-    gan("translate", "pix2pix", "fronts/test", "--paired", "--out", "shown")
+    gan_here("translate", "pix2pix", "fronts/test", "--paired", "--out", "shown")
     shown = sorted((tmp_path / "shown").iterdir())
     assert len(shown) == 10
     with Image.open(shown[0]) as picture:
         assert picture.size == (48, 16)
-    assert "PSNR" in gan("evaluate", "fronts").stdout
+    assert "PSNR" in gan_here("evaluate", "fronts").stdout
 
 
 def turned() -> Image.Exif:
@@ -422,13 +423,15 @@ def turned() -> Image.Exif:
     return exif
 
 
-def test_translate_goes_on_past_a_broken_picture(gan: Command, runs: None, tmp_path: Path) -> None:
+def test_translate_goes_on_past_a_broken_picture(
+    gan_here: Command, runs: None, tmp_path: Path
+) -> None:
     folder = tmp_path / "in"
     folder.mkdir()
     for name in ("a.png", "c.png", "old-A2B.png"):
         Image.new("L", (40, 40)).save(folder / name)
     (folder / "b.jpg").write_bytes(b"no picture at all")
-    done = gan("translate", "toy-facades", "in", "in/../in/a.png", "--out", "out", code=1)
+    done = gan_here("translate", "toy-facades", "in", "in/../in/a.png", "--out", "out", code=1)
     assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["a-A2B.png", "c-A2B.png"]
     assert "b.jpg (no picture)" in done.stderr
 
@@ -451,7 +454,13 @@ def test_translate_goes_on_past_a_broken_picture(gan: Command, runs: None, tmp_p
     ],
 )
 def test_translate_refuses(
-    gan: Command, runs: None, tmp_path: Path, words: list[str], code: int, says: str, next_: str
+    gan_here: Command,
+    runs: None,
+    tmp_path: Path,
+    words: list[str],
+    code: int,
+    says: str,
+    next_: str,
 ) -> None:
     (tmp_path / "empty").mkdir()
     for name in ("in.png", "in2.png"):
@@ -461,17 +470,17 @@ def test_translate_refuses(
     Image.new("L", (40, 40)).save(tmp_path / "sub" / "in.png")
     if "bomb.png" in words:
         Image.new("1", (20_000, 10_000)).save(tmp_path / "bomb.png")
-    done = gan("translate", *words, code=code)
+    done = gan_here("translate", *words, code=code)
     assert done.stdout == ""
     assert says in done.stderr
     assert next_ in done.stderr
 
 
-def test_pairs_are_asked_for_where_they_are_needed(gan: Command, pictures: Path) -> None:
+def test_pairs_are_asked_for_where_they_are_needed(gan_here: Command, pictures: Path) -> None:
     train = ("train", "pix2pix", "--dataset")
-    assert "say which" in gan(*train, "toy-facades", code=2).stderr
-    assert "has no pairs" in gan(*train, "glyphs", "--direction", "A2B", code=2).stderr
-    refused = gan("train", "dcgan", "--dataset", "glyphs", "--direction", "A2B", code=2)
+    assert "say which" in gan_here(*train, "toy-facades", code=2).stderr
+    assert "has no pairs" in gan_here(*train, "glyphs", "--direction", "A2B", code=2).stderr
+    refused = gan_here("train", "dcgan", "--dataset", "glyphs", "--direction", "A2B", code=2)
     assert "translates no pictures" in refused.stderr
 
 
