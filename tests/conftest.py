@@ -5,7 +5,11 @@ import os
 
 # Before torch is imported: tests run side by side, and on tensors too small for threads.
 os.environ["OMP_NUM_THREADS"] = os.environ.get("OMP_NUM_THREADS", "1")
-# And none asks the internet, whatever it starts: who tries is refused at once, wherever it runs.
+# rich and typer colour what they print wherever one of these is set, terminal or not.
+os.environ.pop("GITHUB_ACTIONS", None)
+os.environ.pop("FORCE_COLOR", None)
+os.environ.pop("PY_COLORS", None)
+# No test asks the internet, whatever it starts: who tries is refused at once, wherever it runs.
 os.environ["https_proxy"] = os.environ["HTTPS_PROXY"] = "http://127.0.0.1:9"
 
 import io
