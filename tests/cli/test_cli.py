@@ -160,11 +160,15 @@ def test_more_epochs_extend_a_run(gan_here: Command, pictures: Path, tmp_path: P
         (["train", "dcgan", "--dataset", "glyphs", "--image-size", "999"], "16 to 256", "256"),
         (["train", "dcgan", "--dataset", "glyphs", "--set", "width"], "KEY=VALUE", "--set width"),
         (["train", "dcgan", "--dataset", "glyphs", "--set", "widht=3"], "'width'?", "--dry-run"),
-        (["train", "dcgan", "--dataset", "glyphs", "--lr", "0"], "--lr must lie between", ""),
+        (
+            ["train", "dcgan", "--dataset", "glyphs", "--lr", "0"],
+            "--lr must lie between",
+            "--lr 0.0002",
+        ),
         (["train", "dcgan", "--dataset", "glyphs", "--device", "cuda"], "no such", "--device auto"),
         (["sample", "nothing"], "neither a file, nor a run folder", "gan train"),
-        (["sample", "nothing", "--seeds", "5-3"], "empty range", ""),
-        (["sample", "nothing", "--seeds", "x"], "ranges such as 0-3", ""),
+        (["sample", "nothing", "--seeds", "5-3"], "empty range", "--seeds 3-5"),
+        (["sample", "nothing", "--seeds", "x"], "ranges such as 0-3", "Next: --seeds 0-3"),
         (["sample", "nothing", "-n", "3", "--seeds", "0-63"], "do not agree", "--seeds 0-63"),
         (["datasets", "info", "mnits"], "Did you mean 'mnist'?", "gan datasets list"),
         (["datasets", "download", "glyphs"], "needs no download", "gan datasets preview"),
@@ -190,6 +194,7 @@ def test_what_cannot_be_meant_gets_a_sentence_and_a_next_command(
     assert done.stderr.startswith("gan: ")
     assert says in done.stderr
     assert next_ in done.stderr
+    assert ("Next: " in done.stderr) == bool(next_)
 
 
 def test_no_command_shows_the_help(gan: Command) -> None:
@@ -203,24 +208,28 @@ def test_no_command_shows_the_help(gan: Command) -> None:
     [
         (["sweep", "dcgan"], "dcgan was not trained with labels", "gan interpolate dcgan"),
         (["sweep", "acgan", "--classes", "3"], "two classes or more", "--classes all"),
-        (["sweep", "acgan", "--classes", "0-12"], "no class 12. Classes: 0, 1, 2", ""),
+        (["sweep", "acgan", "--classes", "0-12"], "no class 12. Classes: 0, 1, 2", "--classes 0-9"),
         (["sweep", "acgan", "--out", "x.avi"], "Known: .gif, .mp4, .png, .webp", "x.gif"),
-        (["sweep", "acgan", "--grid", "3"], "takes rows and columns", ""),
+        (["sweep", "acgan", "--grid", "3"], "takes rows and columns", "--grid 10x10"),
         (["interpolate", "dcgan", "--z-seeds", "3"], "two seeds or more", "--z-seeds 3,7"),
-        (["interpolate", "dcgan", "--z-seeds", "a,b"], "ranges such as 0-3", ""),
-        (["interpolate", "dcgan", "--label", "3"], "was not trained with labels", ""),
+        (["interpolate", "dcgan", "--z-seeds", "a,b"], "ranges such as 0-3", "Next: --z-seeds 0-3"),
+        (["interpolate", "dcgan", "--label", "3"], "was not trained with labels", "--help"),
         (["interpolate", "dcgan", "--plane", "--z-seeds", "1,2"], "needs three seeds", "--plane"),
-        (["interpolate", "dcgan", "--plane", "--range", "1,0"], "lower one first", ""),
+        (["interpolate", "dcgan", "--plane", "--range", "1,0"], "lower one first", "--range=-1,1"),
         (["interpolate", "dcgan", "--plane", "--z-seeds", "1-4"], "needs three seeds", "--plane"),
         (["interpolate", "dcgan", "--plane", "--loop"], "--loop is of a walk", "gan interpolate"),
         (["interpolate", "dcgan", "--grid", "2x2"], "--grid goes with --plane", "gan interpolate"),
         (["interpolate", "cgan", "--plane", "--label", "3,5"], "shows one class", "--label 3"),
         (["sample", "cgan", "--label", "3", "--per-class", "2", "-n", "4"], "one of them", ""),
         (["sample", "--like", "x.png", "--seeds", "3"], "--seeds is in the recipe", "gan sample"),
-        (["sample", "dcgan", "--label", "3"], "was not trained with labels", ""),
+        (["sample", "dcgan", "--label", "3"], "was not trained with labels", "gan sample --help"),
         (["sample", "acgan", "--per-class", "3"], "goes with --label", "--label all"),
-        (["sample", "acgan", "--label", "shoe"], "no class 'shoe'. Classes: 0, 1", ""),
-        (["sample", "--like", "nothing.png"], "There is no picture nothing.png", ""),
+        (["sample", "acgan", "--label", "shoe"], "no class 'shoe'. Classes: 0, 1", "--label 0-9"),
+        (
+            ["sample", "--like", "nothing.png"],
+            "There is no picture nothing.png",
+            "gan sample --help",
+        ),
         (["sample"], "Which generator?", "gan sample --help"),
     ],
 )
@@ -231,6 +240,7 @@ def test_playing_refuses_what_cannot_be_shown(
     assert done.stdout == ""
     assert says in done.stderr
     assert next_ in done.stderr
+    assert ("Next: " in done.stderr) == bool(next_)
 
 
 def test_a_picture_makes_itself_again(gan_here: Command, runs: None, tmp_path: Path) -> None:
@@ -443,14 +453,14 @@ def test_translate_goes_on_past_a_broken_picture(
         (["dcgan", "in.png"], 2, "No run of dcgan", "gan train pix2pix"),
         (["celeba", "in.png"], 2, "neither a file", "--dataset toy-facades --direction A2B"),
         (["runs/dcgan-mnist", "in.png"], 2, "translates no pictures", "gan train pix2pix"),
-        (["toy-facades", "nothing.png"], 2, "no file nothing.png", ""),
-        (["toy-facades", "empty"], 1, "no pictures in empty", ""),
-        (["toy-facades", "in.png", "--out", "a.xyz"], 2, "none of .png", ""),
+        (["toy-facades", "nothing.png"], 2, "no file nothing.png", "gan translate --help"),
+        (["toy-facades", "empty"], 1, "no pictures in empty", "gan translate --help"),
+        (["toy-facades", "in.png", "--out", "a.xyz"], 2, "none of .png", "--out out.png"),
         (["toy-facades", "in.png", "in2.png", "--out", "a.png"], 2, "need a folder", "--out a"),
         (["toy-facades", "in.png", "sub/in.png", "--out", "a"], 2, "over the other", "--out"),
         (["toy-facades", "walk.mp4", "--out", "a.png"], 2, "none of .gif, .mp4", "--out out.mp4"),
         (["toy-facades", "walk.mp4", "--paired"], 2, "takes pictures", "gan translate --help"),
-        (["toy-facades", "bomb.png"], 1, "bomb.png (too many pixels)", ""),
+        (["toy-facades", "bomb.png"], 1, "bomb.png (too many pixels)", "gan translate --help"),
     ],
 )
 def test_translate_refuses(
@@ -474,6 +484,7 @@ def test_translate_refuses(
     assert done.stdout == ""
     assert says in done.stderr
     assert next_ in done.stderr
+    assert ("Next: " in done.stderr) == bool(next_)
 
 
 def test_pairs_are_asked_for_where_they_are_needed(gan_here: Command, pictures: Path) -> None:
