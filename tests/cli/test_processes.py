@@ -137,3 +137,12 @@ def test_lost_processes_are_replaced_as_often_as_asked_and_then_the_run_gives_up
     assert "Traceback" not in said
     assert gone(both)
     assert (tmp_path / "run" / "training.safetensors").exists()
+
+
+def test_a_preview_of_two_processes_is_drawn_once(gan: Command, pictures: Path) -> None:
+    """The grid of an epoch is made by the process that writes, and by no other."""
+    done = gan(*TRAIN, "--epochs", "1", "--devices", "2", "--preview")
+    assert done.stdout == "runs/dcgan-pictures\n"
+    said = [line for line in done.stderr.splitlines() if "▀" not in line]
+    assert [line for line in said if line.startswith("epoch")] == said[-1:]
+    assert "should not have happened" not in done.stderr
