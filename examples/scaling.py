@@ -9,7 +9,7 @@ from math import ceil, log2
 import torch
 
 from gancli import registry
-from gancli.config import preset_for, resolve
+from gancli.config import preset, resolve
 from gancli.gan import Shape
 
 GPUS = (8, 64, 1024)
@@ -45,8 +45,8 @@ CASES = (
 def averaged(case: Case) -> int:
     """Numbers averaged in a step: the weights of both networks, and running statistics."""
     module = registry.load("models", case.model)
-    preset = preset_for(case.model, module.PRESETS, "default", case.shape.size)
-    settings, _ = resolve(module.Settings, preset, {}, case.model)
+    values = preset(case.model, module.preset, "default", case.shape)
+    settings, _ = resolve(module.Settings, values, {}, case.model)
     with torch.device("meta"):
         gan = module.build(settings, case.shape)
     floats = [b for b in gan.buffers() if b.is_floating_point()]

@@ -5,19 +5,18 @@ A model's preset overrides them, and what was typed overrides both: see `resolve
 
 import dataclasses
 import typing
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 from gancli.errors import UsageError
 from gancli.registry import check, declared, did_you_mean, names
+from gancli.shape import Direction, Shape, check_size
 
 T = TypeVar("T")
 
-DIRECTIONS = ("A2B", "B2A")
-SMALLEST, LARGEST, STEP = 16, 256, 4  # legal picture sizes: every multiple of 4 from 16 to 256
-SMALL = 32  # pixels a side: presets may say otherwise for larger pictures
+PRESETS = ("default", "paper")
 LAST_SEED = 2**32 - 1
 OPTIONS = ("epochs", "batch_size", "lr", "z_dim", "seed")  # of `gan train`; others go by --set
 
@@ -51,7 +50,7 @@ class Job:
     dataset: str
     typed: Mapping[str, Any]  # settings and training options by name
     preset: str = "default"
-    direction: str | None = None  # A2B or B2A, of models that learn from pairs
+    direction: Direction | None = None  # of models that learn from pairs
     image_size: int | None = None
     device: str = "auto"
     precision: str = "auto"
@@ -75,7 +74,7 @@ class Job:
         self._check_direction()
 
     def _check_direction(self) -> None:
-        if self.pairs and self.direction not in DIRECTIONS:
+        if self.pairs and self.direction is None:
             raise UsageError(
                 f"{self.model} learns from pairs (A, B): say which of the two it is given.",
                 hint=f"gan train {self.model} --dataset {self.dataset} --direction A2B",
@@ -100,25 +99,23 @@ class Job:
         return self.out or Path("runs") / f"{self.model}-{data}{turn}"
 
 
-def preset_for(
+def preset(
     model: str,
-    presets: Mapping[str, Mapping[str, Any]],
+    presets: Callable[[str, Shape | None, Direction | None], dict[str, Any]],
     name: str,
-    size: int = 0,
-    direction: str | None = None,
+    shape: Shape | None = None,
+    direction: Direction | None = None,
 ) -> dict[str, Any]:
-    """What the preset `name` sets, with what it adds for pictures of `size` and for `direction`.
+    """What the preset `name` of a model sets: `presets` is the function `preset` of its module.
 
-    Raises UsageError for a preset that `model` does not have.
+    Raises UsageError for a name that is none of PRESETS.
     """
-    if name not in presets:
-        known = ", ".join(n for n in presets if "-" not in n)
+    if name not in PRESETS:
         raise UsageError(
-            f"{model} has no preset {name!r}: it has {known}.",
+            f"{model} has no preset {name!r}: it has {', '.join(PRESETS)}.",
             hint=f"gan train {model} --help",
         )
-    cases = (name, f"{name}-large" if size > SMALL else "", f"{name}-{direction}")
-    return {k: v for case in cases for k, v in presets.get(case, {}).items()}
+    return presets(name, shape, direction)
 
 
 def resolve(
@@ -195,17 +192,6 @@ def _noun(kind: Any) -> str:
     if choices := ("true", "false") if kind is bool else typing.get_args(kind):
         return f"one of {', '.join(choices)}"
     return {int: "a whole number", float: "a number", str: "a word"}[kind]
-
-
-def check_size(size: int) -> None:
-    """Raise UsageError, naming the nearest legal size, unless models can be built for `size`."""
-    if size % STEP or not SMALLEST <= size <= LARGEST:
-        nearest = min(max(round(size / STEP) * STEP, SMALLEST), LARGEST)
-        raise UsageError(
-            f"--image-size {size} is not a size a model can be built for: "
-            f"multiples of {STEP} from {SMALLEST} to {LARGEST} are.",
-            hint=f"--image-size {nearest}",
-        )
 
 
 def _option(name: str) -> str:

@@ -4,11 +4,12 @@ A model file in `models/` offers three things:
 
 - `Settings`: a frozen dataclass of what shapes the networks (`z_dim`, `width`, ...), with bounds
   by Annotated: `config.resolve` refuses what lies outside;
-- `PRESETS`: `{"default": {...}, "paper": {...}}`, values for `Settings` and `config.Training`;
+- `preset(name, shape, direction)`: values for `Settings` and `config.Training` by the presets
+  `default` and `paper`; `shape` is None before the data is read, `direction` unless it learns from
+  pairs;
 - `build(settings, shape) -> GAN`;
 
-and, if it learns from pairs of pictures, `PAIRS = True`. A preset `default-A2B` adds to `default`
-what is meant for that direction, and `default-large` what is for pictures of more than 32 pixels.
+and, if it learns from pairs of pictures, `PAIRS = True`.
 
 The GAN owns its networks, its formulas and its extra state (buffers). It never touches an
 optimiser, `requires_grad`, a learning rate or a file: those are the trainer's.
@@ -22,6 +23,8 @@ import torch
 from torch import Tensor, nn
 
 from gancli.errors import UsageError
+from gancli.shape import Direction as Direction
+from gancli.shape import Shape as Shape  # models import all that they need from here
 
 Metrics = dict[str, Tensor]
 
@@ -38,21 +41,6 @@ class Feeds(enum.Flag):
     NOISE = enum.auto()
     LABEL = enum.auto()
     IMAGE = enum.auto()
-
-
-@dataclass(frozen=True, kw_only=True)
-class Shape:
-    """The pictures a model is built for: `channels` x `size` x `size`, in `classes` classes.
-
-    `source` are the channels of the pictures that they are made from, where a model is given any.
-    `palette` are their colours, (R, G, B) in 0..255, where they are maps of labels.
-    """
-
-    channels: int
-    size: int
-    classes: int = 0
-    source: int = 0
-    palette: tuple[tuple[int, int, int], ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,8 +5,9 @@ from typing import Annotated, Any, Literal
 
 import pytest
 
-from gancli.config import Job, Training, check_size, preset_for, resolve
+from gancli.config import Job, Training, preset, resolve
 from gancli.errors import UsageError
+from gancli.shape import Direction, Shape, check_size
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,27 +19,23 @@ class Settings:
 
 
 def test_what_was_typed_goes_before_the_preset_before_the_default() -> None:
-    preset = {"lr": 0.5, "epochs": 3, "width": 8}
-    settings, training = resolve(Settings, preset, {"epochs": 9, "width": "16"}, "dcgan")
+    values = {"lr": 0.5, "epochs": 3, "width": 8}
+    settings, training = resolve(Settings, values, {"epochs": 9, "width": "16"}, "dcgan")
     assert (settings.width, settings.noise) == (16, "normal")
     assert (training.epochs, training.lr) == (9, 0.5)
     assert training.batch_size == Training().batch_size
 
 
-def test_a_preset_adds_what_is_meant_for_large_pictures_and_for_a_direction() -> None:
-    presets: dict[str, dict[str, Any]] = {
-        "default": {"lr": 0.1, "width": 8},
-        "default-large": {"width": 16},
-        "default-A2B": {"lr": 0.2},
-        "paper": {"width": 128},
-    }
-    assert preset_for("m", presets, "default", 32) == {"lr": 0.1, "width": 8}
-    assert preset_for("m", presets, "default", 36) == {"lr": 0.1, "width": 16}
-    assert preset_for("m", presets, "default", 36, "A2B") == {"lr": 0.2, "width": 16}
-    assert preset_for("m", presets, "default", 32, "B2A") == {"lr": 0.1, "width": 8}
-    assert preset_for("m", presets, "paper", 36, "A2B") == {"width": 128}
+def test_a_preset_goes_by_its_name_the_shape_and_the_direction() -> None:
+    def presets(name: str, shape: Shape | None, direction: Direction | None) -> dict[str, Any]:
+        return {"name": name, "shape": shape, "direction": direction}
+
+    shape = Shape(channels=1, size=36)
+    found = preset("m", presets, "default", shape, Direction.A2B)
+    assert found == {"name": "default", "shape": shape, "direction": Direction.A2B}
+    assert preset("m", presets, "paper") == {"name": "paper", "shape": None, "direction": None}
     with pytest.raises(UsageError, match=r"m has no preset 'best': it has default, paper\."):
-        preset_for("m", presets, "best")
+        preset("m", presets, "best")
 
 
 def test_strings_are_read_as_the_field_s_type() -> None:

@@ -27,9 +27,9 @@ from gancli.data.pictures import Pictures, Places
 from gancli.data.rows import RowWriter
 from gancli.errors import DataError
 from gancli.reporting import Progress, Say, silent
+from gancli.shape import SIZES
 
 VERSION = "folder-1"  # of how pictures are found, decoded and fitted
-LEGAL = range(16, 257, 4)  # sizes that models are built for
 SIZE = 64  # where the pictures suggest none
 TEST_FOLDERS = ("test", "val", "valid", "validation")
 FEW = 20  # with fewer pictures, none is held out
@@ -78,7 +78,7 @@ def load(
     def fill(into: RowWriter) -> Pictures:
         say(f"{path}: reading {len(found):,} pictures, once.")
         paths = [f.path for f in found]
-        side = size or natural_size(paths, LEGAL, SIZE)
+        side = size or natural_size(paths, SIZES, SIZE)
         reasons = decode_all(into, paths, side, channels, progress)
         good = [f for f, why in zip(found, reasons, strict=True) if not why]
         names = [p.relative_to(path) for p in paths]

@@ -1,1 +1,1 @@
-"""One paper, one file: `Settings`, `PRESETS` and `build(settings, shape)` make a model."""
+"""One paper, one file, which offers `Settings`, `preset` and `build`: see `gancli.gan`."""

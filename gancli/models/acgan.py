@@ -30,6 +30,7 @@ from torch import Tensor, nn
 from gancli.gan import (
     GAN,
     Batch,
+    Direction,
     Feeds,
     Inputs,
     Metrics,
@@ -68,21 +69,22 @@ class Settings:
     noise: Literal["normal", "uniform"] = "normal"
 
 
-PRESETS: dict[str, dict[str, Any]] = {
-    "default": {"lr": 2e-3, "d_lr_scale": 0.5, "batch_size": 64, "epochs": 25, "lr_decay": 1.0},
-    "paper": {
-        "g_class_weight": 1.0,
-        "twin": 0.0,
-        "dropout": 0.5,
-        "d_wins": 1.0,
-        "minibatch_std": False,
-        "lr": 2e-4,
-        "batch_size": 100,
-        "epochs": 50,
-        "lr_decay": 0.0,
-        "ema": 0.0,
-    },
-}
+def preset(name: str, shape: Shape | None, direction: Direction | None) -> dict[str, Any]:
+    """Values for `Settings` and `config.Training`; `shape` is None before the data is read."""
+    if name == "paper":
+        return {
+            "g_class_weight": 1.0,
+            "twin": 0.0,
+            "dropout": 0.5,
+            "d_wins": 1.0,
+            "minibatch_std": False,
+            "lr": 2e-4,
+            "batch_size": 100,
+            "epochs": 50,
+            "lr_decay": 0.0,
+            "ema": 0.0,
+        }
+    return {"lr": 2e-3, "d_lr_scale": 0.5, "batch_size": 64, "epochs": 25, "lr_decay": 1.0}
 
 
 def build(settings: Settings, shape: Shape) -> "ACGAN":

@@ -38,8 +38,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from gancli.gan import GAN, Batch, Inputs, Metrics, Proportion, Rate, Shape, Units
+from gancli.gan import GAN, Batch, Direction, Inputs, Metrics, Proportion, Rate, Shape, Units
 from gancli.nn.layers import ELU, FromMaps, ToMaps
+
+SMALL = 32  # pixels a side: larger pictures want other settings
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,29 +57,32 @@ class Settings:
     dropout: Rate = 0.0  # share of the generator's maps left out, in training and at sampling
 
 
-PRESETS: dict[str, dict[str, Any]] = {
-    "default": {
+def preset(name: str, shape: Shape | None, direction: Direction | None) -> dict[str, Any]:
+    """Values for `Settings` and `config.Training`; `shape` is None before the data is read."""
+    if name == "paper":
+        return {
+            "width": 128,
+            "taper": 1,
+            "gamma": 0.5,
+            "lambda_k": 1e-3,
+            "lr": 1e-4,
+            "beta1": 0.9,
+            "batch_size": 16,
+            "lr_decay": 0.0,
+            "patience": 5,
+            "ema": 0.0,
+        }
+    values: dict[str, Any] = {
         "lr": 1e-3,
         "d_lr_scale": 0.1,
         "batch_size": 32,
         "epochs": 12,
         "lr_decay": 0.75,
         "patience": 3,
-    },
-    "default-large": {"d_lr_scale": 0.25, "taper": 1},
-    "paper": {
-        "width": 128,
-        "taper": 1,
-        "gamma": 0.5,
-        "lambda_k": 1e-3,
-        "lr": 1e-4,
-        "beta1": 0.9,
-        "batch_size": 16,
-        "lr_decay": 0.0,
-        "patience": 5,
-        "ema": 0.0,
-    },
-}
+    }
+    if shape is not None and shape.size > SMALL:
+        values |= {"d_lr_scale": 0.25, "taper": 1}
+    return values
 
 
 def build(settings: Settings, shape: Shape) -> "BEGAN":

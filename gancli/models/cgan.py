@@ -26,6 +26,7 @@ from torch import Tensor, nn
 from gancli.gan import (
     GAN,
     Batch,
+    Direction,
     Feeds,
     Inputs,
     Metrics,
@@ -62,23 +63,24 @@ class Settings:
     noise: Literal["normal", "uniform"] = "normal"
 
 
-PRESETS: dict[str, dict[str, Any]] = {
-    "default": {"lr": 2e-3, "d_lr_scale": 0.5, "batch_size": 64, "epochs": 20, "lr_decay": 1.0},
-    "paper": {
-        "width": 64,
-        "dropout": 0.0,
-        "d_wins": 1.0,
-        "minibatch_std": False,
-        "mismatch": 0.0,
-        "hidden": 1024,
-        "noise": "uniform",
-        "lr": 2e-4,
-        "batch_size": 128,
-        "epochs": 200,
-        "lr_decay": 0.5,
-        "ema": 0.0,
-    },
-}
+def preset(name: str, shape: Shape | None, direction: Direction | None) -> dict[str, Any]:
+    """Values for `Settings` and `config.Training`; `shape` is None before the data is read."""
+    if name == "paper":
+        return {
+            "width": 64,
+            "dropout": 0.0,
+            "d_wins": 1.0,
+            "minibatch_std": False,
+            "mismatch": 0.0,
+            "hidden": 1024,
+            "noise": "uniform",
+            "lr": 2e-4,
+            "batch_size": 128,
+            "epochs": 200,
+            "lr_decay": 0.5,
+            "ema": 0.0,
+        }
+    return {"lr": 2e-3, "d_lr_scale": 0.5, "batch_size": 64, "epochs": 20, "lr_decay": 1.0}
 
 
 def build(settings: Settings, shape: Shape) -> "CGAN":

@@ -22,7 +22,7 @@ from typing import Annotated, Any, Literal
 
 from torch import Tensor, nn
 
-from gancli.gan import GAN, Batch, Inputs, Metrics, Shape, Units
+from gancli.gan import GAN, Batch, Direction, Inputs, Metrics, Shape, Units
 from gancli.nn import losses
 from gancli.nn.layers import Double, FromMaps, Halve, MinibatchStd, ToMaps, init_dcgan, pyramid
 
@@ -39,20 +39,21 @@ class Settings:
     noise: Literal["normal", "uniform"] = "normal"
 
 
-PRESETS: dict[str, dict[str, Any]] = {
-    "default": {"lr": 3e-3, "d_lr_scale": 0.5, "batch_size": 64, "lr_decay": 1.0},
-    "paper": {
-        "width": 128,
-        "d_width_scale": 1.0,
-        "hidden": 0,
-        "minibatch_std": False,
-        "noise": "uniform",
-        "lr": 2e-4,
-        "batch_size": 128,
-        "lr_decay": 0.0,
-        "ema": 0.0,
-    },
-}
+def preset(name: str, shape: Shape | None, direction: Direction | None) -> dict[str, Any]:
+    """Values for `Settings` and `config.Training`; `shape` is None before the data is read."""
+    if name == "paper":
+        return {
+            "width": 128,
+            "d_width_scale": 1.0,
+            "hidden": 0,
+            "minibatch_std": False,
+            "noise": "uniform",
+            "lr": 2e-4,
+            "batch_size": 128,
+            "lr_decay": 0.0,
+            "ema": 0.0,
+        }
+    return {"lr": 3e-3, "d_lr_scale": 0.5, "batch_size": 64, "lr_decay": 1.0}
 
 
 def build(settings: Settings, shape: Shape) -> "DCGAN":

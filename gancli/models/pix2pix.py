@@ -23,7 +23,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from gancli.gan import GAN, Batch, Feeds, Inputs, Metrics, Rate, Shape, Units, Weight
+from gancli.gan import GAN, Batch, Direction, Feeds, Inputs, Metrics, Rate, Shape, Units, Weight
 from gancli.nn import losses, strided
 from gancli.nn.layers import InstanceNorm, init_dcgan, pyramid
 
@@ -41,20 +41,29 @@ class Settings:
     label_weight: Weight = 0.0  # of the cross-entropy of labels, where maps of them are made
 
 
-PRESETS: dict[str, dict[str, Any]] = {
-    "default": {"epochs": 100, "batch_size": 4, "lr": 4e-4, "jitter": 0.12, "mirror": True},
-    "default-A2B": {"epochs": 50, "gan_weight": 0.1, "l1_weight": 10.0, "label_weight": 10.0},
-    "paper": {
-        "width": 64,
-        "epochs": 200,
-        "batch_size": 1,
-        "lr": 2e-4,
-        "lr_decay": 0.0,
-        "ema": 0.0,
-        "jitter": 286 / 256 - 1,
+def preset(name: str, shape: Shape | None, direction: Direction | None) -> dict[str, Any]:
+    """Values for `Settings` and `config.Training`; `shape` is None before the data is read."""
+    if name == "paper":
+        return {
+            "width": 64,
+            "epochs": 200,
+            "batch_size": 1,
+            "lr": 2e-4,
+            "lr_decay": 0.0,
+            "ema": 0.0,
+            "jitter": 286 / 256 - 1,
+            "mirror": True,
+        }
+    values: dict[str, Any] = {
+        "epochs": 100,
+        "batch_size": 4,
+        "lr": 4e-4,
+        "jitter": 0.12,
         "mirror": True,
-    },
-}
+    }
+    if direction is Direction.A2B:
+        values |= {"epochs": 50, "gan_weight": 0.1, "l1_weight": 10.0, "label_weight": 10.0}
+    return values
 
 
 def build(settings: Settings, shape: Shape) -> "Pix2Pix":

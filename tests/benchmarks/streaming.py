@@ -16,7 +16,7 @@ import numpy as np
 import torch
 
 from gancli import hardware, registry
-from gancli.config import preset_for, resolve
+from gancli.config import preset, resolve
 from gancli.data.rows import Rows, RowWriter
 from gancli.gan import Shape
 from gancli.training.precision import FORMATS, choose
@@ -81,8 +81,9 @@ def main() -> None:
     precision, _ = choose(asked.precision, device)
     module = registry.load("models", asked.model)
     typed = {"width": asked.width, "batch_size": asked.batch_size, "epochs": 1000}
-    preset = preset_for(asked.model, module.PRESETS, "default", asked.size)
-    settings, config = resolve(module.Settings, preset, typed, asked.model)
+    shape = Shape(channels=3, size=asked.size)
+    values = preset(asked.model, module.preset, "default", shape)
+    settings, config = resolve(module.Settings, values, typed, asked.model)
     found: dict[str, object] = {**vars(asked), "device": device.type, "precision": precision}
     with tempfile.TemporaryDirectory() as room:
         rows = written(Path(room, "pictures"), asked.count, asked.size)
@@ -91,7 +92,7 @@ def main() -> None:
         found["workers"] = streamed.workers
         found["source_images_per_second"] = round(alone(streamed, asked.batch_size, 3))
         for name, data in (("resident", Resident(held, None, 0, device)), ("streamed", streamed)):
-            gan = module.build(settings, Shape(channels=3, size=asked.size)).to(device)
+            gan = module.build(settings, shape).to(device)
             gan = gan.to(memory_format=torch.channels_last)
             trainer = Trainer(gan, data, config, precision=FORMATS[precision])
             speed, waited = timed(trainer, asked.steps)

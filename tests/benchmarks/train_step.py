@@ -26,7 +26,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from gancli import hardware, registry
-from gancli.config import Training, preset_for, resolve
+from gancli.config import Training, preset, resolve
 from gancli.errors import UsageError
 from gancli.gan import GAN, Batch, Shape
 from gancli.training import health
@@ -96,12 +96,12 @@ class Case:
         typed = {} if options.own else {"width": options.width, "batch_size": batch}
         known = {f.name for f in dataclasses.fields(module.Settings)} | {"batch_size"}
         typed = {k: v for k, v in typed.items() if k in known}
-        preset = preset_for(model, module.PRESETS, options.preset, size)
-        self.settings, self.config = resolve(module.Settings, preset, typed, model)
         channels = options.channels or (1 if size == 28 and not pairs else 3)
         self.shape = Shape(
             channels=channels, size=size, classes=10, source=channels if pairs else 0
         )
+        values = preset(model, module.preset, options.preset, self.shape)
+        self.settings, self.config = resolve(module.Settings, values, typed, model)
         self.build = partial(module.build, self.settings, self.shape)
         self.precision, self.why = choose(options.precision, self.device)
         count = max(COUNT, health.EVERY * self.config.batch_size)

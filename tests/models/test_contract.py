@@ -1,14 +1,15 @@
 """Every registered model keeps the contract: another one is tested by being there."""
 
+from itertools import product
 from typing import Annotated, get_origin, get_type_hints
 
 import pytest
 import torch
-from conftest import random_data, small, small_trainer
+from conftest import random_data, small, small_generator, small_trainer
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from gancli import registry
-from gancli.gan import GAN, Shape
+from gancli.gan import GAN, Direction, Shape
 from gancli.nn import strided
 from gancli.sampling import latents, render
 from gancli.training.trainer import Trainer, frozen
@@ -171,13 +172,13 @@ def test_a_restart_goes_on_bit_for_bit(name: str) -> None:
 
 @pytest.mark.parametrize("name", [n for n in MODELS if n not in OF_PAIRS])
 def test_a_picture_is_the_same_whatever_the_batch(name: str) -> None:
-    gan = small(name, SHAPES[3]).eval()
-    z = latents.noise(range(70), gan.z_dim, gan.noise)
+    generator = small_generator(name, SHAPES[3])
+    z = latents.noise(range(70), generator.model.z_dim, generator.model.noise)
     y = torch.nn.functional.one_hot(torch.arange(70) % 2, 2).float()
-    many = list(render.pictures(gan, gan.generator, z, y))
+    many = list(render.pictures(generator, z, y))
     assert len(many) == 70
     for i in (0, 3, 69):
-        (alone,) = render.pictures(gan, gan.generator, z[i : i + 1], y[i : i + 1])
+        (alone,) = render.pictures(generator, z[i : i + 1], y[i : i + 1])
         assert (alone == many[i]).all()
 
 
@@ -190,12 +191,12 @@ def test_generate_is_pure(name: str) -> None:
 
 @every_model
 def test_presets_name_settings_that_exist(name: str) -> None:
-    from gancli.config import resolve
+    from gancli.config import PRESETS, resolve
 
     module = registry.load("models", name)
-    assert {name.partition("-")[0] for name in module.PRESETS} == {"default", "paper"}
-    for preset in module.PRESETS.values():
-        resolve(module.Settings, preset, {}, name)
+    shapes = None, Shape(channels=1, size=28), Shape(channels=3, size=64)
+    for case in product(PRESETS, shapes, (None, *Direction)):
+        resolve(module.Settings, module.preset(*case), {}, name)
 
 
 @every_model

@@ -261,7 +261,7 @@ def test_the_preset_paper_has_the_widths_of_the_paper(
     name: str, size: int, upward: list[int], downward: list[int]
 ) -> None:
     module = registry.load("models", name)
-    settings, _ = resolve(module.Settings, module.PRESETS["paper"], {}, name)
+    settings, _ = resolve(module.Settings, module.preset("paper", None, None), {}, name)
     classes = 10 if name == "cgan" else 0
     with torch.device("meta"):
         gan = module.build(settings, Shape(channels=3, size=size, classes=classes))
