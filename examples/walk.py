@@ -7,13 +7,13 @@ python examples/walk.py dcgan walk.gif
 import sys
 from pathlib import Path
 
-from gancli import weights
-from gancli.sampling import generator
+from gancli.sampling import films, generator
+from gancli.sampling.find import find
 
 
 def main(ref: str, out: str) -> None:
-    loaded = generator.load(weights.find(ref))
-    film = generator.interpolate(loaded, seeds=[3, 7, 12], steps=30, loop=True)
+    loaded = generator.load(find(ref))
+    film = films.interpolate(loaded, seeds=[3, 7, 12], steps=30, loop=True)
     frames = film.save(Path(out), fps=25, scale=None, recipe={"command": "examples/walk.py"})
     print(f"{out}: {frames} frames")
 

@@ -35,7 +35,6 @@ SUFFIXES = {  # single pictures are written to, by Pillow's name for the format
     ".bmp": "BMP",
 }
 RECIPE_KEY = "gan"  # the keyword of the PNG text that holds a recipe, as JSON
-EXIF_DESCRIPTION = 0x010E  # the Exif tag ImageDescription, which holds that of a WebP
 
 
 def to_uint8(pictures: "Tensor") -> Array:
@@ -117,20 +116,14 @@ def save(path: Path, picture: Array, recipe: Mapping[str, str] | None = None) ->
 
 def load_png(path: Path) -> Array:
     """A picture that `save_png` wrote, uint8 (H, W, C). Raises FileError for what is no picture."""
-    with _opened(path) as picture:
+    with opened(path) as picture:
         array = np.asarray(picture)
     return array.reshape(*array.shape[:2], -1)
 
 
-def read_recipe(path: Path) -> dict[str, str] | None:
-    """The recipe in a PNG, GIF or WebP, or None. Raises FileError for what is no picture."""
-    with _opened(path) as picture:
-        text = _text(picture)
-    return _recipe(text)
-
-
 @contextmanager
-def _opened(path: Path) -> Iterator[Image.Image]:
+def opened(path: Path) -> Iterator[Image.Image]:
+    """The picture in a file. Raises FileError where there is none."""
     try:
         with Image.open(path) as picture:
             yield picture
@@ -138,23 +131,3 @@ def _opened(path: Path) -> Iterator[Image.Image]:
         raise FileError(f"There is no file {path}.") from error
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         raise FileError(f"{path} is not a picture that can be read.") from error
-
-
-def _text(picture: Image.Image) -> object:
-    """Where each format keeps a recipe: PNG text, a GIF's comment, a WebP's Exif description."""
-    if picture.format == "GIF":
-        return picture.info.get("comment")
-    if picture.format == "WEBP":
-        return picture.getexif().get(EXIF_DESCRIPTION)
-    return picture.info.get(RECIPE_KEY)
-
-
-def _recipe(text: object) -> dict[str, str] | None:
-    """Anyone may have written the text: what is not strings by name is no recipe."""
-    try:
-        found = json.loads(text) if isinstance(text, str | bytes) else None
-    except (ValueError, RecursionError):
-        return None
-    if not isinstance(found, dict) or not all(isinstance(v, str) for v in found.values()):
-        return None
-    return found

@@ -1,8 +1,8 @@
 """A folder of files is a registry: a name per file, a summary from its docstring, nothing imported.
 
-`models/`, `datasets/` and `formats/` are each such a folder. The file `fashion_mnist.py` is the
-entry `fashion-mnist`; its first docstring line is what lists show. Only `load` imports, so that
-`gan --help` never waits for torch.
+`models/`, `datasets/`, `formats/` and `evaluation/metrics/` are each such a folder. The file
+`fashion_mnist.py` is the entry `fashion-mnist`; its first docstring line is what lists show. Only
+`load` imports, so that `gan --help` never waits for torch.
 """
 
 import ast
@@ -16,14 +16,15 @@ from typing import Any
 
 from gancli.errors import UsageError
 
-NOUNS = {"models": "model", "datasets": "data set", "formats": "format"}
+NOUNS = {"models": "model", "datasets": "data set", "formats": "format", "metrics": "metric"}
+FOLDERS = {"metrics": "evaluation/metrics"}  # those that do not go by the name of the registry
 LISTINGS = {"models": "gan train --help", "datasets": "gan datasets list"}
 
 
 @cache
 def names(kind: str) -> tuple[str, ...]:
-    """The entries of a registry (`models`, `datasets` or `formats`), sorted."""
-    files = (Path(__file__).parent / kind).glob("*.py")
+    """The entries of a registry (one of `NOUNS`), sorted."""
+    files = _folder(kind).glob("*.py")
     return tuple(sorted(f.stem.replace("_", "-") for f in files if not f.stem.startswith("_")))
 
 
@@ -34,17 +35,22 @@ def summary(kind: str, name: str) -> str:
 
 
 def declared(kind: str, name: str, word: str, otherwise: Any = None) -> Any:
-    """The value of the literal `word = ...` in an entry, read without importing it."""
+    """The value of the literal `word = ...`, or `word: type = ...`, read without importing it."""
     tree = ast.parse(_path(kind, name).read_text(encoding="utf-8"))
-    assigned = (node for node in tree.body if isinstance(node, ast.Assign))
-    named = {ast.unparse(node.targets[0]): node.value for node in assigned}
-    return ast.literal_eval(named[word]) if word in named else otherwise
+    for node in tree.body:
+        if not isinstance(node, ast.Assign | ast.AnnAssign) or node.value is None:
+            continue
+        targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+        if word in map(ast.unparse, targets):
+            return ast.literal_eval(node.value)
+    return otherwise
 
 
 def load(kind: str, name: str) -> ModuleType:
     """Import an entry. Raises UsageError for a name that is not there."""
     check(kind, name)
-    return importlib.import_module(f"gancli.{kind}.{name.replace('-', '_')}")
+    package = FOLDERS.get(kind, kind).replace("/", ".")
+    return importlib.import_module(f"gancli.{package}.{name.replace('-', '_')}")
 
 
 def check(kind: str, name: str) -> None:
@@ -65,4 +71,8 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
 
 
 def _path(kind: str, name: str) -> Path:
-    return Path(__file__).parent / kind / f"{name.replace('-', '_')}.py"
+    return _folder(kind) / f"{name.replace('-', '_')}.py"
+
+
+def _folder(kind: str) -> Path:
+    return Path(__file__).parent / FOLDERS.get(kind, kind)

@@ -28,9 +28,11 @@ from PIL import Image
 from gancli import registry, weights
 from gancli.__main__ import main
 from gancli.config import Training
-from gancli.gan import GAN, Shape
+from gancli.gan import GAN, Direction, Feeds, Shape
+from gancli.sampling.generator import Generator
 from gancli.training.resident import Resident
 from gancli.training.trainer import Trainer
+from gancli.weights import Header, TrainedOn
 
 Command = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -45,6 +47,22 @@ def small(name: str, shape: Shape, **settings: object) -> GAN:
     torch.manual_seed(0)
     gan: GAN = module.build(module.Settings(**{**narrow, **settings}), shape)
     return gan
+
+
+def small_generator(name: str, shape: Shape, **settings: object) -> Generator:
+    """A narrow model's generator as sampling is given it: not from a file, on the CPU."""
+    gan = small(name, shape, **settings).eval()
+    header = Header(
+        model=name,
+        settings=settings,
+        shape=gan.shape,
+        dataset=TrainedOn(name="drawn"),
+        images_seen=0,
+        classes=tuple(map(str, range(shape.classes))),
+        labelled=Feeds.LABEL in gan.feeds,
+        direction=Direction.A2B if Feeds.IMAGE in gan.feeds else None,
+    )
+    return Generator(model=gan, network=gan.generator, header=header)
 
 
 def random_data(shape: Shape, count: int = 40, device: str = "cpu") -> Resident:

@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from gancli import images
+from gancli import formats, images
 from gancli.errors import FileError, UsageError
 
 LEVELS = np.arange(256, dtype=np.uint8)
@@ -84,7 +84,7 @@ def test_a_png_holds_the_pixels_and_the_recipe(tmp_path, channels):
     path, picture = tmp_path / "new" / "one.png", _pictures(1, 20, 30, channels)[0]
     recipe = {"command": "gan sample dcgan --seeds 3", "model": "Ärger ✓"}
     images.save_png(path, picture, recipe)
-    assert images.read_recipe(path) == recipe
+    assert formats.read_recipe(path) == recipe
     with Image.open(path) as file:
         assert file.mode == ("L" if channels == 1 else "RGB")
         assert np.array_equal(np.asarray(file).reshape(picture.shape), picture)
@@ -92,7 +92,7 @@ def test_a_png_holds_the_pixels_and_the_recipe(tmp_path, channels):
 
 def test_a_picture_without_a_recipe_has_none(tmp_path):
     images.save_png(tmp_path / "one.png", _pictures(1)[0])
-    assert images.read_recipe(tmp_path / "one.png") is None
+    assert formats.read_recipe(tmp_path / "one.png") is None
 
 
 @pytest.mark.parametrize("text", ["", "{", "[1]", '{"seed": 3}', "[" * 9000, json.dumps("x")])
@@ -100,7 +100,7 @@ def test_text_that_is_no_recipe_is_none(tmp_path, text):
     info = PngInfo()
     info.add_text("gan", text)
     Image.new("L", (2, 2)).save(tmp_path / "one.png", pnginfo=info)
-    assert images.read_recipe(tmp_path / "one.png") is None
+    assert formats.read_recipe(tmp_path / "one.png") is None
 
 
 @pytest.mark.parametrize("damage", ["absent", "folder", "text", "cut", "empty"])
@@ -112,7 +112,7 @@ def test_what_is_no_picture_is_refused_by_name(tmp_path, damage):
         whole = images.encode_png(_pictures(1)[0], {"seed": "1"})
         path.write_bytes({"text": b"hello", "cut": whole[:20], "empty": b""}[damage])
     with pytest.raises(FileError, match=r"one\.png"):
-        images.read_recipe(path)
+        formats.read_recipe(path)
 
 
 def test_saving_replaces_and_leaves_nothing_beside(tmp_path):

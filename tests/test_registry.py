@@ -1,5 +1,7 @@
 """A folder of files is a registry."""
 
+from pathlib import Path
+
 import pytest
 
 from gancli import registry
@@ -26,3 +28,12 @@ def test_an_unknown_name_brings_the_nearest() -> None:
     assert raised.value.hint == "gan train --help"
     with pytest.raises(UsageError, match="Known: acgan"):
         registry.load("models", "../../etc/passwd")
+
+
+def test_a_declaration_may_have_a_type(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models" / "mine.py").write_text("PAIRS: bool = True\nSIZE: int\nBOTH = 5\n")
+    monkeypatch.setattr(registry, "__file__", str(tmp_path / "registry.py"))
+    assert registry.declared("models", "mine", "PAIRS") is True
+    assert registry.declared("models", "mine", "BOTH") == 5
+    assert registry.declared("models", "mine", "SIZE", "none") == "none"

@@ -1,7 +1,5 @@
 """Run folders and their files: what is asked of a file is answered by the standard library."""
 
-import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +9,7 @@ import pytest
 import torch
 
 from gancli import weights
-from gancli.errors import FileError, UsageError
+from gancli.errors import FileError
 
 HEADER = {
     "model": "dcgan",
@@ -39,8 +37,8 @@ def test_tensors_and_header_come_back(tmp_path: Path) -> None:
 def test_a_header_is_read_without_torch(tmp_path: Path) -> None:
     path = put(tmp_path / "g.safetensors")
     code = (
-        "import sys, pathlib\nfrom gancli.weights import read_header\n"
-        f"print(read_header(pathlib.Path({str(path)!r}))['model'])\n"
+        "import sys, pathlib\nfrom gancli.weights import read_generator\n"
+        f"print(read_generator(pathlib.Path({str(path)!r})).model)\n"
         "assert not {'torch', 'numpy', 'safetensors'} & set(sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
@@ -84,19 +82,20 @@ def test_a_file_of_ours_that_is_no_generator(tmp_path: Path) -> None:
         {"shape": {"size": 16}},
         {"images_seen": "many"},
         {"model": 5},
+        {"classes": [0, 1]},
+        {"labelled": "yes"},
+        {"direction": "/../../x"},
+        {"settings": []},
     ],
 )
 def test_a_header_that_tells_half_is_no_generator_s(tmp_path: Path, changes: Any) -> None:
     path = put(tmp_path / "runs" / "a" / weights.GENERATOR, **changes)
     with pytest.raises(FileError, match="but no generator"):
         weights.read_generator(path)
-    put(tmp_path / "runs" / "b" / weights.GENERATOR)
-    found = weights.find("dcgan", tmp_path / "runs")  # nobody meant the other
-    assert found.parent.name == "b"
 
 
 def test_another_network_of_a_run_names_the_generator(tmp_path: Path) -> None:
-    path = put(tmp_path / "run" / weights.DISCRIMINATOR, network="discriminator")
+    path = put(tmp_path / "run" / "discriminator.safetensors", network="discriminator")
     with pytest.raises(FileError, match=r"holds the discriminator .*run/generator\.safetensors"):
         weights.read_generator(path)
 
@@ -108,48 +107,3 @@ def test_a_missing_file_and_a_damaged_one(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-4])
     with pytest.raises(FileError, match="is damaged"):
         weights.load(path)
-
-
-def test_a_name_means_the_newest_run_of_that_name_model_or_data(tmp_path: Path) -> None:
-    new = put(tmp_path / "mine" / weights.GENERATOR)
-    old = put(tmp_path / "dcgan-mnist" / weights.GENERATOR)
-    os.utime(old, (1, 1))
-    assert weights.find("dcgan-mnist", tmp_path) == old
-    assert weights.find("dcgan", tmp_path) == new
-    assert weights.find("mnist", tmp_path) == new
-    assert weights.find(str(old), tmp_path) == old
-    assert weights.find(str(old.parent), tmp_path) == old
-    with pytest.raises(UsageError, match="Trained here: dcgan-mnist, mine"):
-        weights.find("acgan", tmp_path)
-    with pytest.raises(UsageError, match="is a folder without"):
-        weights.find(str(tmp_path))
-    with pytest.raises(UsageError, match="Nothing is trained"):
-        weights.find("acgan", tmp_path / "nowhere")
-
-
-def test_a_stranger_s_file_among_the_runs_is_passed_over(tmp_path: Path) -> None:
-    (tmp_path / "odd").mkdir()
-    (tmp_path / "odd" / weights.GENERATOR).write_text("nothing")
-    mine = put(tmp_path / "mine" / weights.GENERATOR)
-    assert weights.find("dcgan", tmp_path) == mine
-
-
-def test_a_digest_finds_its_file(tmp_path: Path) -> None:
-    file = put(tmp_path / "mine" / weights.GENERATOR)
-    assert weights.find_digest(weights.digest(file), tmp_path) == file
-    with pytest.raises(UsageError, match="made this picture"):
-        weights.find_digest("0" * 16, tmp_path)
-
-
-def test_lines_survive_a_torn_end(tmp_path: Path) -> None:
-    path = tmp_path / "metrics.jsonl"
-    assert weights.read_lines(path) == []
-    for epoch in (1, 2):
-        weights.append_line(path, {"epoch": epoch})
-    with path.open("a") as file:
-        file.write(json.dumps({"epoch": 3})[:-3])
-    assert weights.read_lines(path) == [{"epoch": 1}, {"epoch": 2}]
-    weights.write_lines(path, [{"epoch": 9}])
-    assert weights.read_lines(path) == [{"epoch": 9}]
-    with pytest.raises(FileError, match="cannot be written"):
-        weights.append_line(tmp_path, {})

@@ -53,6 +53,11 @@ def write(path: Path, frames: Iterable[Array], fps: float, recipe: Recipe | None
     return number + 1
 
 
+def recipe_text(picture: Image.Image) -> object:
+    """The comment of a GIF."""
+    return picture.info.get("comment")
+
+
 def _opening(frame: Array, table: bytes, recipe: Recipe | None) -> bytes:
     """The size, the colours of every frame without its own, and that it loops for ever."""
     height, width = frame.shape[:2]

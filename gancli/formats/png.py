@@ -4,12 +4,15 @@ from collections.abc import Iterable
 from itertools import islice
 from pathlib import Path
 
+from PIL import Image
+
 from gancli.errors import UsageError
 from gancli.files import check_writable
 from gancli.formats import Recipe, numbered
-from gancli.images import Array, save_png
+from gancli.images import RECIPE_KEY, Array, save_png
 
 SUFFIXES = (".png",)
+STILL = True
 
 
 def check(path: Path, fps: float) -> None:
@@ -27,3 +30,8 @@ def write(path: Path, frames: Iterable[Array], fps: float, recipe: Recipe | None
         )
     save_png(path, first, recipe)
     return 1
+
+
+def recipe_text(picture: Image.Image) -> object:
+    """What the text of a PNG holds under our key."""
+    return picture.info.get(RECIPE_KEY)

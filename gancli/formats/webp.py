@@ -14,12 +14,13 @@ from PIL import Image
 
 from gancli.files import check_writable, replacing
 from gancli.formats import Recipe, check_sides, lasts, numbered
-from gancli.images import EXIF_DESCRIPTION, Array, to_pillow
+from gancli.images import Array, to_pillow
 
 SUFFIXES = (".webp",)
 
 LARGEST = 16383  # pixels a side
 ANIMATED, HAS_EXIF = 0x02, 0x08
+EXIF_DESCRIPTION = 0x010E  # the Exif tag ImageDescription, which holds the recipe
 
 
 def check(path: Path, fps: float) -> None:
@@ -43,6 +44,11 @@ def write(path: Path, frames: Iterable[Array], fps: float, recipe: Recipe | None
         file.seek(0)
         file.write(pack("<4sI4s", b"RIFF", size - 8, b"WEBP"))
     return number + 1
+
+
+def recipe_text(picture: Image.Image) -> object:
+    """The Exif description of a WebP."""
+    return picture.getexif().get(EXIF_DESCRIPTION)
 
 
 def _opening(frame: Array, recipe: Recipe | None) -> bytes:

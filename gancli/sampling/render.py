@@ -9,37 +9,31 @@ from itertools import islice
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from gancli import images
-from gancli.gan import GAN
+from gancli.sampling.generator import Generator
 
 PIXELS = 64 * 64 * 64  # a chunk is 64 pictures of 64x64; fewer of larger ones
 CHUNKS = 8  # made before frames are handed on, so that little of a chunk is padding
 
 
-def batches(gan: GAN, generator: nn.Module, z: Tensor, y: Tensor | None = None) -> Iterator[Tensor]:
+def batches(generator: Generator, z: Tensor, y: Tensor | None = None) -> Iterator[Tensor]:
     """(n, C, H, W) in [-1, 1] on the device, for noise (N, Z) and labels (N, K), chunk by chunk."""
-    device = next(generator.parameters()).device
-    size = _size(gan)
+    size = _size(generator)
     for start in range(0, len(z), size):
-        part = _padded(z[start : start + size], size).to(device)
-        label = None if y is None else _padded(y[start : start + size], size).to(device)
-        with torch.inference_mode():
-            made = gan.generate(generator, part, label)
-        yield made[: len(z) - start].float()
+        label = None if y is None else _padded(y[start : start + size], size)
+        yield generator(_padded(z[start : start + size], size), label)[: len(z) - start]
 
 
-def pictures(
-    gan: GAN, generator: nn.Module, z: Tensor, y: Tensor | None = None
-) -> Iterator[images.Array]:
+def pictures(generator: Generator, z: Tensor, y: Tensor | None = None) -> Iterator[images.Array]:
     """The same as single pictures: uint8 (H, W, C)."""
-    for batch in batches(gan, generator, z, y):
+    for batch in batches(generator, z, y):
         yield from images.to_uint8(batch)
 
 
 def frames(
-    gan: GAN, generator: nn.Module, inputs: Iterable[tuple[Tensor, Tensor | None]]
+    generator: Generator, inputs: Iterable[tuple[Tensor, Tensor | None]]
 ) -> Iterator[images.Array]:
     """For each frame's noise (n, Z) and labels (n, K), its pictures: uint8 (n, H, W, C).
 
@@ -49,15 +43,15 @@ def frames(
     waiting = iter(inputs)
     while block := list(islice(waiting, 1)):
         count = len(block[0][0])
-        block += islice(waiting, max(0, CHUNKS * _size(gan) // count - 1))
+        block += islice(waiting, max(0, CHUNKS * _size(generator) // count - 1))
         z = torch.cat([z for z, _ in block])
         labels = [y for _, y in block if y is not None]
-        made = np.stack(list(pictures(gan, generator, z, torch.cat(labels) if labels else None)))
+        made = np.stack(list(pictures(generator, z, torch.cat(labels) if labels else None)))
         yield from made.reshape(len(block), count, *made.shape[1:])
 
 
-def _size(gan: GAN) -> int:
-    return max(1, min(64, PIXELS // gan.shape.size**2))
+def _size(generator: Generator) -> int:
+    return max(1, min(64, PIXELS // generator.shape.size**2))
 
 
 def _padded(rows: Tensor, size: int) -> Tensor:

@@ -19,7 +19,7 @@ import numpy as np
 import torch
 
 from gancli import images
-from gancli.sampling import generator
+from gancli.sampling import films, generator, samples, translate
 from tests.benchmarks import timing
 from tests.benchmarks.generators import write_generators
 from tests.benchmarks.startup import run
@@ -41,33 +41,31 @@ def jobs(folder: Path, count: int) -> dict[str, tuple[int, str, Callable[[Path],
         "sample, one grid": (
             count,
             f"sample dcgan --count {count} --out OUT.png",
-            lambda out: generator.save_samples(
-                dcgan, range(count), [], out.with_suffix(".png"), RECIPE
-            ),
+            lambda out: samples.save(dcgan, range(count), [], out.with_suffix(".png"), RECIPE),
         ),
         "sample, a folder": (
             count,
             f"sample dcgan --count {count} --out OUT",
-            lambda out: generator.save_samples(dcgan, range(count), [], out, RECIPE),
+            lambda out: samples.save(dcgan, range(count), [], out, RECIPE),
         ),
         "sweep, a .gif": (
             frames,
             "sweep acgan --steps 50 --out OUT.gif",
-            lambda out: generator.sweep(acgan, [0], range(10), 50, 1).save(
+            lambda out: films.sweep(acgan, [0], range(10), 50, 1).save(
                 out.with_suffix(".gif"), 25, None, RECIPE
             ),
         ),
         "interpolate, a .gif": (
             150,
             "interpolate dcgan --z-seeds 0-3 --steps 50 --out OUT.gif",
-            lambda out: generator.interpolate(dcgan, range(4), 50).save(
+            lambda out: films.interpolate(dcgan, range(4), 50).save(
                 out.with_suffix(".gif"), 25, None, RECIPE
             ),
         ),
         "translate, 256x256": (
             1,
             "translate pix2pix in.png --out OUT.png",
-            lambda out: generator.translate_picture(
+            lambda out: translate.save_picture(
                 unet, source, [out.with_suffix(".png")], 0, False, lambda _: RECIPE
             ),
         ),

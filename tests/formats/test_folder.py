@@ -5,8 +5,7 @@ import pytest
 from PIL import Image
 
 from gancli.errors import FileError
-from gancli.formats import folder
-from gancli.images import read_recipe
+from gancli.formats import folder, read_recipe
 
 
 def _frames(count):

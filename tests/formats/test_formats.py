@@ -12,7 +12,7 @@ import pytest
 
 from gancli import formats, registry
 from gancli.errors import FileError, UsageError
-from gancli.images import read_recipe
+from gancli.formats import read_recipe
 
 RECIPE = {"command": "gan sweep acgan --z-seed 3", "model": "Ärger ✓" * 60}
 

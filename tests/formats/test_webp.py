@@ -5,8 +5,7 @@ import pytest
 from PIL import Image
 
 from gancli.errors import UsageError
-from gancli.formats import webp
-from gancli.images import read_recipe
+from gancli.formats import read_recipe, webp
 
 
 def _noise(count, height, width, channels):

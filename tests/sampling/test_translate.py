@@ -3,11 +3,12 @@
 import numpy as np
 import pytest
 import torch
-from conftest import small
+from conftest import small, small_generator
 from torch import nn
 
-from gancli.gan import GAN, Shape
+from gancli.gan import Shape
 from gancli.sampling import translate
+from gancli.sampling.generator import Generator
 
 SHAPE = Shape(channels=3, size=32)
 
@@ -17,32 +18,32 @@ def noise(height: int, width: int) -> np.ndarray:
 
 
 @pytest.fixture
-def gan() -> GAN:
-    return small("pix2pix", SHAPE).eval()
+def unet() -> Generator:
+    return small_generator("pix2pix", SHAPE)
 
 
 @pytest.mark.parametrize(("height", "width"), [(1, 1), (32, 32), (33, 57), (7, 90), (100, 64)])
-def test_a_result_has_the_size_of_its_input(gan: GAN, height: int, width: int) -> None:
-    made = translate.picture(gan, gan.generator, noise(height, width))
+def test_a_result_has_the_size_of_its_input(unet: Generator, height: int, width: int) -> None:
+    made = translate.picture(unet, noise(height, width))
     assert made.shape == (height, width, 3)
     assert made.dtype == np.uint8
 
 
-def test_a_seed_decides_the_dropout_and_nothing_else_is_drawn(gan: GAN) -> None:
+def test_a_seed_decides_the_dropout_and_nothing_else_is_drawn(unet: Generator) -> None:
     source = noise(40, 40)
     before = torch.get_rng_state()
-    first, again, other = (translate.picture(gan, gan.generator, source, s) for s in (3, 3, 4))
+    first, again, other = (translate.picture(unet, source, s) for s in (3, 3, 4))
     assert (first == again).all()
     assert (first != other).any()
     assert torch.equal(torch.get_rng_state(), before)
-    assert not any(m.training for m in gan.generator.modules())
-    assert translate.varies(gan.generator)
+    assert not any(m.training for m in unet.network.modules())
+    assert translate.varies(unet)
 
 
 def test_without_dropout_nothing_varies() -> None:
-    gan = small("pix2pix", SHAPE, dropout=0.0).eval()
-    assert not translate.varies(gan.generator)
-    a, b = (translate.picture(gan, gan.generator, noise(40, 40), seed) for seed in (1, 2))
+    unet = small_generator("pix2pix", SHAPE, dropout=0.0)
+    assert not translate.varies(unet)
+    a, b = (translate.picture(unet, noise(40, 40), seed) for seed in (1, 2))
     assert (a == b).all()
 
 
@@ -61,13 +62,13 @@ class Far(nn.Module):
         return torch.nn.functional.avg_pool2d(x, 5, 1, 2, count_include_pad=False)
 
 
-def test_tiles_meet_without_a_seam(gan: GAN, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gan, "translate", lambda _, image: Far()(image))
+def test_tiles_meet_without_a_seam(unet: Generator, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(unet.model, "translate", lambda _, image: Far()(image))
     source = noise(150, 90)
-    whole = translate.picture(gan, gan.generator, source)
+    whole = translate.picture(unet, source)
     monkeypatch.setattr(translate, "TILE", 64)
     monkeypatch.setattr(translate, "OVERLAP", 24)
-    tiled = translate.picture(gan, gan.generator, source).astype(int)
+    tiled = translate.picture(unet, source).astype(int)
     assert np.abs(tiled - whole).max() <= 12  # within two pixels of a tile's edge weights are small
     assert np.abs(tiled - whole).mean() < 0.5
 
@@ -76,10 +77,10 @@ def test_tiles_of_labels_are_not_mixed(monkeypatch: pytest.MonkeyPatch) -> None:
     colours = ((255, 0, 0), (0, 255, 0), (0, 0, 255))
     shape = Shape(channels=3, size=32, palette=colours)
     assert not small("pix2pix", shape, label_weight=0.0).crisp  # it paints no labels
-    gan = small("pix2pix", shape, label_weight=1.0).eval()
+    unet = small_generator("pix2pix", shape, label_weight=1.0)
     monkeypatch.setattr(translate, "TILE", 64)
     monkeypatch.setattr(translate, "OVERLAP", 24)
-    made = translate.picture(gan, gan.generator, noise(90, 150))
+    made = translate.picture(unet, noise(90, 150))
     found = {tuple(colour) for colour in made.reshape(-1, 3).tolist()}
     assert len(found) > 1
     assert found <= set(colours)

@@ -9,7 +9,7 @@ import pytest
 from gancli import weights
 from gancli.errors import DataError, GanError
 from gancli.formats import mp4
-from gancli.sampling import generator, video
+from gancli.sampling import generator, translate, video
 
 # imageio leaves ffmpeg's pipes to the garbage collector, which complains
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
@@ -31,7 +31,7 @@ def test_frames_come_in_order_at_their_rate(tmp_path: Path) -> None:
 def test_a_video_is_translated_frame_by_frame(runs: None, tmp_path: Path) -> None:
     run = tmp_path / "runs" / "pix2pix-facades-A2B" / weights.GENERATOR
     loaded = generator.load(run, "cpu")
-    generator.translate_video(loaded, clip(tmp_path / "in.mp4", 5), tmp_path / "out.mp4", 0, {})
+    translate.save_video(loaded, clip(tmp_path / "in.mp4", 5), tmp_path / "out.mp4", 0, {})
     with video.opened(tmp_path / "out.mp4") as (frames, fps):
         assert [frame.shape for frame in frames] == 5 * [(48, 64, 3)]
     assert fps == pytest.approx(12)

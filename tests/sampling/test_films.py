@@ -10,9 +10,9 @@ from PIL import Image
 
 from gancli import weights
 from gancli.errors import FileError
+from gancli.formats import read_recipe
 from gancli.gan import Shape
-from gancli.images import read_recipe
-from gancli.sampling import generator, latents, render
+from gancli.sampling import films, generator, latents, render, samples
 
 SHAPE = Shape(channels=1, size=16, classes=3)
 RECIPE = {"command": "gan sweep REF", "model": "cgan", "sha256": "", "version": "0"}
@@ -32,14 +32,14 @@ def header(name: str, labelled: bool, **settings: object) -> dict[str, object]:
 
 
 @pytest.fixture
-def cgan(tmp_path: Path) -> generator.Loaded:
+def cgan(tmp_path: Path) -> generator.Generator:
     path = tmp_path / "cgan.safetensors"
     weights.save(path, small("cgan", SHAPE).generator.state_dict(), header("cgan", True))
     return generator.load(path, "cpu")
 
 
 @pytest.fixture
-def dcgan(tmp_path: Path) -> generator.Loaded:
+def dcgan(tmp_path: Path) -> generator.Generator:
     path = tmp_path / "dcgan.safetensors"
     weights.save(path, small("dcgan", SHAPE).generator.state_dict(), header("dcgan", False))
     return generator.load(path, "cpu")
@@ -50,16 +50,15 @@ def opened(path: Path) -> np.ndarray:
         return np.asarray(picture)
 
 
-def single(loaded: generator.Loaded, z: torch.Tensor, y: torch.Tensor | None) -> np.ndarray:
-    gan = loaded.gan
+def single(loaded: generator.Generator, z: torch.Tensor, y: torch.Tensor | None) -> np.ndarray:
     label = None if y is None else y[None]
-    (picture,) = render.pictures(gan, gan.generator, z[None], label)
+    (picture,) = render.pictures(loaded, z[None], label)
     return picture
 
 
-def test_a_frame_of_a_sweep_is_the_picture_at_that_point(cgan: generator.Loaded) -> None:
-    film = generator.sweep(cgan, [3, 4], [0, 1, 2], steps=5, columns=2)
-    frames = list(render.frames(cgan.gan, cgan.gan.generator, film.inputs))
+def test_a_frame_of_a_sweep_is_the_picture_at_that_point(cgan: generator.Generator) -> None:
+    film = films.sweep(cgan, [3, 4], [0, 1, 2], steps=5, columns=2)
+    frames = list(film.frames())
     assert len(frames) == 10
     z = latents.noise([3, 4], 6, "normal")
     for k, y in ((0, [1, 0, 0]), (2, [0.6, 0.4, 0]), (5, [0, 1, 0]), (9, [0, 0, 1])):
@@ -68,18 +67,18 @@ def test_a_frame_of_a_sweep_is_the_picture_at_that_point(cgan: generator.Loaded)
             assert (frames[k][i] == expected).all()
 
 
-def test_a_frame_of_a_walk_is_the_picture_at_that_point(dcgan: generator.Loaded) -> None:
-    film = generator.interpolate(dcgan, [3, 7], steps=5, path="lerp")
-    frames = list(render.frames(dcgan.gan, dcgan.gan.generator, film.inputs))
+def test_a_frame_of_a_walk_is_the_picture_at_that_point(dcgan: generator.Generator) -> None:
+    film = films.interpolate(dcgan, [3, 7], steps=5, path="lerp")
+    frames = list(film.frames())
     assert len(frames) == 5
     a, b = latents.noise([3, 7], 6, "normal")
     for k in range(5):
         assert (frames[k][0] == single(dcgan, latents.lerp(a, b, k / 4), None)).all()
 
 
-def test_labels_walk_side_by_side(cgan: generator.Loaded) -> None:
-    film = generator.interpolate(cgan, [3, 7], steps=4, labels=[2, 0])
-    frames = list(render.frames(cgan.gan, cgan.gan.generator, film.inputs))
+def test_labels_walk_side_by_side(cgan: generator.Generator) -> None:
+    film = films.interpolate(cgan, [3, 7], steps=4, labels=[2, 0])
+    frames = list(film.frames())
     assert (film.rows, film.columns, len(frames)) == (1, 2, 4)
     start = latents.noise([3], 6, "normal")[0]
     assert (frames[0][0] == single(cgan, start, torch.tensor([0.0, 0, 1]))).all()
@@ -87,10 +86,10 @@ def test_labels_walk_side_by_side(cgan: generator.Loaded) -> None:
 
 
 def test_a_film_has_the_frames_asked_for_and_its_duration(
-    cgan: generator.Loaded, tmp_path: Path
+    cgan: generator.Generator, tmp_path: Path
 ) -> None:
     out = tmp_path / "sweep.gif"
-    film = generator.sweep(cgan, range(4), [0, 1, 2], steps=10, columns=2)
+    film = films.sweep(cgan, range(4), [0, 1, 2], steps=10, columns=2)
     assert film.save(out, fps=20, scale=3, recipe=RECIPE) == 20
     with Image.open(out) as animation:
         assert getattr(animation, "n_frames", 1) == 20
@@ -104,20 +103,27 @@ def test_a_film_has_the_frames_asked_for_and_its_duration(
     assert read_recipe(out) == RECIPE
 
 
+def test_a_film_can_be_saved_more_than_once(cgan: generator.Generator, tmp_path: Path) -> None:
+    film = films.sweep(cgan, [3], [0, 1], steps=3, columns=1)
+    for name in ("a.gif", "b.gif"):
+        assert film.save(tmp_path / name, fps=20, scale=1, recipe=RECIPE) == 3
+    assert (tmp_path / "a.gif").read_bytes() == (tmp_path / "b.gif").read_bytes()
+
+
 def test_a_strip_has_a_row_for_each_walk_and_a_column_for_each_frame(
-    cgan: generator.Loaded, tmp_path: Path
+    cgan: generator.Generator, tmp_path: Path
 ) -> None:
     out = tmp_path / "walk.png"
-    film = generator.interpolate(cgan, [3, 7], steps=5, labels=[0, 1, 2])
+    film = films.interpolate(cgan, [3, 7], steps=5, labels=[0, 1, 2])
     assert film.save(out, fps=25, scale=None, recipe=RECIPE) == 5
     assert opened(out).shape[1::-1] == (5 * 18 - 2, 3 * 18 - 2)
 
 
 def test_the_plane_of_three_seeds_has_their_pictures_in_its_corners(
-    dcgan: generator.Loaded, tmp_path: Path
+    dcgan: generator.Generator, tmp_path: Path
 ) -> None:
     out = tmp_path / "plane.png"
-    generator.save_plane(dcgan, [1, 2, 3], (4, 4), (0, 1), None, out, RECIPE)
+    films.save_plane(dcgan, [1, 2, 3], (4, 4), (0, 1), None, out, RECIPE)
     sheet = opened(out)
     assert sheet.shape == (64, 64)
     a, b, c = latents.noise([1, 2, 3], 6, "normal")
@@ -130,16 +136,16 @@ def test_a_z_of_two_numbers_is_its_own_plane(tmp_path: Path) -> None:
     model = small("dcgan", SHAPE, z_dim=2)
     weights.save(path, model.generator.state_dict(), header("dcgan", False, z_dim=2))
     loaded = generator.load(path, "cpu")
-    generator.save_plane(loaded, [], (3, 3), (-1, 1), None, tmp_path / "p.png", RECIPE)
+    films.save_plane(loaded, [], (3, 3), (-1, 1), None, tmp_path / "p.png", RECIPE)
     sheet = opened(tmp_path / "p.png")
     assert (sheet[:16, :16] == single(loaded, torch.tensor([-1.0, 1.0]), None)[..., 0]).all()
     assert (sheet[32:, 32:] == single(loaded, torch.tensor([1.0, -1.0]), None)[..., 0]).all()
 
 
-def test_samples_by_label_are_rows(cgan: generator.Loaded, tmp_path: Path) -> None:
-    generator.save_samples(cgan, [5, 6], [2, 0, 1], tmp_path / "grid.png", RECIPE)
+def test_samples_by_label_are_rows(cgan: generator.Generator, tmp_path: Path) -> None:
+    samples.save(cgan, [5, 6], [2, 0, 1], tmp_path / "grid.png", RECIPE)
     assert opened(tmp_path / "grid.png").shape[1::-1] == (2 * 18 - 2, 3 * 18 - 2)
-    generator.save_samples(cgan, [5, 6], [2, 0], tmp_path / "singles", RECIPE)
+    samples.save(cgan, [5, 6], [2, 0], tmp_path / "singles", RECIPE)
     z = latents.noise([6], 6, "normal")[0]
     found = opened(tmp_path / "singles" / "label-2-seed-000006.png")
     assert (found == single(cgan, z, torch.tensor([0.0, 0, 1]))[..., 0]).all()
@@ -152,3 +158,12 @@ def test_a_file_of_other_settings_is_refused(tmp_path: Path) -> None:
         weights.save(path, state, header("dcgan", False, **settings))
         with pytest.raises(FileError, match="does not fit the model dcgan"):
             generator.load(path, "cpu")
+
+
+def test_a_file_is_hashed_once_for_all_its_recipes(
+    cgan: generator.Generator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hashed: list[Path] = []
+    monkeypatch.setattr(weights, "digest", lambda path: str(hashed.append(path)))
+    assert [cgan.digest for _ in range(3)] == ["None"] * 3
+    assert hashed == [cgan.path]
