@@ -1,1 +1,1 @@
-"""Measures of what a generator makes, each with its protocol."""
+"""How good a generator is: samples beside real pictures, translations beside the truth."""

@@ -8,7 +8,14 @@ import pytest
 import torch
 import torchvision
 
-from gancli.evaluation import pairs
+from gancli.evaluation.evaluate import Evaluation, measure
+from gancli.evaluation.evidence import Translations
+from gancli.images import Array
+from gancli.reporting import Say, silent
+
+
+def of_photos(made: list[Array], truth: list[Array], say: Say = silent) -> Evaluation:
+    return measure(Translations(made=made, truth=truth, say=say))
 
 
 @pytest.fixture(autouse=True)
@@ -35,11 +42,11 @@ def test_flip_is_nothing_for_equal_photos_and_all_for_black_and_white(
     pytest.importorskip("flip_evaluator", reason="has no wheels for this Python yet")
     monkeypatch.setitem(sys.modules, "lpips", None)
     black = np.zeros((40, 40, channels), np.uint8)
-    assert pairs.of_photos([black], [black]).flip == 0
-    found = pairs.of_photos([255 - black], [black])
-    assert found.flip is not None
-    assert found.flip > 0.9
-    assert ("FLIP", f"{found.flip:.3f}") in found.rows()
+    assert of_photos([black], [black]).as_dict()["flip"] == 0
+    found = of_photos([255 - black], [black])
+    flip = found.as_dict()["flip"]
+    assert flip > 0.9
+    assert ("FLIP", f"{flip:.3f}") in found.rows()
 
 
 @pytest.mark.parametrize("channels", [1, 3])
@@ -47,15 +54,11 @@ def test_lpips_is_nothing_for_equal_photos_and_grows_with_the_difference(channel
     said: list[str] = []
     photo = np.random.default_rng(0).integers(60, 196, (64, 64, channels), np.uint8)
     slightly, very = photo ^ np.uint8(8), 255 - photo
-    same, near, far = (
-        pairs.of_photos([made], [photo], said.append) for made in (photo, slightly, very)
-    )
+    found = [of_photos([made], [photo], said.append) for made in (photo, slightly, very)]
+    same, near, far = (each.as_dict()["lpips"] for each in found)
     assert said == []
-    assert same.lpips == 0
-    assert near.lpips is not None
-    assert far.lpips is not None
-    assert 0 < near.lpips < far.lpips
-    assert ("LPIPS", f"{far.lpips:.3f}") in far.rows()
+    assert same == 0 < near < far
+    assert ("LPIPS", f"{far:.3f}") in found[-1].rows()
 
 
 def test_weights_that_cannot_be_fetched_are_said_and_the_rest_is_measured(
@@ -67,11 +70,11 @@ def test_weights_that_cannot_be_fetched_are_said_and_the_rest_is_measured(
     monkeypatch.setattr(torchvision.models, "alexnet", fail)
     said: list[str] = []
     photo = np.zeros((40, 40, 3), np.uint8)
-    found = pairs.of_photos([photo], [photo], said.append)
+    found = of_photos([photo], [photo], said.append)
     (line,) = (line for line in said if line.startswith("LPIPS"))
     assert "its weights cannot be had (no network)" in line
-    assert found.lpips is None
-    assert found.l1 == 0
+    assert found.as_dict()["lpips"] is None
+    assert found.as_dict()["l1"] == 0
     assert "LPIPS" not in dict(found.rows())
 
 
@@ -82,7 +85,7 @@ def test_what_is_not_installed_is_named_with_the_command_that_adds_it(
         monkeypatch.setitem(sys.modules, library, None)  # as if it were not there
     said: list[str] = []
     photo = np.zeros((16, 16, 3), np.uint8)
-    found = pairs.of_photos([photo], [photo], said.append)
-    assert (found.flip, found.lpips) == (None, None)
+    found = of_photos([photo], [photo], said.append)
+    assert (found.as_dict()["flip"], found.as_dict()["lpips"]) == (None, None)
     assert [line.split()[0] for line in said] == ["FLIP", "LPIPS"]
     assert all("pip install 'gancli[perceptual]'" in line for line in said)

@@ -1,0 +1,142 @@
+"""Measure a generator against the data set that it was trained on."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, is_dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from gancli.data.pictures import Pictures, Places, places
+from gancli.datasets import open_pictures
+from gancli.evaluation import metrics
+from gancli.evaluation.evidence import Evidence, Samples, Translations
+from gancli.evaluation.extractor import extractor_for
+from gancli.evaluation.metrics import Metric, Rows
+from gancli.gan import Feeds
+from gancli.reporting import Progress, Say, silent
+from gancli.sampling import samples as sampling
+from gancli.sampling import translate
+from gancli.sampling.generator import Generator
+from gancli.shape import Direction
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evaluation:
+    """What was measured, and how: figures mean something only beside their protocol.
+
+    `values` has every metric of the family, with None for those that do not apply; `facts` and
+    `fact_rows` are what the evidence says of itself, for JSON and for the table.
+    """
+
+    values: Mapping[Metric, Any]
+    facts: Mapping[str, Any]
+    fact_rows: Rows
+
+    def rows(self) -> Rows:
+        """The metrics that there are, and their protocol, as rows of a table."""
+        found = [m.rows(value) for m, value in self.values.items() if value is not None]
+        return [row for rows in (*found, self.fact_rows) for row in rows]
+
+    def as_dict(self) -> dict[str, Any]:
+        """The same for JSON, by the names of the metrics."""
+        return {**{m.name: _plain(v) for m, v in self.values.items()}, **self.facts}
+
+    def numbers(self) -> dict[str, float]:
+        """The metrics that training writes down after an epoch, by name."""
+        named = {m.name: value for m, value in self.values.items() if value is not None}
+        return {k: v for k, v in named.items() if k in metrics.in_training_names()}
+
+
+def evaluate(
+    generator: Generator,
+    *,
+    samples: int = 10_000,
+    seed: int = 0,
+    data_dir: Path | None = None,
+    say: Say = silent,
+    progress: Progress = silent,
+    in_training: bool = False,
+) -> Evaluation:
+    """Measure `generator`: its translations of the test pairs, or this many `samples` of it.
+
+    `in_training` takes only the metrics meant for that: it leaves out what would hold up a run,
+    such as training another classifier.
+    """
+    where = places(data_dir)
+    evidence = (
+        _translations(generator, seed, where, say, progress)
+        if Feeds.IMAGE in generator.model.feeds
+        else _samples(generator, samples, seed, where, say, progress)
+    )
+    return measure(evidence, in_training=in_training)
+
+
+def measure(evidence: Evidence, in_training: bool = False) -> Evaluation:
+    """Compute every metric that applies to `evidence`, or only those meant for training."""
+    quick = metrics.in_training_names()
+    family = [m for m in metrics.every() if m.of in evidence.family]
+    taken = [m for m in family if m.of in evidence.kinds and (m.name in quick or not in_training)]
+    values = {m: m.compute(evidence) if m in taken else None for m in family}
+    protocol = {m.name: m.protocol(evidence) for m in taken if m.protocol}
+    return Evaluation(
+        values=values, facts=evidence.facts(protocol), fact_rows=evidence.rows(protocol)
+    )
+
+
+def _samples(
+    generator: Generator, count: int, seed: int, where: Places, say: Say, progress: Progress
+) -> Samples:
+    train, test = _real(generator, where, say)
+
+    def seeds(count: int) -> range:  # no two values of `seed` share a sample
+        return range(seed * count, (seed + 1) * count)
+
+    def asked(count: int) -> Tensor:
+        return torch.tensor(sampling.default_labels(generator, seeds(count)))
+
+    return Samples(
+        draw=lambda count: sampling.batches(generator, seeds(count)),
+        count=count,
+        extractor=extractor_for(train, test, where.cache, say, progress),
+        train=train,
+        test=test,
+        asked=asked if generator.labelled else None,
+        seed=seed,
+        say=say,
+        progress=progress,
+    )
+
+
+def _real(generator: Generator, where: Places, say: Say) -> tuple[Pictures, Pictures]:
+    """The training and the test pictures, in the size and channels of the generator."""
+    known, shape = generator.header.dataset, generator.shape
+    train, test = (
+        open_pictures(known.source, where, split, size=shape.size, channels=shape.channels, say=say)
+        for split in ("train", "test")
+    )
+    if known.digest != train.digest:
+        trained = generator.path or "the generator"
+        say(f"{known.source} holds other pictures here than {trained} was trained on.")
+    return train, test
+
+
+def _translations(
+    generator: Generator, seed: int, where: Places, say: Say, progress: Progress
+) -> Translations:
+    """The test pictures translated, beside their partners."""
+    source, size = generator.header.dataset.source, generator.shape.size
+    test = open_pictures(source, where, "test", size=size, pairs=True, say=say)
+    direction = generator.header.direction or Direction.A2B
+    given, truth = direction.of((test.images, test.partners))
+    _, palette = direction.of(((), test.palette))
+    made = []
+    for number, picture in enumerate(given, 1):
+        made.append(translate.picture(generator, picture, seed))
+        progress("translating", number, len(given))
+    return Translations(made=made, truth=truth, palette=palette, say=say)
+
+
+def _plain(value: Any) -> Any:
+    return asdict(value) if is_dataclass(value) and not isinstance(value, type) else value

@@ -1,0 +1,29 @@
+"""L1 and PSNR: how far the values of photos are from the truth, pixel by pixel."""
+
+from torch import Tensor
+
+from gancli.evaluation.evidence import Translations
+from gancli.evaluation.metrics import Kind, Metric
+
+IN_TRAINING = ("l1",)
+
+
+def l1(photos: Translations) -> float:
+    """The mean absolute difference of values in 0..1."""
+    return photos.mean(lambda a, b: (a - b).abs().div(2).mean())
+
+
+def psnr(photos: Translations) -> float:
+    """The peak signal-to-noise ratio in dB; at most 100, for equal photos."""
+
+    def of_pair(a: Tensor, b: Tensor) -> Tensor:
+        error = (a - b).div(2).square().mean().clamp(min=1e-10)
+        return -10 * error.log10()
+
+    return photos.mean(of_pair)
+
+
+METRICS = (
+    Metric("l1", "L1 (of 0..1)", Kind.PHOTOS, l1, "lower", place=10),
+    Metric("psnr", "PSNR", Kind.PHOTOS, psnr, "higher", "{:.1f} dB".format, place=40),
+)

@@ -1,0 +1,15 @@
+"""An extractor that knows bars, trained once for all tests of a process."""
+
+import pytest
+from evaluation.bars import ENOUGH, Bars, bars
+
+from gancli.evaluation import classifier
+from gancli.evaluation.extractor import extractor_for
+
+
+@pytest.fixture(scope="session")
+def real_bars(tmp_path_factory: pytest.TempPathFactory) -> Bars:
+    train, test = bars("train", 600, seed=1), bars("test", 300, seed=2)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(classifier, "STEPS", ENOUGH)
+        return Bars(train, test, extractor_for(train, test, tmp_path_factory.mktemp("bars")))
