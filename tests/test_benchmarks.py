@@ -8,8 +8,8 @@ import torch
 from conftest import small_trainer
 from torch import nn
 
-from gancli import hardware
 from gancli.gan import Shape
+from gancli.training import precision
 from tests.benchmarks import gpu, operators, timing, train_step
 
 CPU = torch.device("cpu")
@@ -69,7 +69,8 @@ def test_the_benchmark_of_a_step_runs(
 
 def test_what_is_asked_of_a_gpu_can_be_asked_of_a_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing is captured there, but every line of it runs: a GPU is not always at hand."""
-    monkeypatch.setattr(hardware, "precision", lambda *_: ("fp32", "whatever is faster here"))
+    for place in (precision, train_step):
+        monkeypatch.setattr(place, "choose", lambda *_: ("fp32", "whatever is faster here"))
     (row,) = gpu.speed([("dcgan", 28, 4, 8, 1, 1e-3)], rounds=1, steps=1, device="cpu")
     assert row["images/s"] >= 1
     found = gpu.whole_run(epochs=1, pictures=64, device="cpu")

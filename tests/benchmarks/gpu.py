@@ -20,7 +20,9 @@ import torch
 
 from gancli import hardware
 from gancli.config import Job
+from gancli.reporting import silent
 from gancli.training import health
+from gancli.training.prepare import prepare
 from gancli.training.run import Run
 from tests.benchmarks import timing
 from tests.benchmarks.train_step import Case
@@ -96,9 +98,8 @@ def whole_run(epochs: int, pictures: int = 60_000, device: str = "cuda") -> dict
             device=device,
             out=Path(folder) / "run",
         )
-        run = Run(job, print, lambda *_: None)
-        run.begin()
-        timing.wait(run.device)
+        run = Run(prepare(job, print, silent), print)
+        timing.wait(run.prepared.device)
         began = time.perf_counter()
         for _ in run.train():
             pass

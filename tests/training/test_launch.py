@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from gancli import weights
 from gancli.cli.app import app
 from gancli.training import distributed, launch
+from gancli.training.folder import RunFolder
 
 ROOT = Path(__file__).parents[2]
 
@@ -52,10 +52,10 @@ def test_a_killed_process_is_replaced_and_a_stopped_run_goes_on(
 
     monkeypatch.chdir(tmp_path)
     metrics = tmp_path / "run" / "metrics.jsonl"
-    epochs = weights.read_lines(metrics)[-1]["epoch"] + 2
+    epochs = RunFolder(metrics.parent).records()[-1]["epoch"] + 2
     done = CliRunner().invoke(app, [*words, "--epochs", str(epochs)])  # one process goes on
     assert done.exit_code == 0, done.output
-    lines = weights.read_lines(metrics)
+    lines = RunFolder(metrics.parent).records()
     assert [line["epoch"] for line in lines] == list(range(1, epochs + 1))
     pictures_there = json.loads((tmp_path / "run" / "run.json").read_text())["dataset"]["pictures"]
     assert lines[-1]["images_seen"] == ceil(epochs * pictures_there / 10) * 10

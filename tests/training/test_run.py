@@ -16,7 +16,10 @@ from gancli import weights
 from gancli.config import Job
 from gancli.errors import FileError, GanError, UsageError
 from gancli.reporting import Say, silent
+from gancli.sampling.find import find, find_digest
 from gancli.training import doctor
+from gancli.training.folder import RunFolder
+from gancli.training.prepare import prepare
 from gancli.training.resident import Resident
 from gancli.training.run import Run
 from gancli.training.streaming import Streaming
@@ -44,9 +47,7 @@ def start(
         fresh=fresh,
         stream=stream,
     )
-    run = Run(job, say, silent)
-    run.begin()
-    return run
+    return Run(prepare(job, say, silent), say)
 
 
 @pytest.fixture(autouse=True)
@@ -63,8 +64,8 @@ def test_a_crash_between_two_files_loses_no_line_of_metrics(
         save = weights.save
 
         def fail(path: Path, *rest: object) -> None:
-            lines = weights.read_lines(out / "metrics.jsonl")
-            if path.name == weights.TRAINING and len(lines) == 2:
+            lines = RunFolder(out).records()
+            if path.name == "training.safetensors" and len(lines) == 2:
                 raise FileError("no room")
             save(path, *rest)  # type: ignore[arg-type]
 
@@ -72,7 +73,7 @@ def test_a_crash_between_two_files_loses_no_line_of_metrics(
         with pytest.raises(FileError, match="no room"):
             list(start(pictures, out).train())
     list(start(pictures, out).train())
-    lines = weights.read_lines(out / "metrics.jsonl")
+    lines = RunFolder(out).records()
     assert [line["epoch"] for line in lines] == [1, 2, 3]
 
 
@@ -98,7 +99,7 @@ def test_fresh_starts_over(pictures: Path, tmp_path: Path) -> None:
 
 
 def spoil(run: Run) -> None:
-    next(run.gan.generator.parameters()).data.fill_(float("nan"))
+    next(run.prepared.model.generator.parameters()).data.fill_(float("nan"))
 
 
 def spoiled_while(run: Run, epoch: int, rollbacks: int) -> None:
@@ -130,7 +131,7 @@ def test_divergence_goes_back_an_epoch_at_half_the_rate(
         "Training diverged in epoch 2: a loss is no longer a number. "
         "Going back to the start of it, at half the learning rate (0.0015)."
     ]
-    lines = weights.read_lines(tmp_path / "run" / "metrics.jsonl")
+    lines = RunFolder(tmp_path / "run").records()
     assert [line["images_seen"] for line in lines] == [60, 110, 170]  # 54 pictures in steps of 10
     assert all(math.isfinite(v) for line in lines for v in line.values())
 
@@ -167,8 +168,8 @@ def test_going_back_leads_to_the_same_wherever_the_run_was_stopped(
         monkeypatch.undo()
         monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     assert run.trainer.schedule.rollbacks == 2
-    assert not (out / weights.EPOCH).exists()
-    assert_same(weights.load(out / weights.TRAINING), whole.trainer.state())
+    assert not (out / "epoch.safetensors").exists()
+    assert_same(weights.load(out / "training.safetensors"), whole.trainer.state())
 
 
 def test_nothing_goes_back_to_an_epoch_that_was_closed_since(
@@ -177,20 +178,20 @@ def test_nothing_goes_back_to_an_epoch_that_was_closed_since(
     """A crash between saving where the next one starts and removing where this one did."""
     out = tmp_path / "run"
     list(start(pictures, out, epochs=1).train())
-    earlier = (out / weights.TRAINING).read_bytes()
+    earlier = (out / "training.safetensors").read_bytes()
     list(start(pictures, out, epochs=2).train())
-    (out / weights.EPOCH).write_bytes(earlier)
+    (out / "epoch.safetensors").write_bytes(earlier)
     run = start(pictures, out, epochs=3)
-    assert_same(run._last_epoch(), run.trainer.state())
-    (out / weights.EPOCH).write_bytes(b"")
+    assert_same(weights.load(run.folder.last_epoch()), run.trainer.state())
+    (out / "epoch.safetensors").write_bytes(b"")
     start(pictures, out, epochs=3)
-    assert not (out / weights.EPOCH).exists()
+    assert not (out / "epoch.safetensors").exists()
 
 
 def test_the_best_that_was_kept_alone_is_not_cleared_away(pictures: Path, tmp_path: Path) -> None:
     out = tmp_path / "run"
     list(start(pictures, out, model="began", epochs=1).train())
-    for path in (out / weights.GENERATOR, out / weights.TRAINING, out / "losses.png"):
+    for path in (out / weights.GENERATOR, out / "training.safetensors", out / "losses.png"):
         path.unlink()
     with pytest.raises(FileError, match="holds a model"):
         start(pictures, out, model="began", epochs=1)
@@ -205,13 +206,13 @@ def test_divergence_ends_the_run_after_three_times_and_keeps_the_last_good_check
     spoiled_while(run, epoch=2, rollbacks=9)
     reports = run.train()
     next(r for r in reports if r.epoch_ended)
-    good = (out / weights.TRAINING).read_bytes()
+    good = (out / "training.safetensors").read_bytes()
     with pytest.raises(
         GanError, match=r"diverged in epoch 2.* went back 3 times.* last good checkpoint is kept"
     ) as raised:
         list(reports)
     assert raised.value.hint == "--lr 0.0001875 --fresh"
-    assert (out / weights.TRAINING).read_bytes() == good
+    assert (out / "training.safetensors").read_bytes() == good
 
 
 def test_weights_that_are_no_numbers_are_never_saved(pictures: Path, tmp_path: Path) -> None:
@@ -237,14 +238,14 @@ def test_the_doctor_speaks_once_and_not_again_after_a_restart(
     said: list[str] = []
     for epochs in (3, 4):
         run = start(pictures, tmp_path / "run", say=said.append, epochs=epochs)
-        generate = run.gan.generate
-        run.gan.generate = lambda g, z, y=None, made=generate: made(g, z * 0 + 0.5, y)  # type: ignore[method-assign, misc]
+        generate = run.prepared.model.generate
+        run.prepared.model.generate = lambda g, z, y=None, made=generate: made(g, z * 0 + 0.5, y)  # type: ignore[method-assign, misc]
         list(run.train())
     (alarm,) = [s for s in said if "collapse" in s]
     assert alarm.startswith(
         "Epoch 1: samples are all the same, unlike the data: mode collapse; try"
     )
-    lines = weights.read_lines(tmp_path / "run" / "metrics.jsonl")
+    lines = RunFolder(tmp_path / "run").records()
     assert [line["fake_spread"] for line in lines] == pytest.approx([0] * 4, abs=1e-6)
     assert all(line["real_spread"] > 0.1 for line in lines)
 
@@ -260,14 +261,14 @@ def test_the_best_epoch_by_the_model_s_measure_is_kept(pictures: Path, tmp_path:
 
     run.trainer.run = planted  # type: ignore[assignment]
     generators = [(out / weights.GENERATOR).read_bytes() for r in run.train() if r.epoch_ended]
-    header = weights.read_generator(out / weights.BEST)
-    assert header["best"] == {"epoch": 2, "measure": "convergence", "value": 0.3}
+    best = weights.read_generator(out / weights.BEST).best
+    assert best == weights.Best(epoch=2, measure="convergence", value=0.3)
     (tmp_path / "then.safetensors").write_bytes(generators[1])
     then = weights.load(tmp_path / "then.safetensors")
-    kept = weights.load(weights.find(str(out / weights.BEST)))
+    kept = weights.load(find(str(out / weights.BEST)))
     assert all(torch.equal(then[k], kept[k]) for k in kept)
     digest = weights.digest(out / weights.BEST)
-    assert weights.find_digest(digest, tmp_path) == out / weights.BEST
+    assert find_digest(digest, tmp_path) == out / weights.BEST
 
 
 @pytest.mark.parametrize(("size", "taper", "d_lr_scale"), [(32, 2, 0.1), (36, 1, 0.25)])
@@ -282,10 +283,10 @@ def test_began_s_defaults_go_by_the_size_of_the_pictures(
         device="cpu",
         precision="fp32",
     )
-    run = Run(job, silent, silent)
-    assert (run.settings.taper, run.training.d_lr_scale) == (taper, d_lr_scale)
-    run = Run(replace(job, typed={"taper": 3}), silent, silent)
-    assert (run.settings.taper, run.training.d_lr_scale) == (3, d_lr_scale)
+    found = prepare(job, silent, silent)
+    assert (found.settings.taper, found.training.d_lr_scale) == (taper, d_lr_scale)
+    found = prepare(replace(job, typed={"taper": 3}), silent, silent)
+    assert (found.settings.taper, found.training.d_lr_scale) == (3, d_lr_scale)
 
 
 @pytest.mark.parametrize("reports", [None, 1])
@@ -305,7 +306,7 @@ def test_patience_needs_a_measure(pictures: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("epochs", [1, 2])
-@pytest.mark.parametrize("gone", [weights.TRAINING, "run.json"])
+@pytest.mark.parametrize("gone", ["training.safetensors", "run.json"])
 def test_what_was_trained_is_not_started_over_where_a_file_of_it_is_gone(
     pictures: Path, tmp_path: Path, gone: str, epochs: int
 ) -> None:
@@ -318,7 +319,7 @@ def test_what_was_trained_is_not_started_over_where_a_file_of_it_is_gone(
         start(pictures, out, epochs=3)
     assert (out / weights.GENERATOR).read_bytes() == before
     list(start(pictures, out, epochs=1, fresh=True).train())
-    assert [m["epoch"] for m in weights.read_lines(out / "metrics.jsonl")] == [1]
+    assert [m["epoch"] for m in RunFolder(out).records()] == [1]
     assert len(list((out / "samples").iterdir())) == 1
 
 
@@ -331,7 +332,7 @@ def test_strange_lines_and_pictures_among_its_own_end_no_run(
         file.write(b'[]\n{"a": 1}\n{"images_seen": null}\n\xff\n')
     (out / "samples" / "epoch-0001.png").write_bytes(b"")
     list(start(pictures, out, epochs=3, say=said.append).train())
-    assert [m["epoch"] for m in weights.read_lines(out / "metrics.jsonl")] == [1, 2, 3]
+    assert [m["epoch"] for m in RunFolder(out).records()] == [1, 2, 3]
     assert "Left out of progress.gif" in said[-1]
     with Image.open(out / "progress.gif") as film:
         assert film.n_frames == 2
@@ -348,7 +349,7 @@ def test_fewer_epochs_than_were_run_change_nothing(pictures: Path, tmp_path: Pat
 
 @pytest.mark.parametrize(
     ("name", "text"),
-    [("run.json", "{"), ("run.json", '{"training": {}}'), (weights.TRAINING, "")],
+    [("run.json", "{"), ("run.json", '{"training": {}}'), ("training.safetensors", "")],
 )
 def test_a_damaged_run_says_how_to_start_over(
     pictures: Path, tmp_path: Path, name: str, text: str
@@ -371,7 +372,7 @@ def test_what_does_not_fit_is_streamed_and_trains_the_same(
     pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stream: bool | None
 ) -> None:
     held = start(pictures, tmp_path / "held", epochs=1)
-    a, size = states(held), held.pictures.images.nbytes
+    a, size = states(held), held.prepared.pictures.images.nbytes
     assert isinstance(held.trainer.data, Resident)
     if stream is None:
         monkeypatch.setattr("gancli.hardware.room", lambda device: 2 * size - 1)
