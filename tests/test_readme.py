@@ -21,8 +21,8 @@ from typer.testing import CliRunner
 
 from gancli import registry, weights
 from gancli.cli.app import app
-from gancli.data.download import File
 from gancli.data.idx import IdxSet
+from gancli.data.verify import File
 from gancli.datasets import celeba, fashion_mnist, mnist
 
 ROOT = Path(__file__).parents[1]
@@ -62,7 +62,9 @@ def stand_in(module: ModuleType, folder: Path, monkeypatch: pytest.MonkeyPatch) 
             write_idx(folder / images.name, generator.integers(0, 256, (FEW, 28, 28), np.uint8)),
             write_idx(folder / labels.name, np.arange(FEW, dtype=np.uint8) % 10),
         )
-    monkeypatch.setattr(module, name, replace(of_idx, files=files, sources=()))
+    few = replace(of_idx, files=files, sources=())
+    for changed, value in ((name, few), ("load", few.load), ("download", few.download)):
+        monkeypatch.setattr(module, changed, value)
 
 
 @pytest.fixture(scope="module")

@@ -9,9 +9,11 @@ import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gancli.errors import GanError
+from gancli.evaluation import metrics
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
     from gancli.training.trainer import Report, Trainer
 
 
-WATCHED = ("frechet", "convergence", "k")  # shown beside the losses, where there are any
+WATCHED = ("convergence", "k")  # shown beside the losses, where there are any
 
 
 @cache
@@ -82,13 +84,14 @@ def table(columns: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> None:
     Console(highlight=False).print(drawn)
 
 
-def show_picture(picture: Any) -> None:
-    """Draw a uint8 (H, W, C) picture on the terminal's stderr, as large as fits."""
-    from gancli.cli.preview import half_blocks
-
+def show_picture(path: Path) -> None:
+    """Draw a picture's file on the terminal's stderr, as large as fits."""
     if _hushed:
         return
-    console = _stderr()
+    from gancli.cli.preview import half_blocks
+    from gancli.images import load_png
+
+    picture, console = load_png(path), _stderr()
     room = min(console.width, 2 * (console.height - 4), picture.shape[1])  # two pixels a line
     console.print(half_blocks(picture, max(8, room)))
 
@@ -164,5 +167,6 @@ def _line(epochs: int) -> Any:
 
 
 def _losses(report: "Report") -> str:
-    shown = (k for k in report.metrics if k.endswith("_loss") or k in WATCHED)
+    watched = (*WATCHED, metrics.tells_best(report.metrics))
+    shown = (k for k in report.metrics if k.endswith("_loss") or k in watched)
     return "  ".join(f"{k} {report.metrics[k]:.3f}" for k in shown)

@@ -7,6 +7,8 @@ import typer
 
 from gancli import registry
 from gancli.config import LAST_SEED
+from gancli.errors import UsageError
+from gancli.shape import Direction
 
 Device = Literal["auto", "cuda", "mps", "cpu"]
 Precision = Literal["auto", "fp32", "bf16"]
@@ -15,7 +17,8 @@ Broken = Literal["skip", "refuse"]
 
 
 def listed(kind: str) -> str:
-    return ", ".join(name for name in registry.names(kind) if name != "folder")
+    """The names of a registry, for a sentence of help."""
+    return ", ".join(registry.names(kind))
 
 
 REF_HELP = "A generator file, a run folder, or the name of a run, model or data set."
@@ -41,7 +44,7 @@ DeviceOpt = Annotated[
     Device, typer.Option("--device", help="Where to compute; auto takes the best there is.")
 ]
 DirectionOpt = Annotated[
-    Literal["A2B", "B2A"] | None,
+    Direction | None,
     typer.Option(
         "--direction", help="Of pairs (A, B): which is given and which is made.", show_default=False
     ),
@@ -78,3 +81,13 @@ ScaleOpt = Annotated[
     ),
 ]
 JsonOpt = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+
+
+def refuse(ctx: typer.Context, options: tuple[str, ...], why: str) -> None:
+    """Raise UsageError where one of `options`, which would change nothing, was typed."""
+    for name in options:
+        source = ctx.get_parameter_source(name)
+        if source is not None and source.name == "COMMANDLINE":
+            raise UsageError(
+                f"--{name.strip('_').replace('_', '-')} {why}.", hint=f"{ctx.command_path} --help"
+            )

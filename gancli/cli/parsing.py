@@ -2,7 +2,6 @@
 
 import glob
 import os
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from math import nan
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 from gancli import formats
 from gancli.config import LAST_SEED
 from gancli.errors import DataError, UsageError
+from gancli.weights import Header
 
 MOST = 1_000_000  # of pictures asked for at once
 CELLS = 10_000  # of a grid
@@ -50,7 +50,7 @@ def _is_number(word: str) -> bool:
     return word.isdecimal() and len(word) <= len(str(LAST_SEED)) and int(word) <= LAST_SEED
 
 
-def pairs(items: list[str]) -> dict[str, str]:
+def settings(items: list[str]) -> dict[str, Any]:
     """`["width=32"]` as {"width": "32"}."""
     for item in items:
         if "=" not in item or item.startswith("="):
@@ -72,27 +72,27 @@ def seeds(count: int | None, seeds: str | None, otherwise: int = 64) -> list[int
 
 
 def labels(
-    header: dict[str, Any], text: str, option: str, otherwise: str = "gan sample --help"
+    header: Header, text: str, option: str, otherwise: str = "gan sample --help"
 ) -> list[int]:
     """Classes by name, number or range, or `all`, as `option` names them.
 
     Raises UsageError for one that is not there, and, with the command to type `otherwise`, for a
     model that was trained without labels.
     """
-    names = [name.lower() for name in header["classes"]] if header["labelled"] else []
+    names = [name.lower() for name in header.classes] if header.labelled else []
     if not names:
-        raise UsageError(f"{header['model']} was not trained with labels.", hint=otherwise)
+        raise UsageError(f"{header.model} was not trained with labels.", hint=otherwise)
     if text.lower() == "all":
         return list(range(len(names)))
     found = []
     for part in [text] if text.lower() in names else text.split(","):
         word = part.strip().lower()
         known = word in names
-        found += [names.index(word)] if known else _numbered(word, header["classes"], option)
+        found += [names.index(word)] if known else _numbered(word, header.classes, option)
     return found
 
 
-def _numbered(word: str, classes: list[str], option: str) -> list[int]:
+def _numbered(word: str, classes: Sequence[str], option: str) -> list[int]:
     chosen = numbers(word, option) if word[:1].isdecimal() else []
     if not chosen or max(chosen) >= len(classes):
         listed = ", ".join(
@@ -105,9 +105,9 @@ def _numbered(word: str, classes: list[str], option: str) -> list[int]:
     return chosen
 
 
-def walk_labels(header: dict[str, Any], text: str | None) -> list[int]:
+def walk_labels(header: Header, text: str | None) -> list[int]:
     """The classes of a walk: those asked for, else all that the model was trained with."""
-    if text is None and not header["labelled"]:
+    if text is None and not header.labelled:
         return []
     return labels(header, text or "all", "--label")
 
@@ -139,7 +139,7 @@ def span(text: str) -> tuple[float, float]:
 
 def steps(out: Path) -> int:
     """Frames of a leg where nobody said: a strip has room for few."""
-    return 8 if out.suffix.lower() == ".png" else 50
+    return 8 if formats.is_still(out) else 50
 
 
 def inputs(words: list[str], skip: Sequence[str] = ()) -> list[Path]:
@@ -178,47 +178,6 @@ def _pictures(where: Path, paths: Iterable[Path], skip: Sequence[str]) -> list[P
     if not found:
         raise DataError(f"There are no pictures in {where}.", hint="gan translate --help")
     return found
-
-
-def targets(
-    sources: Sequence[Path], out: Path | None, ending: str, count: int = 1
-) -> list[list[Path]]:
-    """Where the `count` results of each source go: `in-ENDING.png` beside it, or in the folder
-    `out`; of a single source to the file `out`. Results are numbered where there are several.
-
-    A video's results are videos. Raises UsageError for a suffix that does not suit, or where two
-    results would have one name.
-    """
-    from gancli.images import SUFFIXES
-
-    numbers = [""] if count == 1 else [f"-{k}" for k in range(1, count + 1)]
-    if out is not None and out.suffix and not out.is_dir():
-        kinds, hint = list(SUFFIXES), "--out out.png"
-        if is_video(sources[0]):
-            kinds, hint = sorted({*formats.suffixes()} - {"", ".png"}), "--out out.mp4"
-        if len(sources) > 1:
-            raise UsageError(
-                f"{len(sources)} inputs need a folder, not the file {out}.",
-                hint=f"--out {out.with_suffix('')}",
-            )
-        if out.suffix.lower() not in kinds:
-            raise UsageError(f"--out {out} is none of {', '.join(kinds)}.", hint=hint)
-        return [[out.with_stem(f"{out.stem}{number}") for number in numbers]]
-    stems = Counter((s.parent if out is None else out, s.stem) for s in sources)
-    every = []
-    for source in sources:
-        where = source.parent if out is None else out
-        twice = stems[where, source.stem] > 1  # in.jpg and in.png
-        stem = source.name.replace(".", "-") if twice else source.stem
-        suffix = ".mp4" if is_video(source) else ".png"
-        every.append([where / f"{stem}-{ending}{number}{suffix}" for number in numbers])
-    made = Counter(results[0] for results in every)
-    if shared := [results[0] for results in every if made[results[0]] > 1]:
-        raise UsageError(
-            f"{len(shared)} inputs would become {shared[0]} or the like, each over the other.",
-            hint="gan translate them apart, each folder with an --out of its own",
-        )
-    return every
 
 
 def is_video(path: Path) -> bool:

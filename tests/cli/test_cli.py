@@ -14,7 +14,9 @@ from conftest import PAUSING, Command, paused
 from PIL import Image
 
 from gancli import weights
-from gancli.images import read_recipe, save_png
+from gancli.formats import read_recipe
+from gancli.images import save_png
+from gancli.training.folder import RunFolder
 
 TINY = ("--set", "width=4", "--batch-size", "10", "--precision", "fp32", "--device", "cpu")
 HEAVY = ("torch", "torchvision", "numpy", "PIL", "imageio", "safetensors")
@@ -50,7 +52,7 @@ def test_train_makes_a_run_folder_and_sample_needs_its_generator_alone(
         *("run.json", "metrics.jsonl", "progress.gif", "losses.png", ".claim"),
         *("samples/epoch-0001.png", "samples/epoch-0002.png"),
     }
-    metrics = weights.read_lines(run / "metrics.jsonl")
+    metrics = RunFolder(run).records()
     assert [m["epoch"] for m in metrics] == [1, 2]
     assert {"images_seen", "images_per_second", "d_loss", "g_loss"} <= set(metrics[0])
     with Image.open(run / "progress.gif") as animation:
@@ -123,9 +125,7 @@ def test_a_run_that_was_stopped_ends_as_if_it_never_was(folder: Path, sign: sign
     assert again.returncode == 0
     assert "Going on with" in said
     assert weights_of(folder / sign.name) == weights_of(folder / "straight")
-    straight, stopped = (
-        weights.read_lines(folder / run / "metrics.jsonl") for run in ("straight", sign.name)
-    )
+    straight, stopped = (RunFolder(folder / run).records() for run in ("straight", sign.name))
     for a, b in zip(straight, stopped, strict=True):
         assert a | {"images_per_second": 0} == b | {"images_per_second": 0}
 
@@ -146,7 +146,7 @@ def test_more_epochs_extend_a_run(gan_here: Command, pictures: Path, tmp_path: P
         assert len([x for x in done.stderr.splitlines() if x.startswith("epoch")]) == lines
         assert (raised in done.stderr) == (lines == 2)
     assert "is trained already" in done.stderr
-    metrics = weights.read_lines(tmp_path / "runs" / "dcgan-pictures" / "metrics.jsonl")
+    metrics = RunFolder(tmp_path / "runs" / "dcgan-pictures").records()
     assert [m["epoch"] for m in metrics] == [1, 2, 3]
 
 
@@ -305,9 +305,7 @@ def test_measuring_on_the_way_is_recorded_and_changes_nothing(
     run = ("train", "dcgan", "--dataset", "./pictures", "--epochs", "2", *TINY)
     gan_here(*run, "--out", "plain")
     gan_here(*run, "--out", "measured", "--evaluate-every", "2")
-    plain, measured = (
-        weights.read_lines(tmp_path / r / "metrics.jsonl") for r in ("plain", "measured")
-    )
+    plain, measured = (RunFolder(tmp_path / r).records() for r in ("plain", "measured"))
     assert "frechet" not in measured[0]
     assert measured[1]["frechet"] > 0
     assert 0 <= measured[1]["classes_hit"] <= 1
@@ -323,7 +321,7 @@ def test_measuring_on_the_way_is_recorded_and_changes_nothing(
 def test_what_has_no_classes_is_measured_as_well(gan_here: Command, folder: Path) -> None:
     words = ("train", "dcgan", "--dataset", str(folder / "pictures"), "--epochs", "2", *TINY)
     gan_here(*words, "--evaluate-every", "2", "--out", "turned")
-    *_, last = weights.read_lines(Path("turned") / "metrics.jsonl")
+    *_, last = RunFolder(Path("turned")).records()
     assert last["frechet"] > 0
     assert "classes_hit" not in last
 
@@ -523,10 +521,10 @@ def test_a_stop_before_training_does_not_claim_that_anything_was_saved(
     from gancli.cli import app
     from gancli.training import run
 
-    def stop(_: object) -> None:
+    def stop(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(run.Run, "begin", stop)
+    monkeypatch.setattr(run.Run, "__init__", stop)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     words = ["gan", "train", "dcgan", "--dataset", str(pictures), *TINY]
     monkeypatch.setattr(sys, "argv", words)

@@ -4,9 +4,24 @@ import pytest
 
 from gancli.cli import parsing
 from gancli.errors import UsageError
+from gancli.shape import Shape
+from gancli.weights import Header, TrainedOn
 
-CLOTHES = {"model": "acgan", "labelled": True, "classes": ["T-shirt/top", "Trouser", "Bag"]}
-DIGITS = {"model": "cgan", "labelled": True, "classes": list("0123456789")}
+
+def header(model: str, labelled: bool, *classes: str) -> Header:
+    return Header(
+        model=model,
+        settings={},
+        shape=Shape(channels=1, size=28, classes=len(classes)),
+        dataset=TrainedOn(name="drawn"),
+        images_seen=0,
+        classes=classes,
+        labelled=labelled,
+    )
+
+
+CLOTHES = header("acgan", True, "T-shirt/top", "Trouser", "Bag")
+DIGITS = header("cgan", True, *"0123456789")
 
 
 def test_numbers() -> None:
@@ -57,7 +72,7 @@ def test_a_class_that_is_not_there_lists_those_that_are(text: str) -> None:
 
 
 def test_a_model_without_labels() -> None:
-    plain = {"model": "dcgan", "labelled": False, "classes": list("01")}
+    plain = header("dcgan", False, *"01")
     with pytest.raises(UsageError, match="dcgan was not trained with labels") as raised:
         parsing.labels(plain, "0", "--label", otherwise="gan interpolate x")
     assert raised.value.hint == "gan interpolate x"
@@ -86,7 +101,7 @@ def test_grids_and_ranges() -> None:
 
 
 def test_settings_are_pairs() -> None:
-    assert parsing.pairs(["width=3", "noise=a=b"]) == {"width": "3", "noise": "a=b"}
+    assert parsing.settings(["width=3", "noise=a=b"]) == {"width": "3", "noise": "a=b"}
     for item in ("width", "=3"):
         with pytest.raises(UsageError, match="KEY=VALUE"):
-            parsing.pairs([item])
+            parsing.settings([item])

@@ -1,0 +1,108 @@
+"""`gan translate`: pictures, folders and videos through a generator that was trained on pairs."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from gancli import formats
+from gancli.cli import console, outputs, parsing, recipes
+from gancli.cli.generators import describe
+from gancli.cli.options import DeviceOpt, DirectionOpt, RefArg, SeedOpt
+from gancli.errors import DataError, UsageError
+from gancli.sampling.find import find_translator
+from gancli.shape import Direction
+from gancli.weights import read_generator
+
+if TYPE_CHECKING:
+    from gancli.sampling.generator import Generator
+
+InputsArg = Annotated[
+    list[str], typer.Argument(metavar="INPUT...", help="Pictures, folders, patterns or videos.")
+]
+TargetOpt = Annotated[
+    Path | None,
+    typer.Option(
+        "--out", metavar="FILE|DIR", help="Where to.", show_default="in-A2B.png beside in.jpg"
+    ),
+]
+VariationsOpt = Annotated[
+    int,
+    typer.Option(min=1, max=parsing.MOST, help="Results of each input, by seeds from --seed on."),
+]
+PairedOpt = Annotated[
+    bool,
+    typer.Option("--paired", help="Inputs are pairs side by side; show input, output, truth."),
+]
+
+
+def translate(
+    ctx: typer.Context,
+    ref: RefArg,
+    inputs: InputsArg,
+    direction: DirectionOpt = None,
+    out: TargetOpt = None,
+    variations: VariationsOpt = 1,
+    seed: SeedOpt = 0,
+    paired: PairedOpt = False,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite results.")] = False,
+    device: DeviceOpt = "auto",
+) -> None:
+    """Translate pictures of any size with a generator that was trained on pairs.
+
+    Example: gan translate facades --direction A2B in.jpg
+    """
+    file = find_translator(ref, direction)
+    header = read_generator(file)
+    console.say(f"{file}: {describe(header)}.")
+    sources = parsing.inputs(inputs, skip=[f"-{d}" for d in Direction])
+    if paired and any(map(parsing.is_video, sources)):
+        raise UsageError("--paired takes pictures, not videos.", hint="gan translate --help")
+    targets = outputs.targets(sources, out, str(header.direction), variations)
+    outputs.check_free([target for some in targets for target in some], force)
+    for source, outs in zip(sources, targets, strict=True):
+        if parsing.is_video(source):
+            formats.writer_for(outs[0])  # what it needs is missed before any work
+    from gancli.sampling import generator
+    from gancli.sampling.translate import varies
+
+    loaded = generator.load(file, device)
+    if variations > 1 and not varies(loaded):
+        raise UsageError(
+            f"{file} has no dropout: all its results are alike.", hint="--variations 1"
+        )
+    _translate_all(ctx, loaded, sources, targets)
+
+
+def _translate_all(
+    ctx: typer.Context, loaded: "Generator", sources: list[Path], targets: list[list[Path]]
+) -> None:
+    """Translate each of `sources`; those that cannot be read are named at the end."""
+    broken = []
+    with console.progress() as show:
+        for number, (source, outs) in enumerate(zip(sources, targets, strict=True), 1):
+            try:
+                _translate(ctx, loaded, source, outs)
+            except DataError as error:
+                broken.append(f"{source} ({error.message})")
+                continue
+            finally:
+                show("translating", number, len(sources))
+            for target in outs:
+                console.result(str(target))
+    if broken:
+        raise DataError(f"Not translated: {'; '.join(broken)}.", hint="gan translate --help")
+
+
+def _translate(ctx: typer.Context, loaded: "Generator", source: Path, outs: list[Path]) -> None:
+    from gancli.sampling.translate import save_picture, save_video
+
+    def recipe(seed: int) -> dict[str, str]:
+        return recipes.recipe(ctx, loaded, inputs=[source.name], seed=seed)
+
+    seed: int = ctx.params["seed"]
+    if not parsing.is_video(source):
+        save_picture(loaded, source, outs, seed, ctx.params["paired"], recipe)
+        return
+    for k, out in enumerate(outs):
+        save_video(loaded, source, out, seed + k, recipe(seed + k))
