@@ -78,9 +78,9 @@ def row(case: Case) -> tuple[str, ...]:
 
 
 def main() -> None:
-    columns = ["model", "batch a GPU", "images/s a GPU", "weights", "averaged", "step"]
+    columns = ["model", "batch per GPU", "images/s per GPU", "weights", "averaged", "step"]
     columns += [f"{gpus:,} GPUs" for gpus in GPUS]
-    columns += [f"images/s of {GPUS[-1]:,}", "and their pictures"]
+    columns += [f"images/s on {GPUS[-1]:,}", "data rate on them"]
     for cells in (columns, ["---"] * len(columns), *map(row, CASES)):
         print("|", " | ".join(cells), "|")
 
