@@ -1,4 +1,4 @@
-"""`gan`, and `python -m gancli`."""
+"""The entry point of `gan` and of `python -m gancli`."""
 
 import os
 import signal
@@ -6,13 +6,13 @@ from types import FrameType
 
 from gancli.errors import STOPPED
 
-IMPORTING = "<frozen importlib._bootstrap>"
+IMPORTING = "<frozen importlib._bootstrap>"  # file name of the import system's own frames
 
 
 def main() -> None:
-    """Run the command that was typed; Ctrl-C and SIGTERM end it the same way at any time."""
+    """Run the command line. Ctrl-C and SIGTERM both raise KeyboardInterrupt, at any time."""
     for number in (signal.SIGINT, signal.SIGTERM):
-        if signal.getsignal(number) != signal.SIG_IGN:  # as a shell has it for what runs behind
+        if signal.getsignal(number) != signal.SIG_IGN:  # shells ignore them for background jobs
             signal.signal(number, _interrupted)
     from gancli.cli import app
 
@@ -20,7 +20,7 @@ def main() -> None:
 
 
 def _interrupted(number: int, frame: FrameType | None) -> None:
-    """KeyboardInterrupt; but while modules are imported, which may swallow it, the end at once."""
+    """Raise KeyboardInterrupt, or exit at once during an import, which might swallow it."""
     while frame is not None:
         if frame.f_code.co_filename == IMPORTING:
             os._exit(STOPPED)

@@ -1,6 +1,7 @@
-"""Frozen options that refuse nonsense when built. The defaults of training live here, once.
+"""Training options, and how defaults, a model's preset and the command line combine.
 
-A model's preset overrides them, and what was typed overrides both: see `resolve`.
+`Training` holds the defaults. A model's preset overrides them, and what the user typed overrides
+both: see `resolve`. All options are frozen dataclasses that check their values when built.
 """
 
 import dataclasses
@@ -18,24 +19,28 @@ T = TypeVar("T")
 
 PRESETS = ("default", "paper")
 LAST_SEED = 2**32 - 1
-OPTIONS = ("epochs", "batch_size", "lr", "z_dim", "seed")  # of `gan train`; others go by --set
+# Options of `gan train`. All other settings are typed as --set KEY=VALUE.
+OPTIONS = ("epochs", "batch_size", "lr", "z_dim", "seed")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Training:
-    """How a model is trained. Raises UsageError for a value that cannot be meant."""
+    """How a model is trained. Raises UsageError for a value out of bounds.
+
+    0 turns off `lr_decay`, `patience`, `ema` and `jitter`. Pairs in Annotated are bounds.
+    """
 
     epochs: Annotated[int, (1, 1_000_000)] = 25
     batch_size: Annotated[int, (1, 1_000_000)] = 128
-    lr: Annotated[float, (1e-9, 1.0)] = 2e-4  # Adam's, of both networks
-    d_lr_scale: Annotated[float, (1e-3, 1e3)] = 1.0  # the discriminator's rate, as a multiple of lr
+    lr: Annotated[float, (1e-9, 1.0)] = 2e-4  # Adam's learning rate, for both networks
+    d_lr_scale: Annotated[float, (1e-3, 1e3)] = 1.0  # D's learning rate, as a multiple of lr
     beta1: Annotated[float, (0.0, 0.99999)] = 0.5
     beta2: Annotated[float, (0.0, 0.9999999)] = 0.999
-    lr_decay: Annotated[float, (0.0, 1.0)] = 0.5  # the last part, in which lr falls to 0; 0: none
-    patience: Annotated[int, (0, 1_000_000)] = 0  # epochs without a new best: lr halves; 0: never
-    ema: Annotated[float, (0.0, 1e12)] = 50_000.0  # half-life, in images, of G's average; 0: none
-    jitter: Annotated[float, (0.0, 1.0)] = 0.0  # share by which pictures are enlarged, then cropped
-    mirror: bool = False  # whether each picture is mirrored by the toss of a coin
+    lr_decay: Annotated[float, (0.0, 1.0)] = 0.5  # last part of training, in which lr falls to 0
+    patience: Annotated[int, (0, 1_000_000)] = 0  # epochs without a new best before lr halves
+    ema: Annotated[float, (0.0, 1e12)] = 50_000.0  # half-life of G's average, in images; 0: off
+    jitter: Annotated[float, (0.0, 1.0)] = 0.0  # enlarge by this share, then crop at random
+    mirror: bool = False  # mirror each picture with probability 1/2
     seed: Annotated[int, (0, LAST_SEED)] = 0
 
     def __post_init__(self) -> None:
@@ -44,13 +49,16 @@ class Training:
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
-    """One `gan train`: what was typed, before any of it is resolved."""
+    """The arguments of one `gan train` command, before they are resolved.
+
+    Raises UsageError if they contradict each other.
+    """
 
     model: str
     dataset: str
-    typed: Mapping[str, Any]  # settings and training options by name
+    typed: Mapping[str, Any]  # settings and training options, by name
     preset: str = "default"
-    direction: Direction | None = None  # of models that learn from pairs
+    direction: Direction | None = None  # for models that learn from pairs
     image_size: int | None = None
     device: str = "auto"
     precision: str = "auto"
@@ -58,30 +66,30 @@ class Job:
     data_dir: Path | None = None
     broken: str = "skip"
     fresh: bool = False
-    capture: bool = True  # on a GPU: whether the step is recorded and replayed
-    compile: bool = False  # whether torch.compile translates the networks first
-    evaluate_every: int = 0  # epochs between measures; 0: never
-    stream: bool | None = None  # whether pictures stay on disk; None: where they do not fit
-    workers: int | None = None  # processes that read them then
-    devices: int = 1  # processes to start on this machine
+    capture: bool = True  # on a GPU: record the step as a CUDA graph and replay it
+    compile: bool = False  # run the networks through torch.compile
+    evaluate_every: int = 0  # epochs between evaluations; 0: never
+    stream: bool | None = None  # read pictures from disk; None: only if they do not fit in memory
+    workers: int | None = None  # processes that read pictures when streaming
+    devices: int = 1  # number of processes to start on this machine
 
     def __post_init__(self) -> None:
         check("models", self.model)
         if self.image_size is not None:
             check_size(self.image_size)
         if self.evaluate_every < 0:
-            raise UsageError("--evaluate-every takes a number of epochs, 0 for never.")
+            raise UsageError("--evaluate-every must be a number of epochs, or 0 for never.")
         self._check_direction()
 
     def _check_direction(self) -> None:
         if self.pairs and self.direction is None:
             raise UsageError(
-                f"{self.model} learns from pairs (A, B): say which of the two it is given.",
+                f"{self.model} learns from pairs (A, B) and needs a --direction: A2B or B2A.",
                 hint=f"gan train {self.model} --dataset {self.dataset} --direction A2B",
             )
         if self.direction and not self.pairs:
             raise UsageError(
-                f"{self.model} translates no pictures: --direction is not for it.",
+                f"{self.model} does not translate pictures, so --direction does not apply.",
                 hint="gan train pix2pix --dataset toy-facades --direction A2B",
             )
 
@@ -92,7 +100,7 @@ class Job:
 
     @property
     def folder(self) -> Path:
-        """Where the run lives: `--out`, else runs/MODEL-DATASET, of pairs with the direction."""
+        """The run folder: `--out`, else runs/MODEL-DATASET, with the direction for pairs."""
         named = self.dataset in names("datasets")
         data = self.dataset if named else Path(self.dataset).expanduser().resolve().name
         turn = f"-{self.direction}" if self.direction else ""
@@ -106,13 +114,13 @@ def preset(
     shape: Shape | None = None,
     direction: Direction | None = None,
 ) -> dict[str, Any]:
-    """What the preset `name` of a model sets: `presets` is the function `preset` of its module.
+    """Return the values of a model's preset `name`. `presets` is `preset` of the model's module.
 
-    Raises UsageError for a name that is none of PRESETS.
+    Raises UsageError if `name` is not one of PRESETS.
     """
     if name not in PRESETS:
         raise UsageError(
-            f"{model} has no preset {name!r}: it has {', '.join(PRESETS)}.",
+            f"{model} has no preset {name!r}. Known: {', '.join(PRESETS)}.",
             hint=f"gan train {model} --help",
         )
     return presets(name, shape, direction)
@@ -121,10 +129,11 @@ def preset(
 def resolve(
     settings_type: type[T], preset: Mapping[str, Any], typed: Mapping[str, Any], model: str
 ) -> tuple[T, Training]:
-    """A model's settings and the training options: defaults, then `preset`, then what was `typed`.
+    """Build a model's settings and the training options.
 
-    Strings among the typed values are read as the field's type. Raises UsageError for a key that
-    neither has, naming those that exist, and for a value that does not fit.
+    `typed` (the command line) overrides `preset`, which overrides the defaults. Strings are
+    converted to the type of their field. Raises UsageError, with the known keys, for a key that
+    neither has, and for a value of the wrong type or out of bounds.
     """
     values = {**preset, **{k.replace("-", "_"): v for k, v in typed.items() if v is not None}}
     known = {f.name: f for c in (settings_type, Training) for f in dataclasses.fields(c)}  # type: ignore[arg-type]
@@ -141,16 +150,16 @@ def resolve(
 
 
 def _build(cls: type[T], values: Mapping[str, Any]) -> T:
-    hints, usual = typing.get_type_hints(cls), dataclasses.fields(cls)  # type: ignore[arg-type]
+    hints, fields = typing.get_type_hints(cls), dataclasses.fields(cls)  # type: ignore[arg-type]
     return cls(
-        **{f.name: read(f, values[f.name], hints[f.name]) for f in usual if f.name in values}
+        **{f.name: read(f, values[f.name], hints[f.name]) for f in fields if f.name in values}
     )
 
 
 def read(field: dataclasses.Field[Any], value: Any, kind: Any) -> Any:
-    """`value` for `field`, as `kind` (bool, int, float, str, or one of a Literal).
+    """Convert `value` to `kind`, the type of `field`: bool, int, float, str or a Literal.
 
-    Raises UsageError, with the field's default as a hint, if it is none.
+    Raises UsageError, with the field's default as a hint, if that fails.
     """
     try:
         return _as(kind, value)
@@ -162,24 +171,24 @@ def read(field: dataclasses.Field[Any], value: Any, kind: Any) -> Any:
 
 
 def check_bounds(options: Any) -> None:
-    """Raise UsageError, with the default as a hint, for a value outside its field's bounds.
+    """Raise UsageError, with the default as a hint, if a field of `options` is out of bounds.
 
-    `options` is a dataclass. A field of type Annotated[float, (0.0, 1.0)] takes 0, 1 and what lies
-    between; other fields take any value.
+    `options` is a dataclass. A field of type Annotated[float, (0.0, 1.0)] takes values from 0 to 1,
+    both included. Other fields take any value.
     """
     hints = typing.get_type_hints(type(options), include_extras=True)
     for field in dataclasses.fields(options):
         value = getattr(options, field.name)
         for low, high in getattr(hints[field.name], "__metadata__", ()):
-            if not low <= value <= high:  # nan, too, is refused
+            if not low <= value <= high:  # written so that nan fails, too
                 raise UsageError(
-                    f"{_option(field.name)} must lie between {low:g} and {high:g}, not {value:g}.",
+                    f"{_option(field.name)} must be between {low:g} and {high:g}, not {value:g}.",
                     hint=_typed(field.name, field.default),
                 )
 
 
 def _as(kind: Any, value: Any) -> Any:
-    if choices := typing.get_args(kind):  # of a Literal
+    if choices := typing.get_args(kind):  # a Literal
         return choices[choices.index(value)]
     if kind is bool and isinstance(value, str):
         return ("false", "true").index(value.lower()) == 1
@@ -195,10 +204,11 @@ def _noun(kind: Any) -> str:
 
 
 def _option(name: str) -> str:
-    """How a setting is typed: a few have options of their own."""
+    """Return how a setting is typed: as an option of its own, or with --set."""
     return f"--{name.replace('_', '-')}" if name in OPTIONS else f"--set {name}"
 
 
 def _typed(name: str, value: Any) -> str:
+    """Return a setting and its value as the user would type them, for a hint."""
     value = str(value).lower() if isinstance(value, bool) else value
     return f"{_option(name)}{' ' if name in OPTIONS else '='}{value}"

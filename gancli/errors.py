@@ -1,12 +1,16 @@
-"""What can go wrong, said to the reader: one sentence, and the command to type next."""
+"""The errors that users see: one sentence that says what went wrong, and the command to type next.
 
-STOPPED = 130  # the exit code of what was asked to stop, as shells have it: 128 + SIGINT
+Raise one of these for everything the user can fix. Any other exception is a bug.
+"""
+
+STOPPED = 130  # exit code after Ctrl-C or SIGTERM; shells use 128 + SIGINT
 
 
 class GanError(Exception):
-    """A failure the user can act on; the command line prints it and ends with `exit_code`.
+    """A failure the user can act on. The command line prints it and exits with `exit_code`.
 
-    `message` says what and why in one sentence; `hint` is a command to type next, or a sentence.
+    `message` says what happened and why in one sentence. `hint` is a command to type next, or a
+    sentence.
     """
 
     exit_code = 1
@@ -18,14 +22,14 @@ class GanError(Exception):
 
 
 class UsageError(GanError):
-    """What was typed cannot be meant: an unknown name, an illegal size, a bad range."""
+    """The command is wrong: an unknown name, an unsupported size, a value out of range."""
 
     exit_code = 2
 
 
 class DataError(GanError):
-    """Pictures that are missing, broken, or not what they should be."""
+    """Pictures are missing, damaged, or not of the expected kind."""
 
 
 class FileError(GanError):
-    """A file that cannot be read or written, or that is not one of ours."""
+    """A file cannot be read or written, or gan did not write it."""

@@ -1,7 +1,7 @@
-"""Files that are whole or not there: written beside their name, then renamed.
+"""Atomic file writes: each file is written under a temporary name, then renamed into place.
 
-What this program writes goes through here, but for what is added to (metrics.jsonl, a download
-that goes on), so that a crash, a full disk or Ctrl-C leaves what was there before.
+A crash, a full disk or Ctrl-C therefore leaves the old file intact. All writing goes through this
+module, except for files that are appended to: metrics.jsonl, and downloads that can resume.
 """
 
 import errno
@@ -14,17 +14,17 @@ from pathlib import Path
 
 from gancli.errors import FileError, UsageError
 
-CLAIM = ".claim"  # the file in a folder that tells whose it is; empty
+CLAIM = ".claim"  # the lock file in a folder; it is empty
 ELSEWHERE = "choose another place with --out"
 
 
 def write_file(path: Path, data: bytes, *, durable: bool = False) -> None:
-    """Put `data` at `path`, whole. Raises FileError where that cannot be.
+    """Write `data` to `path` atomically. Raises FileError if the file cannot be written.
 
-    `durable`: after a power cut, too, `path` holds this or what it held before. It takes as long as
-    the disk does to write, which thousands of small pictures need not wait for.
+    With `durable`, `path` holds either the old or the new data even after a power failure. This
+    waits for the disk, which is too slow for thousands of small pictures.
     """
-    with replacing(path) as beside, beside.open("wb") as file:
+    with replacing(path) as temporary, temporary.open("wb") as file:
         file.write(data)
         if durable:
             file.flush()
@@ -33,87 +33,88 @@ def write_file(path: Path, data: bytes, *, durable: bool = False) -> None:
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """A path beside `path` to write a file or a folder at; it takes `path`'s name at the end.
+    """Yield a temporary path in the same folder, and rename it to `path` at the end of the block.
 
-    Its suffix is that of `path`. Folders above are made. Where the block fails nothing is left
-    behind, and what `path` held stays. A link is followed. Raises FileError, naming `path`, for
-    what the system refuses: a folder in the way, no permission, no room.
+    The block may write a file or a folder there. The temporary path has the suffix of `path`.
+    Missing parent folders are created, and symbolic links are followed. If the block fails, the
+    temporary file is deleted and `path` stays as it was. Raises FileError, naming `path`, if the
+    system refuses to write: a folder is in the way, permission is denied, the disk is full.
     """
     target = Path(os.path.realpath(path))
-    beside = target.with_name(f".{os.getpid()}-{secrets.token_hex(4)}.part{target.suffix}")
+    temporary = target.with_name(f".{os.getpid()}-{secrets.token_hex(4)}.part{target.suffix}")
     try:
-        check_kind(path)
+        _check_not_special(path)
         target.parent.mkdir(parents=True, exist_ok=True)
-        yield beside
-        beside.replace(target)
+        yield temporary
+        temporary.replace(target)
     except OSError as error:
-        if not _about_writing(error, beside):
+        if not _is_write_error(error, temporary):
             raise
-        raise FileError(_sentence(path, error.strerror or str(error)), hint=ELSEWHERE) from error
+        raise FileError(_cannot_write(path, error.strerror or str(error)), ELSEWHERE) from error
     finally:
-        _remove(beside)
+        _remove(temporary)
 
 
 def check_writable(path: Path) -> None:
-    """Raise FileError, before any long work, where a file at `path` would be refused."""
-    check_kind(path)
+    """Raise FileError if a file cannot be written at `path`. Call it before any long work."""
+    _check_not_special(path)
     target = Path(os.path.realpath(path))
     if target.is_dir():
-        raise FileError(_sentence(path, "there is a folder of that name"), hint=ELSEWHERE)
+        raise FileError(_cannot_write(path, "it is a folder"), hint=ELSEWHERE)
     nearest = next(p for p in target.parents if p.exists())
     if not nearest.is_dir():
-        raise FileError(_sentence(path, f"{nearest} is not a folder"), hint=ELSEWHERE)
+        raise FileError(_cannot_write(path, f"{nearest} is not a folder"), hint=ELSEWHERE)
     if not os.access(nearest, os.W_OK | os.X_OK):
-        raise FileError(_sentence(path, f"the folder {nearest} is read-only"), hint=ELSEWHERE)
+        raise FileError(_cannot_write(path, f"the folder {nearest} is read-only"), hint=ELSEWHERE)
 
 
 def claim(folder: Path) -> None:
-    """Have `folder`, which is made, to this process alone until it ends.
+    """Create `folder` and lock it for this process until the process ends.
 
-    Raises UsageError where another process has it, FileError where it cannot be had. Where the
-    system knows no such claims it is free for all.
+    Raises UsageError if another process holds the lock, and FileError if the folder cannot be
+    created. On systems without `fcntl` (Windows) there is no lock.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
         if (folder / CLAIM).exists() and not os.access(folder / CLAIM, os.W_OK):
-            (folder / CLAIM).unlink()  # another user's
-        file = os.open(folder / CLAIM, os.O_RDWR | os.O_CREAT, 0o666)  # never closed
+            (folder / CLAIM).unlink()  # it belongs to another user
+        file = os.open(folder / CLAIM, os.O_RDWR | os.O_CREAT, 0o666)  # closing it would unlock
     except OSError as error:
-        raise FileError(_sentence(folder, error.strerror or str(error)), hint=ELSEWHERE) from error
+        raise FileError(_cannot_write(folder, error.strerror or str(error)), ELSEWHERE) from error
     with suppress(ImportError):
         import fcntl
 
         try:
-            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # a child process inherits none of it
+            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # child processes do not inherit it
         except OSError as error:
             if error.errno in (errno.EACCES, errno.EAGAIN):
                 raise UsageError(
-                    f"Another gan is at work in {folder}.",
-                    hint="wait for it, or --out another folder",
+                    f"Another gan process is using {folder}.",
+                    hint="wait for it, or choose another folder with --out",
                 ) from None
 
 
-def check_kind(path: Path) -> None:
-    """Raise FileError for what a rename would destroy: a device, a pipe, a socket."""
+def _check_not_special(path: Path) -> None:
+    """Raise FileError if `path` is a device, a pipe or a socket: a rename would destroy it."""
     if path.exists() and not (path.is_file() or path.is_dir()):
-        raise FileError(_sentence(path, "it is a device or a pipe"), hint=ELSEWHERE)
+        raise FileError(_cannot_write(path, "it is a device or a pipe"), hint=ELSEWHERE)
 
 
-def _about_writing(error: OSError, beside: Path) -> bool:
-    """Not an error of what is being written about: a picture that cannot be read, say."""
+def _is_write_error(error: OSError, temporary: Path) -> bool:
+    """Tell whether `error` comes from writing `temporary`, not from reading another file."""
     if error.errno is None:
         return False
-    return error.filename is None or Path(str(error.filename)) in (beside, *beside.parents)
+    return error.filename is None or Path(str(error.filename)) in (temporary, *temporary.parents)
 
 
-def _sentence(path: Path, reason: str) -> str:
+def _cannot_write(path: Path, reason: str) -> str:
     return f"Cannot write {path}: {reason[0].lower()}{reason[1:]}."
 
 
-def _remove(beside: Path) -> None:
-    """Whatever a failed block left. A folder on the way that is no folder counts as gone."""
-    if beside.is_dir() and not beside.is_symlink():
-        shutil.rmtree(beside, ignore_errors=True)
+def _remove(temporary: Path) -> None:
+    """Delete what a failed block left behind, if anything."""
+    if temporary.is_dir() and not temporary.is_symlink():
+        shutil.rmtree(temporary, ignore_errors=True)
     else:
-        with suppress(OSError):
-            beside.unlink(missing_ok=True)
+        with suppress(OSError):  # a parent that is a file, for example
+            temporary.unlink(missing_ok=True)

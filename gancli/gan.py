@@ -1,18 +1,27 @@
-"""THE CONTRACT between a model and the trainer.
+"""THE CONTRACT between a model and the trainer. To write a model, read this file first.
 
-A model file in `models/` offers three things:
+A model is one file in `models/`. It defines:
 
-- `Settings`: a frozen dataclass of what shapes the networks (`z_dim`, `width`, ...), with bounds
-  by Annotated: `config.resolve` refuses what lies outside;
-- `preset(name, shape, direction)`: values for `Settings` and `config.Training` by the presets
-  `default` and `paper`; `shape` is None before the data is read, `direction` unless it learns from
-  pairs;
-- `build(settings, shape) -> GAN`;
+- `Settings`: a frozen dataclass with the parameters of the networks and losses (`z_dim`, `width`,
+  ...). Numbers have bounds: `Annotated[int, (1, 4096)]`. `config.resolve` checks them.
+- `preset(name, shape, direction)`: a dictionary that overrides defaults of `Settings` and of
+  `config.Training`. `name` is `default` or `paper`. `shape` is None until the data has been read.
+  `direction` is None unless the model learns from pairs.
+- `build(settings, shape) -> GAN`: the model itself.
+- `PAIRS = True`, only if the model learns from pairs of images.
 
-and, if it learns from pairs of pictures, `PAIRS = True`.
+The GAN owns its networks, its formulas and its extra state (as buffers). The trainer owns the
+optimisers, `requires_grad`, learning rates, averaged weights and files: a model never touches them.
+In each step the trainer calls:
 
-The GAN owns its networks, its formulas and its extra state (buffers). It never touches an
-optimiser, `requires_grad`, a learning rate or a file: those are the trainer's.
+    inputs = gan.draw(batch)                               # noise, labels or source images
+    fake = gan.fake(inputs)                                # the only generator forward of the step
+    gan.discriminator_loss(batch, inputs, fake.detach())   # then the discriminator is updated
+    gan.generator_loss(batch, inputs, fake)                # then the generator is updated
+    gan.after_step(metrics)                                # metrics of both losses, averaged
+
+In the shapes below, B is the batch size, Z the length of the noise, K the number of classes and C
+the number of channels.
 """
 
 import enum
@@ -24,19 +33,19 @@ from torch import Tensor, nn
 
 from gancli.errors import UsageError
 from gancli.shape import Direction as Direction
-from gancli.shape import Shape as Shape  # models import all that they need from here
+from gancli.shape import Shape as Shape  # re-exported: models import everything from here
 
-Metrics = dict[str, Tensor]
+Metrics = dict[str, Tensor]  # name -> scalar on the device; shown, and written to metrics.jsonl
 
-# Types of settings, with the least and the most that can be meant.
+# Types of settings, each with its lowest and highest value.
 Units = Annotated[int, (1, 4096)]
-Rate = Annotated[float, (0.0, 0.9)]  # of dropout
-Weight = Annotated[float, (0.0, 1e4)]  # of a term in a loss
+Rate = Annotated[float, (0.0, 0.9)]  # dropout rate
+Weight = Annotated[float, (0.0, 1e4)]  # factor of a term in a loss
 Proportion = Annotated[float, (0.0, 1.0)]
 
 
 class Feeds(enum.Flag):
-    """What a generator is given."""
+    """The inputs of a generator; combine them with `|`."""
 
     NOISE = enum.auto()
     LABEL = enum.auto()
@@ -45,9 +54,10 @@ class Feeds(enum.Flag):
 
 @dataclass(frozen=True, kw_only=True)
 class Batch:
-    """Real pictures, (B, C, H, W) in [-1, 1], and their labels, (B, K) one-hot, where known.
+    """Real images (B, C, H, W) in [-1, 1], with one-hot labels (B, K) if they are known.
 
-    Of pairs, `image` is the half to be made and `source` the half that it is made from.
+    For a model that learns from pairs, `source` (B, source channels, H, W) is the input half and
+    `image` is the target.
     """
 
     image: Tensor
@@ -57,9 +67,10 @@ class Batch:
 
 @dataclass(frozen=True, kw_only=True)
 class Inputs:
-    """What one generator call is given: noise (B, Z), where it feeds on them labels (B, K), too.
+    """The inputs of one generator call: noise `z` (B, Z), and what else the model `feeds` on.
 
-    A generator that feeds on pictures is given those, (B, source, H, W), and Z is 0.
+    `y` are labels (B, K), one-hot or blended. `source` are images (B, source channels, H, W); a
+    model that takes images has Z = 0.
     """
 
     z: Tensor
@@ -69,52 +80,56 @@ class Inputs:
 
 @dataclass(frozen=True, kw_only=True)
 class Share:
-    """The part of every global batch that is this process's: the `rank`th of `world` equal ones.
+    """This process's share of every global batch: part `rank` of `world` equal parts.
 
-    Random numbers are drawn for the whole batch, with an `rng` in the same state in all processes,
-    and each keeps its own rows: together they draw what one process would. A process on its own
-    draws from torch's default generator (`rng` is None).
+    Every process draws random numbers for the global batch from an `rng` in the same state, and
+    keeps its own rows. So N processes see the same noise as a single process would. A single
+    process uses torch's default generator (`rng` is None).
     """
 
     rank: int = 0
     world: int = 1
     rng: torch.Generator | None = None
 
-    def of(self, whole: Tensor) -> Tensor:
-        """This process's rows of (world * n, ...): (n, ...)."""
-        return whole.chunk(self.world)[self.rank]
+    def of(self, rows: Tensor) -> Tensor:
+        """Return this process's rows (n, ...) of a tensor (world * n, ...)."""
+        return rows.chunk(self.world)[self.rank]
 
 
-def need_classes(model: str, shape: Shape) -> None:
-    """Raise UsageError unless the pictures have classes to be asked for."""
+def check_classes(model: str, shape: Shape) -> None:
+    """Raise UsageError if the data has fewer than two classes. For class-conditional models."""
     if shape.classes < 2:
         raise UsageError(
-            f"{model} asks for pictures by class, and these have no classes.",
-            hint="gan train dcgan, or put the pictures of each class into a folder of their own",
+            f"{model} generates pictures by class, but this data set has no classes.",
+            hint="gan train dcgan, or put the pictures of each class into a folder of its own",
         )
 
 
 class GAN(nn.Module):
-    """A generator, a discriminator, and what they are trained to do.
+    """A generator, a discriminator and their losses. Models subclass this.
 
-    Nothing here may move a value from the device to the host (`.item()`, print, a branch on a
-    tensor): the step is captured as one CUDA graph. What changes during training is a buffer.
+    The step is captured as one CUDA graph, so no method that runs in a step may read a tensor's
+    value on the host: no `.item()`, no print, no branch on a tensor. State that changes during
+    training must be a buffer, updated in place.
     """
 
     feeds: ClassVar[Feeds] = Feeds.NOISE
-    crisp: bool = False  # whether its pictures are of the palette's colours alone, none between
-    measure: ClassVar[str | None] = None  # the metric that falls as pictures get better, if any
+    crisp: bool = False  # True if its images use the palette's colours only, without mixtures
+    measure: ClassVar[str | None] = None  # a metric of the losses that falls as images get better
     generator: nn.Module
     discriminator: nn.Module
     share = Share()  # set by the trainer
 
     def __init__(self, shape: Shape, z_dim: int, noise: str = "normal") -> None:
-        """`noise` is "normal" for N(0, 1) or "uniform" for U(-1, 1); z has `z_dim` of it."""
+        """Set the image shape, the noise length `z_dim`, and the noise distribution.
+
+        `noise` is "normal" for N(0, 1) or "uniform" for U(-1, 1).
+        """
         super().__init__()
         self.shape, self.z_dim, self.noise = shape, z_dim, noise
 
     def draw(self, batch: Batch) -> Inputs:
-        """What a fake for each picture of `batch` is made from: new noise, the picture's label."""
+        """Draw generator inputs for one fake per real image: new noise, and the image's label."""
         count, rng = self.share.world * len(batch.image), self.share.rng
         z = torch.empty(count, self.z_dim, device=batch.image.device)
         z = (
@@ -126,28 +141,47 @@ class GAN(nn.Module):
         return Inputs(z=self.share.of(z), y=label, source=batch.source)
 
     def fake(self, inputs: Inputs) -> Tensor:
-        """(B, C, H, W) in [-1, 1], or near it where a paper sets no bounds, as training sees it."""
+        """Return fake images (B, C, H, W) for training, normally in [-1, 1].
+
+        A model whose paper does not bound the output may override this to skip the bounds.
+        """
         if inputs.source is not None:
             return self.translate(self.generator, inputs.source)
         return self.generate(self.generator, inputs.z, inputs.y)
 
     def generate(self, generator: nn.Module, z: Tensor, y: Tensor | None = None) -> Tensor:
-        """(B, C, H, W) in [-1, 1] by any `generator` of this model, an averaged one too. Pure."""
+        """Return images (B, C, H, W) in [-1, 1] from noise (B, Z) and labels (B, K).
+
+        `generator` is `self.generator` or a copy with averaged weights. Must not change any state.
+        """
         raise NotImplementedError
 
     def translate(self, generator: nn.Module, image: Tensor) -> Tensor:
-        """(B, C, H, W) in [-1, 1] from pictures (B, source, H, W); where a model feeds on IMAGE."""
+        """Return images (B, C, H, W) in [-1, 1] from images (B, source channels, H, W).
+
+        Models with `Feeds.IMAGE` implement this; the others implement `generate`.
+        """
         raise NotImplementedError
 
     def discriminator_loss(
         self, batch: Batch, inputs: Inputs, fake: Tensor
     ) -> tuple[Tensor, Metrics]:
-        """The discriminator's loss on `batch` and a detached `fake`, and what to report of it."""
+        """Return the discriminator's loss, a scalar, and the metrics to report.
+
+        `fake` is detached, so the gradient reaches the discriminator only.
+        """
         raise NotImplementedError
 
     def generator_loss(self, batch: Batch, inputs: Inputs, fake: Tensor) -> tuple[Tensor, Metrics]:
-        """The generator's loss on the same `fake`, attached; the discriminator is frozen."""
+        """Return the generator's loss, a scalar, and the metrics to report.
+
+        `fake` is the same as in `discriminator_loss`, with its graph. The discriminator has already
+        been updated, and its weights are frozen.
+        """
         raise NotImplementedError
 
     def after_step(self, metrics: Metrics) -> None:
-        """Update buffers in place once both networks have stepped."""
+        """Update buffers in place, after both networks have been updated.
+
+        `metrics` are those of both losses, averaged over processes.
+        """

@@ -1,7 +1,7 @@
-"""What the machine offers: devices, a compiler, free memory, and settings that speed depends on.
+"""What this machine has (devices, a compiler, free memory), and process settings for speed.
 
-Everything is found out by asking the system. Which number format is the faster one has to be
-measured, with our own layers: `training.precision` does that.
+Everything here comes from the operating system or from torch. The fastest number format has to be
+measured with our own layers: see `training.precision`.
 """
 
 import ctypes
@@ -16,26 +16,29 @@ import torch
 from gancli.errors import UsageError
 
 MEMINFO = Path("/proc/meminfo")
-CGROUP = Path("/sys/fs/cgroup")  # of a container, version 2
+CGROUP = Path("/sys/fs/cgroup")  # of a container (cgroup v2)
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # parameters of mallopt, from glibc's malloc.h
-LARGEST_AUTOMATIC = 2**25  # bytes: the highest threshold that glibc chooses by itself
+LARGEST_AUTOMATIC = 2**25  # bytes: the highest threshold that glibc sets by itself
 
 
-def device(asked: str = "auto") -> torch.device:
-    """The device for `asked`: `auto` (the best there is), `cuda`, `mps` or `cpu`.
+def device(requested: str = "auto") -> torch.device:
+    """Return the device for `cuda`, `mps`, `cpu`, or `auto`: the first of these that is available.
 
-    Raises UsageError for a device that this machine, or this build of torch, does not have.
+    Raises UsageError if this machine, or this build of torch, does not have the device.
     """
-    there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
-    if asked == "auto":
-        return torch.device(next((name for name, found in there.items() if found), "cpu"))
-    if not there.get(asked, True):
-        raise UsageError(f"--device {asked}: torch sees no such device here.", hint="--device auto")
-    return torch.device(asked)
+    available = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if requested == "auto":
+        return torch.device(next((name for name, found in available.items() if found), "cpu"))
+    if not available.get(requested, True):
+        raise UsageError(
+            f"--device {requested} is not available: torch does not find it on this machine.",
+            hint="--device auto",
+        )
+    return torch.device(requested)
 
 
 def check_compiler(device: torch.device) -> None:
-    """Raise UsageError if torch.compile has no compiler to generate code for `device` with."""
+    """Raise UsageError if torch.compile finds no compiler for `device`."""
     if device.type == "cuda":
         found, wanted = importlib.util.find_spec("triton") is not None, "the package triton"
     else:
@@ -43,17 +46,18 @@ def check_compiler(device: torch.device) -> None:
         compilers = [named] if named else ["g++", "clang++", "c++", "cl"]
         found, wanted = any(map(shutil.which, compilers)), "a C++ compiler"
     if not found:
-        raise UsageError(f"--compile needs {wanted}, and there is none here.", hint="--no-compile")
+        raise UsageError(f"--compile needs {wanted}, which is not installed.", hint="--no-compile")
 
 
 def prepare(sizes_repeat: bool = False) -> None:
-    """Process-wide settings. Denormal numbers would slow a CPU down 5 to 40 times: flush them.
+    """Set process-wide options for speed.
 
-    If the same sizes come again and again, as in training, cuDNN may benchmark its algorithms on
-    the first of them, and freed memory is kept for the next step.
+    Denormal numbers become zero: they would slow a CPU down 5 to 40 times. If `sizes_repeat`, as in
+    training, cuDNN benchmarks its algorithms on the first batch, and freed memory is kept for the
+    next step.
     """
     torch.set_flush_denormal(True)
-    if sizes_repeat:  # never switched off again: sampling in the middle of a training calls this
+    if sizes_repeat:  # never set to False: sampling during training calls this too
         torch.backends.cudnn.benchmark = True
         keep_freed_memory()
 
@@ -77,17 +81,17 @@ def free_memory() -> int:
 
 
 def keep_freed_memory() -> None:
-    """Have the C library keep freed memory for this process, as far as it can be told to.
+    """Make glibc keep freed memory for this process. Has no effect on other systems.
 
-    A training step frees what the next one allocates again. glibc returns blocks of more than 32 MB
-    to the system each time, and new ones come page by page, zeroed: a layer with weights of
-    1024x512x4x4 took four times as long (forward and backward, one picture, two cores: 27 ms
-    against 7.6).
+    A training step frees memory that the next one allocates again. By default glibc returns blocks
+    of more than 32 MB to the system, and gets them back page by page, zeroed. A layer with weights
+    of 1024x512x4x4 took four times as long (forward and backward, one image, two cores: 27 ms
+    instead of 7.6).
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
     if mallopt is None:
         return
-    if not mallopt(M_MMAP_THRESHOLD, 2**30):  # old versions refuse that much
+    if not mallopt(M_MMAP_THRESHOLD, 2**30):  # old versions refuse a value this large
         mallopt(M_MMAP_THRESHOLD, LARGEST_AUTOMATIC)
     mallopt(M_TRIM_THRESHOLD, 2**31 - 1)
 
@@ -102,13 +106,13 @@ def _free_on_linux() -> int | None:
 
 
 def _free_in_container() -> int | None:
-    """What a container's limit leaves; None without a limit. Cached files count as free."""
+    """Free bytes under a container's limit; None without one. Cached files count as free."""
     try:
         limit, used = ((CGROUP / f"memory.{n}").read_text().strip() for n in ("max", "current"))
         stat = (line.split() for line in (CGROUP / "memory.stat").read_text().splitlines())
         cached = sum(int(v) for k, v in stat if k in ("active_file", "inactive_file"))
         return max(0, int(limit) - int(used) + cached)
-    except (OSError, ValueError):  # without a limit, memory.max reads "max"
+    except (OSError, ValueError):  # without a limit, memory.max is "max"
         return None
 
 
@@ -117,7 +121,7 @@ def _all_memory() -> int:
 
 
 def _free_on_windows() -> int:
-    """Through GlobalMemoryStatusEx: the third 64-bit number of its struct is what is available."""
-    numbers = (ctypes.c_ulonglong * 8)(64)  # dwLength (its upper half is dwMemoryLoad), then sizes
+    """Available bytes, from GlobalMemoryStatusEx: the third 64-bit number of its struct."""
+    numbers = (ctypes.c_ulonglong * 8)(64)  # dwLength (dwMemoryLoad above it), then sizes
     ctypes.windll.kernel32.GlobalMemoryStatusEx(numbers)  # type: ignore[attr-defined]
     return int(numbers[2])

@@ -1,7 +1,7 @@
-"""Pictures as arrays: to and from tensors, side by side, and as PNG files with their recipe.
+"""Pictures as arrays: conversion to and from tensors, grids, and reading and writing files.
 
-An array is uint8, (B, H, W, C) or one picture (H, W, C), C 1 (gray) or 3 (RGB); a tensor is
-(B, C, H, W) in [-1, 1].
+Arrays are uint8: a batch (B, H, W, C) or one picture (H, W, C), where C is 1 (gray) or 3 (RGB).
+Tensors are (B, C, H, W) in [-1, 1]. PNG files can hold a recipe: the command that made the picture.
 """
 
 import io
@@ -20,12 +20,12 @@ from PIL.PngImagePlugin import PngInfo
 from gancli.errors import FileError, UsageError
 from gancli.files import write_file
 
-if TYPE_CHECKING:  # formats and charts need no torch, and it takes a second to import
+if TYPE_CHECKING:  # torch takes a second to import, and formats and charts work without it
     from torch import Tensor
 
 Array = NDArray[np.uint8]
 
-SUFFIXES = {  # single pictures are written to, by Pillow's name for the format
+SUFFIXES = {  # formats that `save` writes: file suffix -> Pillow's name
     ".png": "PNG",
     ".jpg": "JPEG",
     ".jpeg": "JPEG",
@@ -34,17 +34,17 @@ SUFFIXES = {  # single pictures are written to, by Pillow's name for the format
     ".tiff": "TIFF",
     ".bmp": "BMP",
 }
-RECIPE_KEY = "gan"  # the keyword of the PNG text that holds a recipe, as JSON
+RECIPE_KEY = "gan"  # keyword of the PNG text chunk that holds the recipe, as JSON
 
 
 def to_uint8(pictures: "Tensor") -> Array:
-    """(B, C, H, W) in [-1, 1] to uint8 (B, H, W, C); what lies outside is clamped."""
+    """Convert (B, C, H, W) in [-1, 1] to uint8 (B, H, W, C). Values outside are clamped."""
     scaled = pictures.detach().float().clamp(-1, 1).add(1).mul(127.5).round()
     return cast(Array, scaled.byte().permute(0, 2, 3, 1).contiguous().cpu().numpy())
 
 
 def from_uint8(pictures: Array) -> "Tensor":
-    """uint8 (B, H, W, C) to float32 (B, C, H, W) in [-1, 1]; `to_uint8` gives the same back."""
+    """Convert uint8 (B, H, W, C) to float32 (B, C, H, W) in [-1, 1]. `to_uint8` inverts it."""
     import torch
 
     return torch.from_numpy(pictures).permute(0, 3, 1, 2).contiguous().float().div(127.5).sub(1)
@@ -53,10 +53,10 @@ def from_uint8(pictures: Array) -> "Tensor":
 def grid(
     pictures: Array, rows: int | None = None, columns: int | None = None, gap: int = 2
 ) -> Array:
-    """uint8 (B, H, W, C) side by side, row by row, as one (H', W', C); `gap` pixels between them.
+    """Arrange pictures (B, H, W, C) row by row in one picture (H', W', C), `gap` pixels apart.
 
-    Near square unless `rows` or `columns` say otherwise; cells without a picture are black.
-    Raises UsageError where `pictures` are none, or more than the cells.
+    Without `rows` and `columns` the grid is nearly square. Empty cells are black. Raises UsageError
+    if there are no pictures, or more pictures than cells.
     """
     count, height, width, channels = pictures.shape
     rows, columns = layout(count, rows, columns)
@@ -68,7 +68,7 @@ def grid(
 
 
 def layout(count: int, rows: int | None = None, columns: int | None = None) -> tuple[int, int]:
-    """Rows and columns for `count` pictures. Raises UsageError where they do not hold them."""
+    """Return (rows, columns) for `count` pictures. Raises UsageError if that is too few cells."""
     if rows is None and columns is None:
         columns = math.ceil(math.sqrt(count))
     if columns is None:
@@ -76,22 +76,22 @@ def layout(count: int, rows: int | None = None, columns: int | None = None) -> t
     if rows is None:
         rows = math.ceil(count / max(columns, 1))
     if not 0 < count <= rows * columns:
-        raise UsageError(f"A grid of {rows}x{columns} cannot show {count} pictures.")
+        raise UsageError(f"A grid of {rows}x{columns} cannot hold {count} pictures.")
     return rows, columns
 
 
 def enlarge(picture: Array, scale: int) -> Array:
-    """(H, W, C) with every pixel drawn as `scale` x `scale`."""
+    """Enlarge (H, W, C): every pixel becomes a square of `scale` x `scale` pixels."""
     return picture.repeat(scale, axis=0).repeat(scale, axis=1)
 
 
 def to_pillow(picture: Array) -> Image.Image:
-    """(H, W, C) as a Pillow picture, "L" or "RGB"."""
+    """Convert (H, W, C) to a Pillow image, of mode "L" or "RGB"."""
     return Image.fromarray(picture[..., 0] if picture.shape[-1] == 1 else picture)
 
 
 def encode_png(picture: Array, recipe: Mapping[str, str] | None = None) -> bytes:
-    """(H, W, C) as a PNG file, `recipe` in its text under "gan"."""
+    """Encode (H, W, C) as PNG, with `recipe` in a text chunk under the keyword "gan"."""
     text = PngInfo()
     if recipe is not None:
         text.add_text(RECIPE_KEY, json.dumps(dict(recipe)))
@@ -101,12 +101,12 @@ def encode_png(picture: Array, recipe: Mapping[str, str] | None = None) -> bytes
 
 
 def save_png(path: Path, picture: Array, recipe: Mapping[str, str] | None = None) -> None:
-    """Write (H, W, C) as PNG, `recipe` in its text. Raises FileError where that cannot be."""
+    """Write (H, W, C) as PNG, with `recipe` in it. Raises FileError if it cannot be written."""
     write_file(path, encode_png(picture, recipe))
 
 
 def save(path: Path, picture: Array, recipe: Mapping[str, str] | None = None) -> None:
-    """Write (H, W, C) in the format of `path`'s suffix, one of SUFFIXES; a PNG holds `recipe`."""
+    """Write (H, W, C) in the format of the suffix, one of SUFFIXES. Only PNG holds a `recipe`."""
     if path.suffix.lower() == ".png":
         return save_png(path, picture, recipe)
     file = io.BytesIO()
@@ -115,7 +115,7 @@ def save(path: Path, picture: Array, recipe: Mapping[str, str] | None = None) ->
 
 
 def load_png(path: Path) -> Array:
-    """A picture that `save_png` wrote, uint8 (H, W, C). Raises FileError for what is no picture."""
+    """Read a picture that `save_png` wrote, as uint8 (H, W, C). Raises FileError as `opened`."""
     with opened(path) as picture:
         array = np.asarray(picture)
     return array.reshape(*array.shape[:2], -1)
@@ -123,11 +123,11 @@ def load_png(path: Path) -> Array:
 
 @contextmanager
 def opened(path: Path) -> Iterator[Image.Image]:
-    """The picture in a file. Raises FileError where there is none."""
+    """Open a picture with Pillow. Raises FileError if the file is missing or not a picture."""
     try:
         with Image.open(path) as picture:
             yield picture
     except FileNotFoundError as error:
         raise FileError(f"There is no file {path}.") from error
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise FileError(f"{path} is not a picture that can be read.") from error
+        raise FileError(f"{path} is not a picture, or it is damaged.") from error

@@ -1,8 +1,9 @@
-"""A folder of files is a registry: a name per file, a summary from its docstring, nothing imported.
+"""Registries of models, data sets, formats and metrics: each file in a folder is one entry.
 
-`models/`, `datasets/`, `formats/` and `evaluation/metrics/` are each such a folder. The file
-`fashion_mnist.py` is the entry `fashion-mnist`; its first docstring line is what lists show. Only
-`load` imports, so that `gan --help` never waits for torch.
+The folders are `models/`, `datasets/`, `formats/` and `evaluation/metrics/`. To add an entry, add a
+file. `fashion_mnist.py` becomes the entry `fashion-mnist`, and the first line of its docstring is
+the summary that lists show. Names, summaries and constants are read from the source text. Only
+`load` imports an entry, so `gan --help` does not wait for torch.
 """
 
 import ast
@@ -16,45 +17,49 @@ from typing import Any
 
 from gancli.errors import UsageError
 
+# The registries, and what messages call one entry of each.
 NOUNS = {"models": "model", "datasets": "data set", "formats": "format", "metrics": "metric"}
-FOLDERS = {"metrics": "evaluation/metrics"}  # those that do not go by the name of the registry
-LISTINGS = {"models": "gan train --help", "datasets": "gan datasets list"}
+FOLDERS = {"metrics": "evaluation/metrics"}  # the folder, if its name is not the registry's
+LISTINGS = {"models": "gan train --help", "datasets": "gan datasets list"}  # commands that list one
 
 
 @cache
 def names(kind: str) -> tuple[str, ...]:
-    """The entries of a registry (one of `NOUNS`), sorted."""
+    """Return the names in a registry (a key of `NOUNS`), sorted."""
     files = _folder(kind).glob("*.py")
     return tuple(sorted(f.stem.replace("_", "-") for f in files if not f.stem.startswith("_")))
 
 
 def summary(kind: str, name: str) -> str:
-    """The first docstring line of an entry, read without importing it."""
+    """Return the first docstring line of an entry, without importing it."""
     source = _path(kind, name).read_text(encoding="utf-8")
     return (ast.get_docstring(ast.parse(source)) or "").partition("\n")[0]
 
 
-def declared(kind: str, name: str, word: str, otherwise: Any = None) -> Any:
-    """The value of the literal `word = ...`, or `word: type = ...`, read without importing it."""
+def declared(kind: str, name: str, constant: str, default: Any = None) -> Any:
+    """Return a module-level constant of an entry, without importing it; else `default`.
+
+    Finds `constant = ...` and `constant: type = ...`. The value must be a literal.
+    """
     tree = ast.parse(_path(kind, name).read_text(encoding="utf-8"))
     for node in tree.body:
         if not isinstance(node, ast.Assign | ast.AnnAssign) or node.value is None:
             continue
         targets = node.targets if isinstance(node, ast.Assign) else [node.target]
-        if word in map(ast.unparse, targets):
+        if constant in map(ast.unparse, targets):
             return ast.literal_eval(node.value)
-    return otherwise
+    return default
 
 
 def load(kind: str, name: str) -> ModuleType:
-    """Import an entry. Raises UsageError for a name that is not there."""
+    """Import an entry and return its module. Raises UsageError if there is no such entry."""
     check(kind, name)
     package = FOLDERS.get(kind, kind).replace("/", ".")
     return importlib.import_module(f"gancli.{package}.{name.replace('-', '_')}")
 
 
 def check(kind: str, name: str) -> None:
-    """Raise UsageError, with the nearest name, unless `name` is an entry of `kind`."""
+    """Raise UsageError, with the closest name, if registry `kind` has no entry `name`."""
     if name not in names(kind):
         known = names(kind)
         raise UsageError(
@@ -65,9 +70,9 @@ def check(kind: str, name: str) -> None:
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """`. Did you mean 'x'?` for a near miss, else a full stop."""
-    near = difflib.get_close_matches(word.lower(), list(known), n=1, cutoff=0.5)
-    return f". Did you mean {near[0]!r}?" if near else "."
+    """Return the end of a sentence: `. Did you mean 'x'?` if a known word is close, else `.`."""
+    close = difflib.get_close_matches(word.lower(), list(known), n=1, cutoff=0.5)
+    return f". Did you mean {close[0]!r}?" if close else "."
 
 
 def _path(kind: str, name: str) -> Path:

@@ -1,13 +1,14 @@
-"""How the rest of the code talks to its user: a line of conversation, and progress.
+"""The callbacks through which code reports to the user: messages and progress.
 
-The command line passes functions that print; the Python API and the tests pass others, or `silent`.
+Code below the command line never prints. It takes a `Say` and a `Progress` and calls them. The
+command line passes functions that print. The Python API and the tests pass their own, or `silent`.
 """
 
 from collections.abc import Callable
 
-Say = Callable[[str], None]  # takes one line of conversation
-Progress = Callable[[str, int, "int | None"], None]  # takes what, how much is done, of how much
+Say = Callable[[str], None]  # called with one line of text
+Progress = Callable[[str, int, "int | None"], None]  # called with (what, done, total)
 
 
 def silent(*_: object) -> None:
-    """A `Say` or a `Progress` that shows nothing."""
+    """Ignore the report: a `Say` or `Progress` that shows nothing."""

@@ -1,4 +1,7 @@
-"""Dataclasses from JSON that anyone may have written: every field is checked for its type."""
+"""Turn JSON into dataclasses, with a type check for every field.
+
+Headers and run files may come from other programs or other versions, so nothing is trusted.
+"""
 
 import dataclasses
 import enum
@@ -10,49 +13,49 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 
 
-def parse(kind: type[T], found: object) -> T:
-    """The dataclass `kind` from `found`, a dictionary as `json.loads` gives it.
+def parse(cls: type[T], value: object) -> T:
+    """Build the dataclass `cls` from `value`, a dictionary as `json.loads` returns it.
 
     Fields may be bool, int, float, str, an enum, another dataclass, `X | None`, `tuple[X, ...]`,
-    `tuple[X, Y]` or a Mapping, which is taken as it is. Keys that `kind` does not know are left
-    out. Raises ValueError for a field that is missing, or of another type.
+    `tuple[X, Y]` or a Mapping, whose contents are not checked. Keys that `cls` does not have are
+    ignored. Raises ValueError if a field is missing or has the wrong type.
     """
-    if not isinstance(found, dict):
-        raise ValueError(f"{kind.__name__} is not an object")
-    hints = typing.get_type_hints(kind)
-    fields: tuple[dataclasses.Field[Any], ...] = dataclasses.fields(kind)  # type: ignore[arg-type]
-    values = {f.name: _value(hints[f.name], found[f.name]) for f in fields if f.name in found}
+    if not isinstance(value, dict):
+        raise ValueError(f"{cls.__name__} is not an object")
+    hints = typing.get_type_hints(cls)
+    fields: tuple[dataclasses.Field[Any], ...] = dataclasses.fields(cls)  # type: ignore[arg-type]
+    values = {f.name: _value(hints[f.name], value[f.name]) for f in fields if f.name in value}
     try:
-        return kind(**values)
+        return cls(**values)
     except TypeError as error:  # a field without a default is missing
         raise ValueError(str(error)) from None
 
 
-def _value(kind: Any, found: Any) -> Any:
-    if dataclasses.is_dataclass(kind):
-        return parse(typing.cast(type, kind), found)
-    origin, of = typing.get_origin(kind), typing.get_args(kind)
+def _value(hint: Any, value: Any) -> Any:
+    if dataclasses.is_dataclass(hint):
+        return parse(typing.cast(type, hint), value)
+    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
     if origin in (types.UnionType, typing.Union):
-        (kind,) = (k for k in of if k is not types.NoneType)
-        return None if found is None else _value(kind, found)
+        (hint,) = (k for k in arguments if k is not types.NoneType)  # X | None only
+        return None if value is None else _value(hint, value)
     if origin is tuple:
-        return _tuple(of, found)
+        return _tuple(arguments, value)
     if origin is not None and issubclass(origin, Mapping):
-        return _plain(dict, found)
-    if issubclass(kind, enum.Enum):
-        return kind(found)
-    if kind is float and type(found) is int:
-        return float(found)
-    return _plain(kind, found)
+        return _checked(dict, value)
+    if issubclass(hint, enum.Enum):
+        return hint(value)
+    if hint is float and type(value) is int:  # JSON may write 1.0 as 1
+        return float(value)
+    return _checked(hint, value)
 
 
-def _tuple(of: tuple[Any, ...], found: Any) -> tuple[Any, ...]:
-    items = _plain(list, found)
-    kinds = [of[0]] * len(items) if of[-1] is Ellipsis else list(of)
-    return tuple(_value(kind, item) for kind, item in zip(kinds, items, strict=True))
+def _tuple(arguments: tuple[Any, ...], value: Any) -> tuple[Any, ...]:
+    items = _checked(list, value)
+    hints = [arguments[0]] * len(items) if arguments[-1] is Ellipsis else list(arguments)
+    return tuple(_value(hint, item) for hint, item in zip(hints, items, strict=True))
 
 
-def _plain(kind: type, found: Any) -> Any:
-    if type(found) is not kind:  # True is not taken for 1
-        raise ValueError(f"{found!r} is not {kind.__name__}")
-    return found
+def _checked(cls: type, value: Any) -> Any:
+    if type(value) is not cls:  # not isinstance: True must not pass as 1
+        raise ValueError(f"{value!r} is not {cls.__name__}")
+    return value

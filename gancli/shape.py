@@ -1,4 +1,4 @@
-"""What a model is built for: the shape of its pictures, and which half of a pair it generates."""
+"""The shape of the images a model is built for, and the direction in which it translates pairs."""
 
 import enum
 from collections.abc import Sequence
@@ -10,15 +10,15 @@ from gancli.errors import UsageError
 T = TypeVar("T")
 
 SMALLEST, LARGEST, STEP = 16, 256, 4
-SIZES = range(SMALLEST, LARGEST + 1, STEP)  # of pictures that models can be built for
+SIZES = range(SMALLEST, LARGEST + 1, STEP)  # image sizes that models support
 
 
 @dataclass(frozen=True, kw_only=True)
 class Shape:
-    """The pictures a model is built for: `channels` x `size` x `size`, in `classes` classes.
+    """The images a model generates: `channels` x `size` x `size`, in `classes` classes.
 
-    `source` are the channels of the pictures that they are made from, where a model is given any.
-    `palette` are their colours, (R, G, B) in 0..255, where they are maps of labels.
+    `source` is the number of channels of the input images, for models that translate images;
+    otherwise 0. `palette` holds the colours, (R, G, B) in 0..255, if the images are label maps.
     """
 
     channels: int
@@ -29,9 +29,9 @@ class Shape:
 
 
 class Direction(str, enum.Enum):
-    """Which half of a pair (A, B) is given, and which is generated from it.
+    """Which half of a pair (A, B) is the input, and which half is generated from it.
 
-    Where a data set says that B is a map of labels, A2B generates labels and B2A is given them.
+    If B is a label map, A2B generates labels from a photo and B2A a photo from labels.
     """
 
     A2B = "A2B"
@@ -42,25 +42,25 @@ class Direction(str, enum.Enum):
 
     @property
     def given(self) -> int:
-        """The index in a pair (A, B) of the half that is given."""
+        """The index of the input half in a pair (A, B)."""
         return 0 if self is Direction.A2B else 1
 
     @property
     def generated(self) -> int:
-        """The index in a pair (A, B) of the half that is generated."""
+        """The index of the generated half in a pair (A, B)."""
         return 1 - self.given
 
     def of(self, pair: Sequence[T]) -> tuple[T, T]:
-        """A pair (A, B) as what is given and what is generated."""
+        """Return a pair (A, B) as (input, target)."""
         return pair[self.given], pair[self.generated]
 
 
 def check_size(size: int) -> None:
-    """Raise UsageError, naming the nearest legal size, unless models can be built for `size`."""
+    """Raise UsageError, with the nearest supported size, if models do not support `size`."""
     if size not in SIZES:
         nearest = min(max(round(size / STEP) * STEP, SMALLEST), LARGEST)
         raise UsageError(
-            f"--image-size {size} is not a size a model can be built for: "
-            f"multiples of {STEP} from {SMALLEST} to {LARGEST} are.",
+            f"--image-size {size} is not supported: "
+            f"sizes are multiples of {STEP} from {SMALLEST} to {LARGEST}.",
             hint=f"--image-size {nearest}",
         )

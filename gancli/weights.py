@@ -1,7 +1,7 @@
-"""Weights in safetensors files, and the header in which each file says what it holds.
+"""Read and write weights as safetensors files, each with a header that describes the model.
 
-The only module that knows safetensors. A header is read with the standard library alone: asking
-what a file is never waits for torch.
+No other module uses the safetensors library. Headers are read with the standard library alone, so
+finding out what a file holds does not wait for torch.
 """
 
 import hashlib
@@ -20,15 +20,19 @@ from gancli.shape import Direction, Shape
 if TYPE_CHECKING:
     from torch import Tensor
 
-GENERATOR, BEST = "generator.safetensors", "best.safetensors"  # in the folder of a run
-FORMAT = 1  # the newest header this version reads
-LONGEST_HEADER = 100_000_000  # bytes; the safetensors format's own bound
-DIGITS = 16  # of a file's SHA-256: enough to find it again
+GENERATOR, BEST = "generator.safetensors", "best.safetensors"  # file names in a run folder
+FORMAT = 1  # version of the header; newer ones are refused
+LONGEST_HEADER = 100_000_000  # bytes; the limit of the safetensors format
+DIGITS = 16  # hex digits of a file's SHA-256 that identify it
 
 
 @dataclass(frozen=True, kw_only=True)
 class TrainedOn:
-    """The data set of a run: its `name`, what was typed for it, and the SHA-256 of its pictures."""
+    """The data set of a run.
+
+    `source` is what the user typed after --dataset, `pictures` their number, and `digest` their
+    SHA-256.
+    """
 
     name: str
     source: str = ""
@@ -38,7 +42,7 @@ class TrainedOn:
 
 @dataclass(frozen=True, kw_only=True)
 class Best:
-    """Why an epoch's weights were kept: `measure` was `value` after it, the lowest of the run."""
+    """The best epoch of a run: after it the metric `measure` had its lowest value, `value`."""
 
     epoch: int
     measure: str
@@ -47,10 +51,11 @@ class Best:
 
 @dataclass(frozen=True, kw_only=True)
 class Header:
-    """What a file of a run says of itself, parsed and checked once.
+    """The header of a weights file, parsed and checked.
 
-    `network` is None in a generator's file, else what the file holds instead. Pictures are in
-    `range`. `settings` are those of the model, as its `Settings` takes them.
+    `settings` are the keyword arguments of the model's `Settings`. `images_seen` counts training
+    images. Generated pixel values lie in `range`. `network` is None for a generator; otherwise it
+    names what the file holds, such as "discriminator".
     """
 
     model: str
@@ -71,43 +76,43 @@ class Header:
     best: Best | None = None
 
     def as_dict(self) -> dict[str, Any]:
-        """As it is written, without what does not apply."""
+        """Return the header as it is written: fields that are None are left out."""
         found = asdict(self)
         return {k: v for k, v in found.items() if v is not None or k == "direction"}
 
 
 def read_generator(path: Path) -> Header:
-    """The header of a generator's file. Raises FileError as `read_header` does, and for others."""
+    """Read the header of a generator. Raises FileError if `path` holds anything else."""
     found = read_header(path)
     if other := found.get("network"):
         ours = path.with_name(GENERATOR)
-        raise FileError(f"{path} holds the {other} of a run; its generator is {ours}.")
+        raise FileError(f"{path} holds the {other} of a run. The generator is in {ours}.")
     try:
         return parse(Header, found)
     except ValueError:
         raise FileError(
-            f"{path} is a file of gan's, but no generator.", hint="gan sample --help"
+            f"{path} was written by gan, but it is not a generator.", hint="gan sample --help"
         ) from None
 
 
 def read_header(path: Path) -> dict[str, Any]:
-    """What a file of ours says of itself, unchecked but for its format.
+    """Read a header as a dictionary. Only its format version is checked.
 
-    Raises FileError for a file that is missing, is no safetensors file, was not written by gan,
-    or comes from a newer version of it.
+    Raises FileError if the file is missing, is not a safetensors file, was not written by gan, or
+    was written by a newer version.
     """
     try:
         text = _metadata(path).get("gan")
         header = json.loads(text) if text else None
     except OSError as e:
-        raise FileError(f"{path} cannot be read: {e.strerror}.") from None
+        raise FileError(f"Cannot read {path}: {e.strerror}.") from None
     except (ValueError, TypeError, struct.error, AttributeError, RecursionError):
         raise FileError(
-            f"{path} is not a model: it is no safetensors file.", hint="gan sample --help"
+            f"{path} is not a model: it is not a safetensors file.", hint="gan sample --help"
         ) from None
     if not isinstance(header, dict) or not isinstance(header.get("format"), int):
         raise FileError(
-            f"{path} holds weights, but not of a model made by gan.", hint="gan train --help"
+            f"{path} is a safetensors file, but gan did not write it.", hint="gan train --help"
         )
     if header["format"] > FORMAT:
         raise FileError(
@@ -127,7 +132,7 @@ def _metadata(path: Path) -> dict[str, str]:
 
 
 def save(path: Path, tensors: "dict[str, Tensor]", header: Mapping[str, Any]) -> None:
-    """Write tensors with a header, whole or not at all. Raises FileError where it cannot be."""
+    """Write tensors and their header atomically. Raises FileError if they cannot be written."""
     from safetensors.torch import save as pack
 
     metadata = {"gan": json.dumps({"format": FORMAT, **header})}
@@ -136,7 +141,7 @@ def save(path: Path, tensors: "dict[str, Tensor]", header: Mapping[str, Any]) ->
 
 
 def load(path: Path) -> "dict[str, Tensor]":
-    """The tensors of a file, on the CPU. Raises FileError when it is damaged."""
+    """Load the tensors of a file to the CPU. Raises FileError if the file is damaged."""
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
@@ -147,7 +152,7 @@ def load(path: Path) -> "dict[str, Tensor]":
 
 
 def unpack(data: bytes, path: Path) -> "dict[str, Tensor]":
-    """The tensors in the bytes of the file at `path`. Raises FileError when they are damaged."""
+    """Load tensors from `data`, the content of `path`. Raises FileError if it is damaged."""
     from safetensors import SafetensorError
     from safetensors.torch import load as unpacked
 
@@ -158,5 +163,5 @@ def unpack(data: bytes, path: Path) -> "dict[str, Tensor]":
 
 
 def digest(path: Path) -> str:
-    """The first hex digits of a file's SHA-256, by which a recipe names its generator."""
+    """Return the first hex digits of a file's SHA-256. Recipes use it to identify a generator."""
     return hashlib.sha256(path.read_bytes()).hexdigest()[:DIGITS]

@@ -1,1 +1,1 @@
-"""One paper, one file, which offers `Settings`, `preset` and `build`: see `gancli.gan`."""
+"""The models, one paper per file. To add one, define what `gancli.gan` lists."""

@@ -1,33 +1,40 @@
-"""Pictures from noise, judged by how well an autoencoder draws them again.
+"""Generates images from noise; the discriminator is an autoencoder that reconstructs them.
 
 BEGAN: Boundary Equilibrium Generative Adversarial Networks. David Berthelot, Thomas Schumm, Luke
 Metz, 2017, arXiv:1703.10717.
 
-The discriminator D is an autoencoder with the loss L(v) = mean |v - D(v)|. A control k_t holds
-L(G(z)) at gamma L(x): gamma, the diversity ratio, trades variety for sharpness. The measure of
-convergence M = L(x) + |gamma L(x) - L(G(z))| falls as pictures get better, so it tells the best
-epoch, and when the learning rate should halve.
+The discriminator D is an autoencoder with the reconstruction loss L(v) = mean |v - D(v)|. A control
+variable k_t holds L(G(z)) at gamma L(x). gamma is the diversity ratio: lower values give sharper,
+less varied images. The convergence measure M = L(x) + |gamma L(x) - L(G(z))| falls as images get
+better. It selects the best epoch, and tells when to halve the learning rate.
 
-What we changed: pictures are padded by their edges until they can be halved down to 5 to 8 pixels,
-and cropped back: 28 becomes 32. On request the generator has dropout, which stays on at sampling.
-By default networks are narrow enough for a CPU, the generator's weights are averaged, batches and
-the learning rate are larger, and k follows faster.
+What we changed:
 
-Variety is a matter of k. D gains by erring on a picture only where k p_G > p_data, so samples may
-be 1/k times as common as the pictures they are like; and an autoencoder errs least on little ink,
-so that on digits ones become common: two samples in five with k at 0.24, two in nine with 0.35.
-To hold k high, samples must be hard to tell from data: D learns at a tenth of the generator's rate,
-and the generator is wider at its smaller scales (the paper makes it like the decoder for simplicity
-alone). And gamma is 1: below it the balance is met by drawing nothing but ones, above it by pale
-digits at first. At a constant rate D still pulls ahead: on MNIST k is 0.77 after 5 epochs and 0.35
-after 25, and variety is lost slowly, which M does not see. So both rates fall to nothing over the
-last three quarters of a run: k rises to 0.88 in 12 epochs, and the distance of 10,000 samples that
-`gan evaluate` gives is 23, where 25 epochs at a constant rate left 128.
+- Images are padded with their edge pixels until they can be halved down to 5 to 8 pixels, and
+  cropped at the end. For example, 28 is padded to 32.
+- The generator can have dropout, which stays on at sampling. It is off by default.
+- Networks are narrow enough for a CPU, the generator's weights are averaged, batches are larger,
+  the learning rate is higher, and k adapts faster.
+- Variety depends on k. D gains from a high loss on an image only where k p_G > p_data. So the
+  generator may produce an image up to 1/k times as often as it occurs in the data. Images with few
+  bright pixels have the lowest loss. On MNIST, therefore, ones become too common: two samples in
+  five at k = 0.24, two in nine at k = 0.35.
+- k stays high if fakes are hard to tell from real images. So D has a tenth of the generator's
+  learning rate, and the generator is wider at its smaller scales. (In the paper it has the
+  architecture of the decoder, only for simplicity.)
+- gamma is 1. Below 1, the generator reaches the balance by drawing only ones; above 1, digits are
+  pale at first.
+- Both learning rates fall to 0 over the last three quarters of a run. At a constant rate D still
+  gets ahead: on MNIST k is 0.77 after 5 epochs and 0.35 after 25. Variety is lost slowly, and M
+  does not show it. With falling rates k rises to 0.88 in 12 epochs, and `gan evaluate` gives a
+  Fréchet distance of 23 for 10,000 samples. 25 epochs at a constant rate gave 128.
+- Above 32 pixels D has a quarter of the generator's learning rate, and the generator has the
+  architecture of the decoder. On faces at 64 pixels a tenth of the rate is too low: k reaches its
+  upper bound, and D stops learning to reconstruct faces. With a quarter and falling rates the
+  distance is 34 after 12 epochs. With constant rates it is lowest after 8 epochs, at 83, and 230
+  after 13.
 
-On faces at 64 pixels a tenth of the rate starves D: k meets its bound, and D no longer learns to
-draw faces again. Above 32 pixels D learns at a quarter of the generator's rate, and the generator
-is like the decoder; with falling rates the distance there is 34 after 12 epochs, with constant ones
-83 after 8, its least, and 230 after 13. The preset `paper` keeps the paper's own.
+The preset `paper` has the paper's values.
 """
 
 from dataclasses import dataclass
@@ -41,24 +48,24 @@ from torch import Tensor, nn
 from gancli.gan import GAN, Batch, Direction, Inputs, Metrics, Proportion, Rate, Shape, Units
 from gancli.nn.layers import ELU, FromMaps, ToMaps
 
-SMALL = 32  # pixels a side: larger pictures want other settings
+SMALL = 32  # pixels: larger images have other default settings
 
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """Shape of the networks and the constants of the equilibrium, in the paper's symbols."""
+    """Sizes of the networks and constants of the equilibrium, in the paper's symbols."""
 
     z_dim: Units = 64  # length of the noise vector, U(-1, 1)
-    width: Units = 16  # n, channels of the decoders' layers and of the encoder's first
-    hidden: Units = 64  # N_h, length of the autoencoder's code
-    gamma: Annotated[float, (0.0, 10.0)] = 1.0  # E[L(G(z))] / E[L(x)] held: lower is less varied
-    lambda_k: Proportion = 0.02  # how fast k follows
-    taper: Annotated[int, (1, 4)] = 2  # factor of the generator's channels at each smaller size
-    dropout: Rate = 0.0  # share of the generator's maps left out, in training and at sampling
+    width: Units = 16  # n: channels of the decoder's layers, and of the encoder's first
+    hidden: Units = 64  # N_h: length of the autoencoder's code
+    gamma: Annotated[float, (0.0, 10.0)] = 1.0  # target of E[L(G(z))] / E[L(x)], the diversity
+    lambda_k: Proportion = 0.02  # learning rate of k
+    taper: Annotated[int, (1, 4)] = 2  # G's channels multiply by this at each smaller size
+    dropout: Rate = 0.0  # share of G's channels dropped, in training and at sampling
 
 
 def preset(name: str, shape: Shape | None, direction: Direction | None) -> dict[str, Any]:
-    """Values for `Settings` and `config.Training`; `shape` is None before the data is read."""
+    """Return values for `Settings` and `config.Training`: see `gancli.gan`."""
     if name == "paper":
         return {
             "width": 128,
@@ -86,21 +93,21 @@ def preset(name: str, shape: Shape | None, direction: Direction | None) -> dict[
 
 
 def build(settings: Settings, shape: Shape) -> "BEGAN":
-    """The model for pictures of `shape`."""
+    """Build the model for images of `shape`."""
     return BEGAN(settings, shape)
 
 
 def k_max(gamma: float) -> float:
-    """The most of k: 1 as in the paper, and less where gamma is larger than the paper's.
+    """Return the upper bound of k: 1 as in the paper, or 0.9 / gamma if gamma is above 0.9.
 
-    In balance L_D is (1 - k gamma) L(x). With k gamma above 1 it would fall for ever as both errors
-    grow, which the paper's gamma < 1 rules out.
+    In equilibrium L_D = (1 - k gamma) L(x). If k gamma were above 1, D could lower its loss without
+    limit by making both errors larger. In the paper gamma < 1 rules that out.
     """
     return 0.9 / max(gamma, 0.9)
 
 
 def ladder(size: int) -> list[int]:
-    """Sizes from 5 to 8 pixels up, each half of the next; the last is `size` with its padding.
+    """Return sizes from 5 to 8 pixels upwards, each half of the next. The last is `size`, padded.
 
     28 -> [8, 16, 32]; 36 -> [5, 10, 20, 40]; 64 -> [8, 16, 32, 64].
     """
@@ -111,7 +118,7 @@ def ladder(size: int) -> list[int]:
 
 
 class Pad(nn.Module):
-    """(B, C, size, size) in the middle of (B, C, side, side), the edge repeated around it."""
+    """Pad (B, C, size, size) to (B, C, side, side) on all sides, by repeating the edge pixels."""
 
     def __init__(self, size: int, side: int) -> None:
         super().__init__()
@@ -119,47 +126,52 @@ class Pad(nn.Module):
         self.margins = (low, high, low, high)
 
     def forward(self, x: Tensor) -> Tensor:
+        """Map (B, C, size, size) to (B, C, side, side)."""
         return F.pad(x, self.margins, mode="replicate") if any(self.margins) else x
 
 
 class Unpad(nn.Module):
-    """The middle of (B, C, side, side), (B, C, size, size): what `Pad` put there."""
+    """Crop the middle (B, C, size, size) of (B, C, side, side): the inverse of `Pad`."""
 
     def __init__(self, size: int) -> None:
         super().__init__()
         self.size = size
 
     def forward(self, x: Tensor) -> Tensor:
+        """Map (B, C, side, side) to (B, C, size, size)."""
         low = (x.shape[-1] - self.size) // 2
         return x[..., low : low + self.size, low : low + self.size]
 
 
 class Dropout(nn.Module):
-    """Leaves out whole maps of (B, C, H, W), a share `rate` of them; z (B, Z) alone decides which.
+    """Drop a share `rate` of the channels of (B, C, H, W). The noise z (B, Z) decides which.
 
-    No z comes twice in training, so a mask that follows from z is as good as one that is drawn, and
-    a picture stays a function of its noise. Map c is left out while the phase <z, w_c> + b_c, in
-    turns, has a fraction below `rate`: the phase spreads over a turn, so every map is left out as
-    often, and along a walk maps come and go one by one, where a mask hashed from z would flicker.
+    No z is drawn twice in training, so a mask computed from z is as good as a random one, and an
+    image remains a function of its noise. Channel c is dropped if the phase <z, w_c> + b_c, in
+    turns, has a fractional part below `rate`. The phase is spread over a full turn, so all channels
+    are dropped equally often. When z moves along a line, channels come and go one at a time; with a
+    hash of z, images would flicker.
     """
 
     def __init__(self, z_dim: int, channels: int, rate: float) -> None:
         super().__init__()
         self.rate = rate
-        self.register_buffer("w", torch.randn(z_dim, channels) * sqrt(3 / z_dim))  # var z is 1/3
+        # U(-1, 1) has variance 1/3, so <z, w_c> has variance 1
+        self.register_buffer("w", torch.randn(z_dim, channels) * sqrt(3 / z_dim))
         self.register_buffer("b", torch.rand(channels))
         self.w: Tensor
         self.b: Tensor
 
     def forward(self, x: Tensor, z: Tensor) -> Tensor:
-        with torch.autocast(z.device.type, enabled=False):  # bfloat16 would round masks away
+        """Drop channels of x (B, C, H, W), and scale up the others."""
+        with torch.autocast(z.device.type, enabled=False):  # bfloat16 is too coarse for the phase
             phase = z @ self.w + self.b
         kept = (phase - phase.floor() >= self.rate) / (1 - self.rate)
         return x * kept.to(x.dtype)[:, :, None, None]
 
 
 class Decoder(nn.Module):
-    """Codes (B, inputs) to pictures (B, C, H, W), without bounds; the generator is one as well."""
+    """Codes (B, inputs) to images (B, C, H, W), not bounded. Also the architecture of G."""
 
     def __init__(
         self, inputs: int, s: Settings, shape: Shape, taper: int = 1, dropout: float = 0.0
@@ -180,16 +192,17 @@ class Decoder(nn.Module):
         )
 
     def forward(self, z: Tensor) -> Tensor:
+        """Map codes (B, inputs) to images (B, C, H, W)."""
         x = self.start(z)
         for i, scale in enumerate(self.scales):
             x = scale(F.interpolate(x, scale_factor=2.0) if i else x)
             x = self.dropouts[i](x, z) if self.dropouts else x
-        picture: Tensor = self.out(x)
-        return picture
+        image: Tensor = self.out(x)
+        return image
 
 
 class Encoder(nn.Sequential):
-    """Pictures (B, C, H, W) to codes (B, hidden); each halving adds n channels."""
+    """Images (B, C, H, W) to codes (B, hidden). Each halving adds n channels."""
 
     def __init__(self, s: Settings, shape: Shape) -> None:
         n, sizes = s.width, ladder(shape.size)
@@ -202,11 +215,12 @@ class Encoder(nn.Sequential):
 
 
 def _conv(channels: int, out: int, stride: int = 1) -> list[nn.Module]:
+    """Return a 3x3 convolution and ELU, as everywhere in the paper's networks."""
     return [nn.Conv2d(channels, out, 3, stride, 1), ELU()]
 
 
 class BEGAN(GAN):
-    """L_D = L(x) - k_t L(G(z)), L_G = L(G(z)) (section 3.4)."""
+    """Boundary equilibrium GAN: L_D = L(x) - k_t L(G(z)), L_G = L(G(z)) (section 3.4)."""
 
     measure = "convergence"
 
@@ -226,35 +240,39 @@ class BEGAN(GAN):
                 nn.init.zeros_(m.bias)
 
     def fake(self, inputs: Inputs) -> Tensor:
-        """Without bounds, as in the paper: only at sampling are pictures clamped."""
-        picture: Tensor = self.generator(inputs.z)
-        return picture
+        """Return fakes (B, C, H, W) without bounds, as in the paper; `generate` clamps them."""
+        image: Tensor = self.generator(inputs.z)
+        return image
 
     def generate(self, generator: nn.Module, z: Tensor, y: Tensor | None = None) -> Tensor:
-        picture: Tensor = generator(z)
-        return picture.clamp(-1, 1)
+        """Return images (B, C, H, W) in [-1, 1] from noise (B, Z)."""
+        image: Tensor = generator(z)
+        return image.clamp(-1, 1)
 
     def autoencoder_loss(self, v: Tensor) -> Tensor:
-        """L(v) = |v - D(v)|, (B,), of pictures (B, C, H, W)."""
+        """Return L(v) = mean |v - D(v)|, (B,), for images v (B, C, H, W)."""
         error: Tensor = (v.float() - self.discriminator(v).float()).abs()
         return error.mean((1, 2, 3))
 
     def discriminator_loss(
         self, batch: Batch, inputs: Inputs, fake: Tensor
     ) -> tuple[Tensor, Metrics]:
-        both = torch.cat([batch.image, fake.to(batch.image.dtype)])  # no batch norm: one pass
-        real, made = (part.mean() for part in self.autoencoder_loss(both).chunk(2))
-        loss = real - self.k * made
-        m = real + (self.gamma * real - made).abs()
+        """Return L(x) - k_t L(G(z)), and metrics, among them M as `convergence`."""
+        # D has no batch norm, so real and fake can pass in one batch, which is faster.
+        both = torch.cat([batch.image, fake.to(batch.image.dtype)])
+        l_real, l_fake = (part.mean() for part in self.autoencoder_loss(both).chunk(2))
+        loss = l_real - self.k * l_fake
+        m = l_real + (self.gamma * l_real - l_fake).abs()
         control = {"convergence": m, "k": self.k, "k_max": torch.full_like(self.k, self.k_max)}
-        return loss, {"d_loss": loss, "l_real": real, "l_fake": made, **control}
+        return loss, {"d_loss": loss, "l_real": l_real, "l_fake": l_fake, **control}
 
     def generator_loss(self, batch: Batch, inputs: Inputs, fake: Tensor) -> tuple[Tensor, Metrics]:
+        """Return L(G(z)), and metrics."""
         loss = self.autoencoder_loss(fake).mean()
         return loss, {"g_loss": loss}
 
     @torch.no_grad()
     def after_step(self, metrics: Metrics) -> None:
-        """k_{t+1} = k_t + lambda_k (gamma L(x) - L(G(z))), held between 0 and `k_max`."""
+        """Set k_{t+1} = k_t + lambda_k (gamma L(x) - L(G(z))), clamped to 0..k_max."""
         balance = self.gamma * metrics["l_real"] - metrics["l_fake"]
         self.k.add_(self.lambda_k * balance).clamp_(0, self.k_max)

@@ -1,19 +1,28 @@
-"""Pictures of a class that is asked for: the label joins every layer (conditional DCGAN).
+"""Generates images of a given class: the label is an input of every layer (conditional DCGAN).
 
 Conditional Generative Adversarial Nets. Mehdi Mirza, Simon Osindero, 2014, arXiv:1411.1784, with
-the convolutional networks of Radford et al. 2015 (arXiv:1511.06434): y is appended to the input of
-every layer of both networks, as constant maps where the input is a picture.
+the convolutional networks of Radford et al. 2015 (arXiv:1511.06434). The label y is appended to the
+input of every layer of both networks; for convolutions, as constant feature maps.
 
-What we changed: z is normal, as everywhere in gan, networks are half as wide, and the fully
-connected layers have 256 units (the preset `paper` keeps U(-1, 1), the width, and 1024); kernels
-are 4x4 instead of 5x5, which every even size divides; sizes other than 28 add or drop a layer. The
-discriminator is told how varied a batch is, learns at half the rate, and its dropout, of whole
-maps, follows how often it wins, as in `acgan`.
-A discriminator that sees real pictures with their own labels alone need not look at labels, as long
-as it can tell fakes without them. So it sees them under wrong labels, too, and is to call those
-fake. (The matching-aware discriminator, GAN-CLS; Reed, Akata, Yan, Logeswaran, Schiele, Lee 2016,
-arXiv:1605.05396, section 4.2.) So 94.8 % of the clothes it draws after 20 epochs are recognised as
-asked for, at a Fréchet distance of 2.9; 15 without all this gave 93.2 % at 3.2.
+What we changed:
+
+- z is normal, networks are half as wide, and the fully connected layers have 256 units.
+- Kernels are 4x4 instead of 5x5: with stride 2 they halve every even size exactly. Sizes other than
+  28 add or drop a layer.
+- The discriminator gets the minibatch standard deviation and has half the learning rate. Its
+  dropout drops entire channels, and its rate adapts to how often the discriminator wins, as in
+  `acgan`.
+- A discriminator that only sees real images with their own labels can ignore the labels, as long as
+  it recognises fakes without them. So it also sees real images with wrong labels, and must call
+  them fake. This is the matching-aware discriminator, GAN-CLS (Reed, Akata, Yan, Logeswaran,
+  Schiele, Lee 2016, arXiv:1605.05396, section 4.2).
+
+After 20 epochs of Fashion-MNIST, a classifier recognises 94.8 % of the samples as the requested
+class, at a Fréchet distance of 2.9. Without these changes to the discriminator, 15 epochs gave
+93.2 % and 3.2.
+
+The preset `paper` keeps only the change of kernels and sizes. It has U(-1, 1) noise, full width and
+fully connected layers of 1024 units.
 """
 
 from dataclasses import dataclass
@@ -34,12 +43,12 @@ from gancli.gan import (
     Rate,
     Shape,
     Units,
-    need_classes,
+    check_classes,
 )
 from gancli.nn import losses
 from gancli.nn.layers import (
+    AdaptiveDropout2d,
     Double,
-    DropMaps,
     FromMaps,
     Halve,
     MinibatchStd,
@@ -51,20 +60,20 @@ from gancli.nn.layers import (
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """Shape of the networks, and what wrong labels weigh."""
+    """Sizes of the networks, the noise, dropout, and the weight of wrong labels."""
 
     z_dim: Units = 100  # length of the noise vector
-    width: Units = 32  # channels of the widest-picture layer, doubled at each halving
+    width: Units = 32  # channels of the largest maps, doubled each time the size halves
     hidden: Units = 256  # units of the fully connected layers
-    dropout: Rate = 0.3  # of the discriminator's maps, at first
-    d_wins: Proportion = 0.62  # its win rate, which dropout follows to hold; 1: dropout is constant
-    minibatch_std: bool = True  # whether the discriminator is told how varied a batch is
-    mismatch: Proportion = 0.2  # share of wrong labels in the loss of what is not real; 0: none
-    noise: Literal["normal", "uniform"] = "normal"
+    dropout: Rate = 0.3  # initial rate at which D drops channels
+    d_wins: Proportion = 0.62  # win rate of D that dropout aims at; 1: dropout is constant
+    minibatch_std: bool = True  # give D the minibatch standard deviation as a feature
+    mismatch: Proportion = 0.2  # share of wrong labels in the loss of fakes; 0: none
+    noise: Literal["normal", "uniform"] = "normal"  # N(0, 1) or U(-1, 1)
 
 
 def preset(name: str, shape: Shape | None, direction: Direction | None) -> dict[str, Any]:
-    """Values for `Settings` and `config.Training`; `shape` is None before the data is read."""
+    """Return values for `Settings` and `config.Training`: see `gancli.gan`."""
     if name == "paper":
         return {
             "width": 64,
@@ -84,17 +93,17 @@ def preset(name: str, shape: Shape | None, direction: Direction | None) -> dict[
 
 
 def build(settings: Settings, shape: Shape) -> "CGAN":
-    """The model for pictures of `shape`. Raises UsageError where they have no classes."""
+    """Build the model for images of `shape`. Raises UsageError if they have no classes."""
     return CGAN(settings, shape)
 
 
-def join(x: Tensor, y: Tensor) -> Tensor:
+def append_labels(x: Tensor, y: Tensor) -> Tensor:
     """Append labels (B, K), one-hot or blended, to features (B, C)."""
     return torch.cat([x, y.to(x.dtype)], dim=1)
 
 
-def through(layers: nn.Module, x: Tensor, y: Tensor) -> Tensor:
-    """What `layers` make of maps x (B, C, H, W); labels y (B, K) join the first."""
+def apply_with_labels(layers: nn.Module, x: Tensor, y: Tensor) -> Tensor:
+    """Apply `layers` in turn to x (B, C, H, W). The first, `Halve` or `Double`, takes y (B, K)."""
     first, *rest = layers.children()
     x = first(x, y)
     for layer in rest:
@@ -103,7 +112,7 @@ def through(layers: nn.Module, x: Tensor, y: Tensor) -> Tensor:
 
 
 class Generator(nn.Module):
-    """Noise (B, Z) and labels (B, K) to pictures (B, C, H, W) in [-1, 1]."""
+    """Noise (B, Z) and labels (B, K) to images (B, C, H, W) in [-1, 1]."""
 
     def __init__(self, s: Settings, shape: Shape) -> None:
         super().__init__()
@@ -119,14 +128,16 @@ class Generator(nn.Module):
         self.out = nn.Sequential(Double(widths[-1] + k, shape.channels, sizes[-1]), nn.Tanh())
 
     def forward(self, z: Tensor, y: Tensor) -> Tensor:
-        x = self.to_maps(self.project(join(self.fc(join(z, y)), y)))
+        """Map noise (B, Z) and labels (B, K) to images (B, C, H, W)."""
+        x = self.fc(append_labels(z, y))
+        x = self.to_maps(self.project(append_labels(x, y)))
         for up in self.ups:
-            x = through(up, x, y)
-        return through(self.out, x, y)
+            x = apply_with_labels(up, x, y)
+        return apply_with_labels(self.out, x, y)
 
 
 class Discriminator(nn.Module):
-    """Pictures (B, C, H, W) and labels (B, K) to logits (B,)."""
+    """Images (B, C, H, W) and labels (B, K) to logits (B,). The first layer has no batch norm."""
 
     def __init__(self, s: Settings, shape: Shape) -> None:
         super().__init__()
@@ -141,30 +152,33 @@ class Discriminator(nn.Module):
             for i, ((a, b), size) in enumerate(zip(pairwise(widths), sizes[:-1], strict=True))
         )
         flat = widths[-1] * sizes[-1] ** 2 + s.minibatch_std
-        self.drop = DropMaps(s.dropout, s.d_wins)
+        self.drop = AdaptiveDropout2d(s.dropout, s.d_wins)
         self.flatten = nn.Sequential(FromMaps(), *([MinibatchStd()] if s.minibatch_std else []))
-        # No batch norm here: real and fake pass separately, and it would take away the difference
-        # of their means, which is what a linear judge goes by.
+        # No batch norm here. Real and fake images pass separately, so it would remove the
+        # difference of their means, which is what the last, linear layer goes by.
         self.fc = nn.Sequential(nn.Linear(flat + k, s.hidden), nn.LeakyReLU(0.2, True))
         self.judge = nn.Linear(s.hidden + k, 1)
 
     def forward(self, x: Tensor, y: Tensor) -> Tensor:
+        """Map images (B, C, H, W) and labels (B, K) to logits (B,)."""
         for down in self.downs:
-            x = self.drop(through(down, x, y))
-        x = self.fc(join(self.flatten(x), y))
-        logits: Tensor = self.judge(join(x, y))
+            x = self.drop(apply_with_labels(down, x, y))
+        x = self.fc(append_labels(self.flatten(x), y))
+        logits: Tensor = self.judge(append_labels(x, y))
         return logits[:, 0].float()
 
 
 def _dense(inputs: int, outputs: int) -> nn.Sequential:
+    """Fully connected layer of the generator, with batch norm and ReLU."""
     linear = nn.Linear(inputs, outputs, bias=False)
     return nn.Sequential(linear, nn.BatchNorm1d(outputs), nn.ReLU(True))
 
 
 class CGAN(GAN):
-    """min_G max_D of log D(x|y) + log(1 - D(G(z|y)|y)) (eq. 2), G by the non-saturating loss.
+    """Conditional GAN: min_G max_D log D(x|y) + log(1 - D(G(z|y)|y)) (eq. 2).
 
-    A share m = `mismatch` of the second term is log(1 - D(x|y')), y' a label that x does not have.
+    G minimises the non-saturating loss. In D's loss a share m = `mismatch` of the second term is
+    replaced by log(1 - D(x|y')), where y' is a wrong label for x.
     """
 
     feeds = Feeds.NOISE | Feeds.LABEL
@@ -172,19 +186,21 @@ class CGAN(GAN):
 
     def __init__(self, settings: Settings, shape: Shape) -> None:
         super().__init__(shape, settings.z_dim, settings.noise)
-        need_classes("cgan", shape)
+        check_classes("cgan", shape)
         self.mismatch = settings.mismatch
         self.generator = Generator(settings, shape)
         self.discriminator = Discriminator(settings, shape)
         init_dcgan(self)
 
     def generate(self, generator: nn.Module, z: Tensor, y: Tensor | None = None) -> Tensor:
-        picture: Tensor = generator(z, y)
-        return picture
+        """Return images (B, C, H, W) in [-1, 1] from noise (B, Z) and labels (B, K)."""
+        image: Tensor = generator(z, y)
+        return image
 
     def discriminator_loss(
         self, batch: Batch, inputs: Inputs, fake: Tensor
     ) -> tuple[Tensor, Metrics]:
+        """Return -log D(x|y) - (1 - m) log(1 - D(G(z|y)|y)) - m log(1 - D(x|y')), and metrics."""
         assert batch.label is not None
         real_logits = self.discriminator(batch.image, batch.label)
         fake_logits = self.discriminator(fake, inputs.y)
@@ -195,9 +211,11 @@ class CGAN(GAN):
             "dropout": self.discriminator.drop.rate,
         }
         if self.mismatch:
-            other = batch.label.roll(1, 0)  # of the next picture, which may be of the same class
-            wrong = (other != batch.label).any(1)
-            other_logits = self.discriminator(batch.image, other)
+            # y': the label of the previous image in the batch. It may be the same class as y, so
+            # `wrong` (B,) selects the images for which it is not.
+            other_label = batch.label.roll(1, 0)
+            wrong = (other_label != batch.label).any(1)
+            other_logits = self.discriminator(batch.image, other_label)
             loss = losses.discriminator_matching(
                 real_logits, fake_logits, other_logits, wrong, self.mismatch
             )
@@ -207,9 +225,10 @@ class CGAN(GAN):
         return loss, {"d_loss": loss, **metrics}
 
     def generator_loss(self, batch: Batch, inputs: Inputs, fake: Tensor) -> tuple[Tensor, Metrics]:
+        """Return -log D(G(z|y)|y), and metrics."""
         loss = losses.generator_non_saturating(self.discriminator(fake, inputs.y))
         return loss, {"g_loss": loss}
 
     def after_step(self, metrics: Metrics) -> None:
-        """Dropout grows while the discriminator wins too often, falls while it wins too seldom."""
-        self.discriminator.drop.follow(metrics["d_wins"])
+        """Raise dropout if the discriminator wins too often; lower it if it wins too rarely."""
+        self.discriminator.drop.adapt(metrics["d_wins"])

@@ -1,18 +1,24 @@
-"""One picture translated into another, learned from pairs: photo to labels, labels to photo.
+"""Translates images, learned from pairs: photo to label map, or label map to photo.
 
 Image-to-Image Translation with Conditional Adversarial Networks. Phillip Isola, Jun-Yan Zhu,
 Tinghui Zhou, Alexei A. Efros, 2016, arXiv:1611.07004.
 
-A U-Net turns x into G(x); a discriminator that judges patches of 70x70 pixels sees pairs, (x, y) or
-(x, G(x)). Noise is given only as dropout. Normalisation goes by each picture's own statistics, in
-training as at test time, so that a picture comes out the same in any batch.
+A U-Net maps an image x to G(x). The discriminator sees pairs, (x, y) or (x, G(x)), and judges
+patches of 70x70 pixels. The only noise is dropout. Instance normalisation is used in training and
+at test time, so the result for an image does not depend on the batch it is in.
 
-What we changed: networks are half as wide, training takes small batches at a larger, falling rate,
-and weights are averaged. Sizes other than 256 add or drop an inner layer of the U-Net. From photo
-to labels (A2B) half as many epochs do. There, where B is a map of labels, the U-Net ends in a logit
-for each of them, which learn by cross-entropy; a pixel has the colour of the likeliest (in
-training, the mean colour). Beside that the adversarial loss weighs little: the paper, too, finds
-labels better without it (table 6). The preset `paper` keeps the paper's own.
+What we changed:
+
+- Networks are half as wide. Batches are small, the learning rate is higher and decays, and weights
+  are averaged.
+- Sizes other than 256 add or remove an inner layer of the U-Net.
+- From photo to labels (A2B), half the epochs are enough. If B is a label map, the U-Net ends in one
+  logit per label, trained with cross-entropy. Each pixel gets the colour of the most likely label;
+  in training, the mean colour.
+- In A2B the adversarial loss has a low weight. In the paper, too, labels are better without it
+  (table 6).
+
+The preset `paper` has the paper's values.
 """
 
 from dataclasses import dataclass
@@ -27,22 +33,22 @@ from gancli.gan import GAN, Batch, Direction, Feeds, Inputs, Metrics, Rate, Shap
 from gancli.nn import losses, strided
 from gancli.nn.layers import InstanceNorm, init_dcgan, pyramid
 
-PAIRS = True  # it learns from pairs of pictures
+PAIRS = True  # the model learns from pairs of images
 
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """Shape of the networks and the weights of the losses."""
+    """Sizes of the networks, dropout, and the weights of the losses."""
 
-    width: Units = 32  # channels of the widest-picture layer, doubled at each halving up to 8 times
-    dropout: Rate = 0.5  # of the inner layers of the decoder, which is all the noise there is
-    l1_weight: Weight = 100.0  # of |y - G(x)|, lambda in eq. 4
-    gan_weight: Weight = 1.0  # of the adversarial loss in the generator's
-    label_weight: Weight = 0.0  # of the cross-entropy of labels, where maps of them are made
+    width: Units = 32  # channels of the largest maps, doubled at each halving, up to 8 times this
+    dropout: Rate = 0.5  # of the inner layers of the decoder: the only noise
+    l1_weight: Weight = 100.0  # lambda in eq. 4, the weight of |y - G(x)|
+    gan_weight: Weight = 1.0  # weight of the adversarial loss in L_G
+    label_weight: Weight = 0.0  # weight of the cross-entropy, if G generates label maps
 
 
 def preset(name: str, shape: Shape | None, direction: Direction | None) -> dict[str, Any]:
-    """Values for `Settings` and `config.Training`; `shape` is None before the data is read."""
+    """Return values for `Settings` and `config.Training`: see `gancli.gan`."""
     if name == "paper":
         return {
             "width": 64,
@@ -67,12 +73,12 @@ def preset(name: str, shape: Shape | None, direction: Direction | None) -> dict[
 
 
 def build(settings: Settings, shape: Shape) -> "Pix2Pix":
-    """The model for pairs of `shape`. Its `source` are the channels of the pictures given."""
+    """Build the model for pairs of images of `shape`."""
     return Pix2Pix(settings, shape)
 
 
 class Down(nn.Module):
-    """Halve (rounding up): leaky ReLU, convolution 4x4 of stride 2, normalisation."""
+    """Halve the size, rounded up: leaky ReLU, 4x4 convolution of stride 2, normalisation."""
 
     def __init__(self, channels: int, out: int, first: bool, last: bool) -> None:
         super().__init__()
@@ -81,7 +87,9 @@ class Down(nn.Module):
         self.norm = nn.Identity() if first or last else InstanceNorm(out)
 
     def forward(self, x: Tensor) -> Tensor:
-        x = x if self.slope == 1.0 else F.leaky_relu(x, self.slope)  # not in place: a skip uses it
+        """Map (B, C, H, W) to (B, out, ceil(H / 2), ceil(W / 2))."""
+        # not in place: the skip connection needs x, too
+        x = x if self.slope == 1.0 else F.leaky_relu(x, self.slope)
         height, width = x.shape[2:]
         x = F.pad(x, (0, width % 2, 0, height % 2)) if width % 2 or height % 2 else x
         maps: Tensor = self.norm(self.conv(x))
@@ -89,18 +97,19 @@ class Down(nn.Module):
 
 
 class Up(nn.Sequential):
-    """Double: ReLU, transposed convolution 4x4 of stride 2, normalisation, dropout."""
+    """Double the size: ReLU, 4x4 transposed convolution of stride 2, normalisation, dropout."""
 
     def __init__(self, channels: int, out: int, dropout: float) -> None:
         deconv = strided.ConvTranspose(channels, out)
-        noise = [nn.Dropout(dropout)] if dropout else []
-        super().__init__(nn.ReLU(), deconv, InstanceNorm(out), *noise)
+        dropouts = [nn.Dropout(dropout)] if dropout else []
+        super().__init__(nn.ReLU(), deconv, InstanceNorm(out), *dropouts)
 
 
 class Palette(nn.Module):
-    """Logits of labels (B, K, H, W) to their colours (B, 3, H, W) in [-1, 1].
+    """Label logits (B, K, H, W) to colours (B, 3, H, W) in [-1, 1].
 
-    In training the mean colour, so that gradients pass, else the colour of the likeliest label.
+    In training a pixel has the mean colour, weighted by the softmax, so that gradients pass.
+    Otherwise it has the colour of the most likely label.
     """
 
     def __init__(self, colours: tuple[tuple[int, int, int], ...]) -> None:
@@ -110,21 +119,21 @@ class Palette(nn.Module):
         self.table: Tensor
 
     def forward(self, logits: Tensor) -> Tensor:
+        """Map label logits (B, K, H, W) to colours (B, 3, H, W)."""
         if not self.training:
             return self.table[logits.argmax(1)].permute(0, 3, 1, 2)
         return F.conv2d(logits.float().softmax(1), self.table.T[:, :, None, None])
 
-    def labels(self, pictures: Tensor) -> Tensor:
-        """The label (B, H, W) of each pixel of (B, 3, H, W): that of the nearest colour."""
-        distance = pictures.float()[:, None] - self.table[:, :, None, None]  # (B, K, 3, H, W)
+    def labels(self, images: Tensor) -> Tensor:
+        """Return the label (B, H, W) of each pixel of (B, 3, H, W): the one of nearest colour."""
+        distance = images.float()[:, None] - self.table[:, :, None, None]  # (B, K, 3, H, W)
         return distance.square().sum(2).argmin(1)
 
 
 class Generator(nn.Module):
-    """U-Net: pictures (B, source, H, W) in [-1, 1] to pictures (B, C, H, W) in [-1, 1].
+    """U-Net: images (B, source channels, H, W) to images (B, C, H, W), both in [-1, 1].
 
-    Its depth brings pictures of the shape's size down to one pixel; others of at least that size
-    may be given as well.
+    It is deep enough to reduce images of `shape.size` to a single pixel. Larger images work, too.
     """
 
     def __init__(self, s: Settings, shape: Shape) -> None:
@@ -135,11 +144,12 @@ class Generator(nn.Module):
             Down(a, b, first=i == 0, last=i == depth - 1)
             for i, (a, b) in enumerate(pairwise([shape.source, *widths]))
         )
-        noisy = max(1, min(3, depth - 5))  # 3 layers at 256 pixels, 2 at 128
-        inward = widths[::-1]
+        dropout_layers = max(1, min(3, depth - 5))  # 3 layers at 256 pixels, 2 at 128
+        from_bottom = widths[::-1]
         self.ups = nn.ModuleList(
-            Up(a * (1 if i == 0 else 2), b, s.dropout if i < noisy else 0.0)
-            for i, (a, b) in enumerate(pairwise(inward))
+            # all but the first take the skip connection as well: twice the channels
+            Up(a * (1 if i == 0 else 2), b, s.dropout if i < dropout_layers else 0.0)
+            for i, (a, b) in enumerate(pairwise(from_bottom))
         )
         labels = shape.palette if s.label_weight else ()
         outputs = len(labels) or shape.channels
@@ -147,29 +157,31 @@ class Generator(nn.Module):
         self.paint = Palette(labels) if labels else nn.Tanh()
 
     def forward(self, x: Tensor) -> Tensor:
-        picture: Tensor = self.paint(self.maps(x))
-        return picture
+        """Map images (B, source channels, H, W) to images (B, C, H, W) in [-1, 1]."""
+        image: Tensor = self.paint(self.maps(x))
+        return image
 
     def maps(self, x: Tensor) -> Tensor:
-        """What is to be painted: (B, C, H, W), or a logit for each label (B, K, H, W)."""
+        """Return the input of the last activation: (B, C, H, W), or label logits (B, K, H, W)."""
         height, width = x.shape[2:]
         skips: list[Tensor] = []
         for down in self.downs:
             x = down(x)
             skips.append(x)
-        skips.pop()
+        skips.pop()  # the innermost map has no skip connection
         for up in self.ups:
             skip = skips.pop()
+            # cropped: sizes that are not a power of 2 were rounded up on the way down
             x = torch.cat([up(x)[..., : skip.shape[2], : skip.shape[3]], skip], dim=1)
         maps: Tensor = self.out(x)
         return maps[..., :height, :width]
 
 
 class Discriminator(nn.Sequential):
-    """Pairs, (B, source + C, H, W), to a logit for each patch of 70x70 pixels, (B, 1, h, w)."""
+    """Pairs (B, source channels + C, H, W) to logits (B, 1, h, w), one per 70x70 patch."""
 
     def __init__(self, s: Settings, shape: Shape) -> None:
-        halvings = 3 if shape.size >= 28 else 2  # pictures of 16 pixels have no patch of 70
+        halvings = 3 if shape.size >= 28 else 2  # at 16 pixels the maps would get too small
         widths = [s.width * 2**i for i in range(halvings + 1)]
         layers: list[nn.Module] = [
             strided.Conv(shape.source + shape.channels, s.width),
@@ -182,7 +194,10 @@ class Discriminator(nn.Sequential):
 
 
 class Pix2Pix(GAN):
-    """G* = arg min_G max_D L_cGAN(G, D) + lambda L_L1(G) (eq. 4); D's loss is halved."""
+    """pix2pix: G* = arg min_G max_D L_cGAN(G, D) + lambda L_L1(G) (eq. 4).
+
+    D's loss is halved, as in the paper (section 3.3), so that D learns more slowly.
+    """
 
     feeds = Feeds.IMAGE
 
@@ -191,48 +206,57 @@ class Pix2Pix(GAN):
         self.l1_weight, self.gan_weight = settings.l1_weight, settings.gan_weight
         self.label_weight = settings.label_weight if shape.palette else 0.0
         self.crisp = bool(self.label_weight)
-        self._logits: Tensor | None = None  # of the fake of this step
+        self._logits: Tensor | None = None  # label logits of this step's fake: `fake` sets them
         self.generator = Generator(settings, shape)
         self.discriminator = Discriminator(settings, shape)
         init_dcgan(self)
 
     def fake(self, inputs: Inputs) -> Tensor:
+        """Return G(x) (B, C, H, W), and keep the label logits for `generator_loss`."""
         if not self.label_weight:
             return super().fake(inputs)
         assert isinstance(self.generator, Generator) and inputs.source is not None
         self._logits = self.generator.maps(inputs.source)
-        picture: Tensor = self.generator.paint(self._logits)
-        return picture
+        image: Tensor = self.generator.paint(self._logits)
+        return image
 
     def translate(self, generator: nn.Module, image: Tensor) -> Tensor:
-        picture: Tensor = generator(image)
-        return picture
+        """Return images (B, C, H, W) in [-1, 1] from images (B, source channels, H, W)."""
+        translated: Tensor = generator(image)
+        return translated
 
     def discriminator_loss(
         self, batch: Batch, inputs: Inputs, fake: Tensor
     ) -> tuple[Tensor, Metrics]:
+        """Return (-log D(x, y) - log(1 - D(x, G(x)))) / 2, and metrics."""
         assert batch.source is not None
-        real = self.discriminator(torch.cat([batch.source, batch.image], 1)).float()
-        made = self.discriminator(torch.cat([batch.source, fake.to(batch.source.dtype)], 1)).float()
-        loss = 0.5 * losses.discriminator_bce(real, made)
+        real_pair = torch.cat([batch.source, batch.image], 1)
+        fake_pair = torch.cat([batch.source, fake.to(batch.source.dtype)], 1)
+        real_logits = self.discriminator(real_pair).float()
+        fake_logits = self.discriminator(fake_pair).float()
+        loss = 0.5 * losses.discriminator_bce(real_logits, fake_logits)
         return loss, {
             "d_loss": loss,
-            "d_real": real.mean(),
-            "d_fake": made.mean(),
-            "d_wins": losses.win_rate(real, made),
+            "d_real": real_logits.mean(),
+            "d_fake": fake_logits.mean(),
+            "d_wins": losses.win_rate(real_logits, fake_logits),
         }
 
     def generator_loss(self, batch: Batch, inputs: Inputs, fake: Tensor) -> tuple[Tensor, Metrics]:
+        """Return -log D(x, G(x)) + lambda |y - G(x)| with their weights, and metrics.
+
+        If G generates label maps, the cross-entropy of the labels is added.
+        """
         assert batch.source is not None
         l1 = F.l1_loss(fake.float(), batch.image)
-        judged = self.discriminator(torch.cat([batch.source, fake.to(batch.source.dtype)], 1))
-        adversarial = losses.generator_non_saturating(judged.float())
+        fake_pair = torch.cat([batch.source, fake.to(batch.source.dtype)], 1)
+        adversarial = losses.generator_non_saturating(self.discriminator(fake_pair).float())
         loss = self.gan_weight * adversarial + self.l1_weight * l1
         if self._logits is None:
             return loss, {"g_loss": loss, "l1": l1}
         palette = self.generator.paint
         assert isinstance(palette, Palette)
-        truth = palette.labels(batch.image)
-        labels = F.cross_entropy(self._logits.float(), truth)
-        loss, self._logits = loss + self.label_weight * labels, None
-        return loss, {"g_loss": loss, "l1": l1, "labels": labels}
+        target = palette.labels(batch.image)  # (B, H, W)
+        cross_entropy = F.cross_entropy(self._logits.float(), target)
+        loss, self._logits = loss + self.label_weight * cross_entropy, None
+        return loss, {"g_loss": loss, "l1": l1, "labels": cross_entropy}

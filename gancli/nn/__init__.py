@@ -1,1 +1,1 @@
-"""Layers and losses that more than one model builds from."""
+"""Layers, losses and fast convolutions that several models share."""

@@ -1,4 +1,8 @@
-"""Blocks that more than one model builds from."""
+"""Layers that several models share: resampling, dropout, normalisation, initialisation.
+
+Some compute a standard layer in a faster way; their docstrings say how much faster, and the tests
+compare them with torch's own. Feature maps are (B, C, H, W), in channels_last layout.
+"""
 
 from typing import Any
 
@@ -10,7 +14,7 @@ from gancli.nn import strided
 
 
 def pyramid(size: int, smallest: int = 7) -> list[int]:
-    """Picture sizes from the coarsest to `size`, each half of the next, rounded up.
+    """Return image sizes from the smallest to `size`. Each is half of the next, rounded up.
 
     28 -> [7, 14, 28]; 64 -> [4, 8, 16, 32, 64]; 36 -> [5, 9, 18, 36].
     """
@@ -21,70 +25,72 @@ def pyramid(size: int, smallest: int = 7) -> list[int]:
 
 
 class Halve(nn.Sequential):
-    """A 4x4 convolution of stride 2: maps (B, C, size, size) to half the size, rounded up.
+    """A 4x4 convolution of stride 2: (B, C, size, size) to half the size, rounded up.
 
-    The last K of its channels may be labels y (B, K), each a map of one value: see `_with_labels`.
+    The last K input channels may be labels y (B, K), each a constant map: see `_add_labels`.
     """
 
     def __init__(self, channels: int, out: int, size: int, bias: bool = True) -> None:
-        odd = [nn.ZeroPad2d((0, 1, 0, 1))] if size % 2 else []
-        super().__init__(*odd, strided.Conv(channels, out, bias=bias))
+        pads = [nn.ZeroPad2d((0, 1, 0, 1))] if size % 2 else []
+        super().__init__(*pads, strided.Conv(channels, out, bias=bias))
 
     def forward(self, x: Tensor, y: Tensor | None = None) -> Tensor:
+        """Map x (B, C, H, W), or x and labels y (B, K), to (B, out, ceil(H / 2), ceil(W / 2))."""
         if y is None:
-            made: Tensor = super().forward(x)  # type: ignore[no-untyped-call]
-            return made
-        *odd, conv = self
+            maps: Tensor = super().forward(x)  # type: ignore[no-untyped-call]
+            return maps
+        *pads, conv = self
         assert isinstance(conv, strided.Conv)
-        weight = conv.weight.permute(0, 2, 3, 1)  # contiguous: gradients are joined as they come
+        weight = conv.weight.permute(0, 2, 3, 1)  # contiguous, so the split gradients join cheaply
         of_x, of_y = torch.split(weight, [x.shape[1], y.shape[1]], dim=3)
         ones = x.new_ones(1, 1, *x.shape[2:])
-        for pad in odd:
+        for pad in pads:
             x, ones = pad(x), pad(ones)
         inside = F.conv2d(ones, _taps(ones).view(16, 1, 4, 4), stride=2, padding=1)
         maps = strided.conv(x, of_x.permute(0, 3, 1, 2), conv.bias)
-        return _with_labels(maps, y, of_y.permute(3, 1, 2, 0), inside)
+        return _add_labels(maps, y, of_y.permute(3, 1, 2, 0), inside)
 
 
 class Double(nn.Sequential):
-    """A 4x4 transposed convolution of stride 2: maps of half the size, rounded up, to
-    (B, C, size, size).
+    """A 4x4 transposed convolution of stride 2: half the size, rounded up, to (B, C, size, size).
 
-    The last K of its channels may be labels, as with `Halve`.
+    The last K input channels may be labels y (B, K), as in `Halve`.
     """
 
     def __init__(self, channels: int, out: int, size: int, bias: bool = True) -> None:
-        odd = [Crop(size)] if size % 2 else []
-        super().__init__(strided.ConvTranspose(channels, out, bias=bias), *odd)
+        crops = [Crop(size)] if size % 2 else []
+        super().__init__(strided.ConvTranspose(channels, out, bias=bias), *crops)
 
     def forward(self, x: Tensor, y: Tensor | None = None) -> Tensor:
+        """Map x (B, C, h, w), or x and labels y (B, K), to (B, out, size, size)."""
         if y is None:
-            made: Tensor = super().forward(x)  # type: ignore[no-untyped-call]
-            return made
-        conv, *odd = self
+            image: Tensor = super().forward(x)  # type: ignore[no-untyped-call]
+            return image
+        conv, *crops = self
         assert isinstance(conv, strided.ConvTranspose)
         weight = conv.weight.permute(0, 2, 3, 1)  # contiguous
         of_x, of_y = torch.split(weight, [x.shape[1], y.shape[1]])
         ones = x.new_ones(1, 1, *x.shape[2:])
         inside = F.conv_transpose2d(ones, _taps(ones).view(1, 16, 4, 4), stride=2, padding=1)
         maps = strided.conv_transpose(x, of_x.permute(0, 3, 1, 2), conv.bias)
-        maps = _with_labels(maps, y, of_y, inside)
-        for crop in odd:
+        maps = _add_labels(maps, y, of_y, inside)
+        for crop in crops:
             maps = crop(maps)
         return maps
 
 
 def _taps(like: Tensor) -> Tensor:
-    """Sixteen flattened 4x4 kernels, (16, 16), each one at a single tap and zero elsewhere."""
+    """Return sixteen flattened 4x4 kernels (16, 16), each 1 at one tap and 0 elsewhere."""
     return torch.eye(16, dtype=like.dtype, device=like.device)
 
 
-def _with_labels(maps: Tensor, y: Tensor, weight: Tensor, inside: Tensor) -> Tensor:
-    """`maps`, plus what the convolution makes of labels y (B, K).
+def _add_labels(maps: Tensor, y: Tensor, weight: Tensor, inside: Tensor) -> Tensor:
+    """Add to `maps` (B, C, H, W) the convolution of labels y (B, K), given as constant maps.
 
-    A label has the same value all over a picture. So each tap of the kernel adds that value times
-    its `weight` (K, 4, 4, C) wherever the tap is `inside` the picture, a mask (1, 16, H, W). With
-    labels concatenated as maps, ten of them at every layer took a fifth of a step.
+    A label has the same value at every pixel. So each tap of the kernel adds that value times its
+    `weight` (K, 4, 4, C), except where the tap lies in the padding: the mask `inside` (1, 16, H, W)
+    is 1 where a tap is inside the image. Concatenating the labels as maps gives the same result,
+    but ten labels at every layer took a fifth of a step.
     """
     b, channels, height, width = maps.shape
     taps = (y.to(maps.dtype) @ weight.flatten(1)).view(b, 16, channels)
@@ -93,111 +99,123 @@ def _with_labels(maps: Tensor, y: Tensor, weight: Tensor, inside: Tensor) -> Ten
 
 
 class ToMaps(nn.Module):
-    """(B, H * W * C) -> (B, C, H, W) in channels_last layout: no later layer has to convert it."""
+    """Unflatten (B, H * W * C) to (B, C, H, W) in channels_last layout, without a copy."""
 
     def __init__(self, channels: int, size: int) -> None:
         super().__init__()
         self.channels, self.size = channels, size
 
     def forward(self, x: Tensor) -> Tensor:
+        """Map (B, size * size * channels) to (B, channels, size, size)."""
         return x.view(len(x), self.size, self.size, self.channels).permute(0, 3, 1, 2)
 
 
 class FromMaps(nn.Module):
-    """(B, C, H, W) in channels_last layout -> (B, H * W * C), without a copy."""
+    """Flatten (B, C, H, W) in channels_last layout to (B, H * W * C), without a copy."""
 
     def forward(self, x: Tensor) -> Tensor:
+        """Map (B, C, H, W) to (B, H * W * C)."""
         return x.permute(0, 2, 3, 1).flatten(1)
 
 
 class Crop(nn.Module):
-    """The top left `size` x `size` of (B, C, H, W); a transposed convolution can only double."""
+    """Keep the top left `size` x `size` of feature maps.
+
+    A transposed convolution of stride 2 only makes even sizes; odd ones are cropped from the next.
+    """
 
     def __init__(self, size: int) -> None:
         super().__init__()
         self.size = size
 
     def forward(self, x: Tensor) -> Tensor:
-        height, width = x.shape[2:]  # F.pad, as its gradient is channels_last; a slice's is not
+        """Map (B, C, H, W) to (B, C, size, size)."""
+        height, width = x.shape[2:]
+        # F.pad with negative margins, not a slice: its gradient is channels_last
         return F.pad(x, (0, self.size - width, 0, self.size - height))
 
 
-class DropMaps(nn.Module):
-    """Dropout of whole maps of (B, C, H, W), each with probability `rate`; others are scaled up.
+class AdaptiveDropout2d(nn.Module):
+    """Drop entire channels of (B, C, H, W) with probability `rate`, and scale up the others.
 
-    If `wins` is below 1, the rate adapts so that the discriminator wins that often: one that has
-    memorised its pictures wins more and more, and with fewer maps to go by it has to look at what
-    pictures have in common. So a long training overfits as little as a short one, on few pictures
-    as on many. (Karras, Aittala, Hellsten, Laine, Lehtinen, Aila 2020, arXiv:2006.06676, section
-    3.1, where it is augmentation that adapts; at 28x28 pixels that costs more than it gains.)
+    If `target_wins` is below 1, the rate adapts so that the discriminator wins that often. A
+    discriminator that memorises the training images wins more and more. With fewer channels it has
+    to rely on what the images have in common. So long training does not overfit more than short
+    training, on small and on large data sets. Karras, Aittala, Hellsten, Laine, Lehtinen, Aila
+    2020, arXiv:2006.06676, section 3.1, adapt augmentation in this way; at 28x28 pixels
+    augmentation costs more than it gains.
     """
 
-    FOLLOWS = 1e-3  # speed: the rate rises by 0.05 in 1,000 steps in which 0.05 too many win
-    MOST = 0.9
+    SPEED = 1e-3  # per step: at a win rate 0.05 too high, the rate rises by 0.05 in 1,000 steps
+    MAX_RATE = 0.9
 
-    def __init__(self, rate: float, wins: float = 1.0) -> None:
+    def __init__(self, rate: float, target_wins: float = 1.0) -> None:
         super().__init__()
-        self.wins = wins
+        self.target_wins = target_wins
         self.register_buffer("rate", torch.tensor(rate))
         self.rate: Tensor
 
     def forward(self, x: Tensor) -> Tensor:
+        """Drop channels of x (B, C, H, W) in training mode; otherwise return x."""
         if not self.training:
             return x
         kept = torch.rand(x.shape[:2], device=x.device) >= self.rate
         return x * (kept / (1 - self.rate)).to(x.dtype)[:, :, None, None]
 
     @torch.no_grad()
-    def follow(self, wins: Tensor) -> None:
-        """Adapt after a step in which D judged a share `wins` (a scalar) of pictures correctly."""
-        if self.wins < 1:
-            self.rate.add_(self.FOLLOWS * (wins - self.wins)).clamp_(0, self.MOST)
+    def adapt(self, wins: Tensor) -> None:
+        """Adapt the rate to the win rate of this step: `wins`, a scalar in 0..1."""
+        if self.target_wins < 1:
+            self.rate.add_(self.SPEED * (wins - self.target_wins)).clamp_(0, self.MAX_RATE)
 
 
 class MinibatchStd(nn.Module):
-    """Features (B, N) -> (B, N + 1): how varied the batch is, as one more feature of each picture.
+    """Append the minibatch standard deviation to features: (B, N) to (B, N + 1).
 
-    It is the mean over all features of their standard deviation over the batch, and lets a
-    discriminator notice pictures that are too similar (Karras, Aila, Laine, Lehtinen 2017,
-    arXiv:1710.10196, section 3). Real and fake pictures must pass separately.
+    The new feature is the standard deviation of each feature over the batch, averaged over all
+    features. It lets a discriminator notice fakes that are too similar (Karras, Aila, Laine,
+    Lehtinen 2017, arXiv:1710.10196, section 3). Real and fake images must pass in separate batches.
     """
 
     def forward(self, x: Tensor) -> Tensor:
-        spread: Tensor = _BatchStd.apply(x)
-        return torch.cat([x, spread.expand(len(x), 1)], dim=1)
+        """Map (B, N) to (B, N + 1); the last feature is the same in all rows."""
+        std: Tensor = _BatchStd.apply(x)
+        return torch.cat([x, std.expand(len(x), 1)], dim=1)
 
 
 class _BatchStd(torch.autograd.Function):
-    """The mean over features (B, N) of their standard deviation over the batch, a scalar.
+    """Standard deviation of features (B, N) over the batch, averaged over features: a scalar.
 
-    In the format of x, though sums are accumulated in float32. Forward and backward take a fraction
-    of the 10 ms of torch.var in float32 and of the 2 ms of a gradient through every operation here
-    (128x3136, bfloat16, one core).
+    The result has the dtype of x; sums are accumulated in float32. Forward and backward together
+    take a fraction of the 10 ms that torch.var takes in float32, and of the 2 ms that autograd
+    takes for these operations (128x3136, bfloat16, one core).
     """
 
     @staticmethod
     def forward(ctx: Any, x: Tensor) -> Tensor:
-        apart = x - x.mean(0)
-        each = apart.square().mean(0).float().add(1e-8).sqrt()
-        ctx.save_for_backward(apart, each)
-        return each.mean().to(x.dtype)
+        centred = x - x.mean(0)
+        std = centred.square().mean(0).float().add(1e-8).sqrt()  # (N,)
+        ctx.save_for_backward(centred, std)
+        return std.mean().to(x.dtype)
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> Tensor:
-        """(x - mean) / (B N std): the gradients through the mean cancel out."""
-        apart, each = ctx.saved_tensors
-        of_x: Tensor = apart * (gradient.float() / (apart.numel() * each)).to(apart.dtype)
+        """Return (x - mean) / (B N std), times the gradient: those through the mean cancel."""
+        centred, std = ctx.saved_tensors
+        of_x: Tensor = centred * (gradient.float() / (centred.numel() * std)).to(centred.dtype)
         return of_x
 
 
 class ELU(nn.Module):
-    """x where positive, exp(x) - 1 elsewhere (Clevert et al. 2015, arXiv:1511.07289).
+    """The ELU activation: x if x > 0, else exp(x) - 1 (Clevert et al. 2015, arXiv:1511.07289).
 
-    torch's is not vectorised for bfloat16 on a CPU. Composed of operations that are, it takes a
-    sixteenth of the time (64x16x32x32, one core: 1.1 ms instead of 17), rounding to bfloat16.
+    torch's ELU is not vectorised for bfloat16 on a CPU. This one is composed of operations that
+    are: it takes a sixteenth of the time (64x16x32x32, one core: 1.1 ms instead of 17), and rounds
+    to bfloat16 in between.
     """
 
     def forward(self, x: Tensor) -> Tensor:
+        """Apply the activation to x, of any shape. May overwrite x."""
         if x.dtype == torch.bfloat16 and x.device.type == "cpu":
             y: Tensor = _BFloat16ELU.apply(x)
             return y
@@ -205,10 +223,12 @@ class ELU(nn.Module):
 
 
 class _BFloat16ELU(torch.autograd.Function):
+    """ELU for bfloat16 tensors on a CPU; its backward needs the output only."""
+
     @staticmethod
     def forward(ctx: Any, x: Tensor) -> Tensor:
-        below = x.clamp_max(0).exp_().sub_(1)
-        y = torch.maximum(x, below, out=below)
+        negative = x.clamp_max(0).exp_().sub_(1)  # exp(x) - 1 if x < 0, else 0
+        y = torch.maximum(x, negative, out=negative)
         ctx.save_for_backward(y)
         return y
 
@@ -219,12 +239,12 @@ class _BFloat16ELU(torch.autograd.Function):
 
 
 class InstanceNorm(nn.Module):
-    """Normalisation of (B, C, H, W) by each picture's own statistics, with gain and bias.
+    """Instance normalisation of (B, C, H, W), with gain and bias.
 
-    Ulyanov, Vedaldi, Lempitsky 2016, arXiv:1607.08022. Each picture goes through batch norm by
-    itself, which works in channels_last: forward and backward take a third of the time of
-    instance_norm, which converts the layout, and a thirtieth of group_norm's (4x64x64x64,
-    bfloat16, CPU).
+    Ulyanov, Vedaldi, Lempitsky 2016, arXiv:1607.08022. Each image goes through batch norm by
+    itself, because batch norm works in channels_last. Forward and backward take a third of the time
+    of F.instance_norm, which converts the layout, and a thirtieth of that of F.group_norm
+    (4x64x64x64, bfloat16, CPU).
     """
 
     def __init__(self, channels: int) -> None:
@@ -233,24 +253,25 @@ class InstanceNorm(nn.Module):
         self.bias = nn.Parameter(torch.zeros(channels))
 
     def forward(self, x: Tensor) -> Tensor:
-        pictures = [
+        """Normalise each channel of each image in x (B, C, H, W)."""
+        images = [
             F.batch_norm(one, None, None, self.weight, self.bias, True) for one in torch.split(x, 1)
         ]
-        maps: Tensor = _Joined.apply(*pictures)
+        maps: Tensor = _Concatenate.apply(*images)
         return maps
 
 
-class _Joined(torch.autograd.Function):
-    """Maps (1, C, H, W) of each picture, concatenated to a batch (B, C, H, W).
+class _Concatenate(torch.autograd.Function):
+    """Concatenate feature maps (1, C, H, W) to a batch (B, C, H, W), with a contiguous gradient.
 
-    The gradient is made contiguous. Where the maps were concatenated with others, as in a U-Net,
-    it is a slice with gaps between pixels, for which the backward of batch norm takes eight times
-    as long on a CPU (1x32x64x64: 0.96 ms instead of 0.12; the copy takes 0.01).
+    If the output is concatenated with other maps, as in a U-Net, its gradient is a slice with gaps
+    between pixels. The backward pass of batch norm is eight times as slow on such a slice (CPU,
+    1x32x64x64: 0.96 ms instead of 0.12; the copy takes 0.01).
     """
 
     @staticmethod
-    def forward(ctx: Any, *pictures: Tensor) -> Tensor:
-        return torch.cat(pictures)
+    def forward(ctx: Any, *images: Tensor) -> Tensor:
+        return torch.cat(images)
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, ...]:
@@ -258,8 +279,10 @@ class _Joined(torch.autograd.Function):
 
 
 def init_dcgan(module: nn.Module) -> None:
-    """Weights from N(0, 0.02) (arXiv:1511.06434, section 4), and, as in Radford's code, gains of
-    batch norm from N(1, 0.02)."""
+    """Initialise a network as DCGAN does: weights from N(0, 0.02) (arXiv:1511.06434, section 4).
+
+    Gains of normalisation layers come from N(1, 0.02), as in Radford's code. Biases are 0.
+    """
     for m in module.modules():
         if isinstance(m, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
             nn.init.normal_(m.weight, 0.0, 0.02)

@@ -1,16 +1,17 @@
-"""4x4 convolutions of stride 2 and padding 1, computed in the form that is fastest on the machine.
+"""4x4 convolutions of stride 2 and padding 1, computed in the fastest way for the machine.
 
-A CPU is slow at shapes that GANs are full of (figures: bfloat16, two cores).
+PyTorch is slow on a CPU for some shapes that are common in GANs. These have their own code here
+(timings: bfloat16, two cores):
 
-- From and to a few channels: 2x2 pixels moved into the channels (space to depth) make it a 2x2
-  convolution of stride 1, with the same sums.
-- A batch of few pixels, as in the middle of a U-Net: the weights are all the work, and a matrix
-  product reads them once. 1024 to 512 channels, from 4x4 pixels to 2x2, take 3.5 ms forward and
-  backward instead of 18 to 26.
-- Small maps in large batches: the gradient of the weights is computed as a convolution with
-  pictures and channels swapped. A step of 128 pictures at 28x28 takes 6 to 10 % less.
+- Few channels in or out: space to depth moves 2x2 pixels into the channels. The convolution becomes
+  a 2x2 convolution of stride 1 with the same result.
+- Few pixels in the batch, as in the middle of a U-Net: nearly all the time goes into reading the
+  weights, and a matrix product reads them only once. 1024 to 512 channels, 4x4 pixels to 2x2: 3.5
+  ms forward and backward instead of 18 to 26.
+- Small maps in large batches: the gradient of the weights is a convolution with batch and channel
+  dimensions swapped. A training step of 128 images at 28x28 takes 6 to 10 % less time.
 
-Everything else, and everything on a GPU, is torch's own.
+All other shapes, and everything on a GPU, use PyTorch's own convolutions.
 """
 
 from typing import Any
@@ -19,63 +20,65 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-THIN = 3  # channels at most: gray or colour
-FEW = 64  # pixels at most in all the smaller maps of a batch together
-SMALL = 8  # pixels at most across the smaller map
-MANY = 32  # pictures at least
+FEW_CHANNELS = 3  # at most this many channels are "few": gray or colour images
+FEW_PIXELS = 64  # at most this many pixels are "few": in the smaller maps, over the batch
+SMALL_SIDE = 8  # maps at most this high, on the smaller side, are "small"
+LARGE_BATCH = 32  # batches of at least this many images are "large"
 
 
 class Conv(nn.Conv2d):
-    """(B, C, H, W) to (B, out, H // 2, W // 2)."""
+    """A convolution of (B, C, H, W) to (B, out, H // 2, W // 2)."""
 
     def __init__(self, channels: int, out: int, bias: bool = True) -> None:
         super().__init__(channels, out, 4, 2, 1, bias=bias)
 
     def forward(self, x: Tensor) -> Tensor:
+        """Map (B, C, H, W) to (B, out, H // 2, W // 2)."""
         return conv(x, self.weight, self.bias)
 
 
 class ConvTranspose(nn.ConvTranspose2d):
-    """(B, C, H, W) to (B, out, 2H, 2W)."""
+    """A transposed convolution of (B, C, H, W) to (B, out, 2H, 2W)."""
 
     def __init__(self, channels: int, out: int, bias: bool = True) -> None:
         super().__init__(channels, out, 4, 2, 1, bias=bias)
 
     def forward(self, x: Tensor, output_size: list[int] | None = None) -> Tensor:
+        """Map (B, C, H, W) to (B, out, 2H, 2W). `output_size` is ignored."""
         return conv_transpose(x, self.weight, self.bias)
 
 
 def conv(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
-    """What `Conv` does, with weights (out, C, 4, 4) and bias (out,).
+    """Convolve x (B, C, H, W) with weights (out, C, 4, 4) and bias (out,), as `Conv` does.
 
-    Space to depth pays off in the gradient of `x`; forward alone it is a bit slower.
+    Space to depth is faster in the gradient of `x` only; the forward pass is slightly slower.
     """
     b, channels, height, width = x.shape
     if x.device.type == "cpu":
-        if channels <= THIN and x.requires_grad:
+        if channels <= FEW_CHANNELS and x.requires_grad:
             padded = _SpaceToDepth.apply(F.pad(x, (1, 1, 1, 1)))
             return F.conv2d(padded, _SpaceToDepth.apply(weight), bias)
-        if b * (height // 2) * (width // 2) <= FEW:
-            made = F.linear(_Im2Col.apply(x), _matrix(weight), bias)
-            return made.permute(0, 3, 1, 2)
-        if b >= MANY and height // 2 <= SMALL and _in_bfloat16():
+        if b * (height // 2) * (width // 2) <= FEW_PIXELS:
+            maps = F.linear(_Im2Col.apply(x), _matrix(weight), bias)  # (B, h, w, out)
+            return maps.permute(0, 3, 1, 2)
+        if b >= LARGE_BATCH and height // 2 <= SMALL_SIDE and _in_bfloat16():
             return _with_bias(_BFloat16Conv.apply(x, weight, False), bias)
     return F.conv2d(x, weight, bias, stride=2, padding=1)
 
 
 def conv_transpose(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
-    """What `ConvTranspose` does, with weights (C, out, 4, 4) and bias (out,)."""
+    """Transposed convolution of x (B, C, H, W) with weights (C, out, 4, 4) and bias (out,)."""
     b, _, height, width = x.shape
     if x.device.type == "cpu":
-        if weight.shape[1] <= THIN:
-            bias = None if bias is None else bias.repeat(4)
+        if weight.shape[1] <= FEW_CHANNELS:
+            bias = None if bias is None else bias.repeat(4)  # once for each of the 2x2 pixels
             deep = F.conv_transpose2d(x, _SpaceToDepth.apply(weight), bias)
             pixels: Tensor = _DepthToSpace.apply(deep)
             return pixels[..., 1:-1, 1:-1]
-        if b * height * width <= FEW:
-            made = _Col2Im.apply(x.permute(0, 2, 3, 1) @ _matrix(weight))
-            return _with_bias(made, bias)
-        if b >= MANY and height <= SMALL and _in_bfloat16():
+        if b * height * width <= FEW_PIXELS:
+            maps = _Col2Im.apply(x.permute(0, 2, 3, 1) @ _matrix(weight))
+            return _with_bias(maps, bias)
+        if b >= LARGE_BATCH and height <= SMALL_SIDE and _in_bfloat16():
             return _with_bias(_BFloat16Conv.apply(x, weight, True), bias)
     return F.conv_transpose2d(x, weight, bias, stride=2, padding=1)
 
@@ -93,9 +96,9 @@ def _in_bfloat16() -> bool:
 
 
 class _SpaceToDepth(torch.autograd.Function):
-    """(B, C, H, W) to (B, 4C, H // 2, W // 2): each 2x2 pixels, row by row, become channels.
+    """Space to depth, (B, C, H, W) to (B, 4C, H // 2, W // 2): 2x2 pixels become channels.
 
-    F.pixel_unshuffle returns the default layout if there is one channel; this is channels_last.
+    The result is channels_last; F.pixel_unshuffle of one channel returns the default layout.
     """
 
     @staticmethod
@@ -108,7 +111,7 @@ class _SpaceToDepth(torch.autograd.Function):
 
 
 class _DepthToSpace(torch.autograd.Function):
-    """The inverse: (B, 4C, H, W) to (B, C, 2H, 2W)."""
+    """Depth to space, the inverse: (B, 4C, H, W) to (B, C, 2H, 2W)."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor) -> Tensor:
@@ -136,12 +139,12 @@ def _depth_to_space(x: Tensor) -> Tensor:
 
 
 def _matrix(weight: Tensor) -> Tensor:
-    """(A, C, 4, 4) as (A, 16C), pixel by pixel: no copy if it is channels_last."""
+    """Reshape weights (A, C, 4, 4) to (A, 16C), channels last: no copy if that is their layout."""
     return weight.permute(0, 2, 3, 1).reshape(len(weight), -1)
 
 
 class _Im2Col(torch.autograd.Function):
-    """Maps (B, C, H, W) to the 4x4 patches that a convolution sees, (B, H // 2, W // 2, 16C)."""
+    """Extract the 4x4 patches that a convolution sees: (B, C, H, W) to (B, H // 2, W // 2, 16C)."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor) -> Tensor:
@@ -154,7 +157,7 @@ class _Im2Col(torch.autograd.Function):
 
 
 class _Col2Im(torch.autograd.Function):
-    """Its transpose: patches (B, h, w, 16C), which overlap, summed up to maps (B, C, 2h, 2w)."""
+    """Sum overlapping patches (B, h, w, 16C) to maps (B, C, 2h, 2w): the transpose of im2col."""
 
     @staticmethod
     def forward(ctx: Any, patches: Tensor) -> Tensor:
@@ -168,17 +171,22 @@ class _Col2Im(torch.autograd.Function):
 def _im2col(x: Tensor) -> Tensor:
     b, c, height, width = x.shape
     padded = F.pad(x.permute(0, 2, 3, 1), (0, 0, 1, 1, 1, 1))
-    picture, row, column, _ = padded.stride()
-    # Overlapping patches as a view: the four pixels in a row of a patch lie side by side.
+    image, row, column, _ = padded.stride()
+    # A view of overlapping patches. The four pixels in each row of a patch are contiguous in
+    # memory, so rows can be one dimension of 4C.
     shape = (b, height // 2, width // 2, 4, 4 * c)
-    patches = padded.as_strided(shape, (picture, 2 * row, 2 * column, row, 1))
+    patches = padded.as_strided(shape, (image, 2 * row, 2 * column, row, 1))
     return patches.reshape(*shape[:3], 16 * c)
 
 
 def _col2im(patches: Tensor, height: int, width: int) -> Tensor:
-    """Four patches cover each pixel: with their upper or lower, and their left or right half."""
+    """Sum patches (B, h, w, 16C) to maps (B, C, height, width).
+
+    Patches are 4 pixels wide and 2 apart, so four of them cover each pixel: one with each quarter.
+    """
     b, h, w, _ = patches.shape
-    part = patches.view(b, h, w, 2, 2, 2, 2, -1)  # (half, pixel) of rows, of columns, channels
+    # Rows and columns of a patch are each split into (half, pixel): (B, h, w, 2, 2, 2, 2, C)
+    part = patches.view(b, h, w, 2, 2, 2, 2, -1)
     blocks = patches.new_zeros(b, h + 1, w + 1, 2, 2, part.shape[-1])
     for y in (0, 1):
         for x in (0, 1):
@@ -187,20 +195,22 @@ def _col2im(patches: Tensor, height: int, width: int) -> Tensor:
     return pixels[:, 1 : 1 + height, 1 : 1 + width].permute(0, 3, 1, 2)
 
 
-# -- small maps of many pictures: another gradient of the weights ---------------------------------
+# -- small maps in large batches: a faster gradient of the weights --------------------------------
 
 
 class _BFloat16Conv(torch.autograd.Function):
-    """In bfloat16, the convolution of x (B, C, H, W) with (out, C, 4, 4), or, if `transposed`, the
-    transposed one with (C, out, 4, 4)."""
+    """A bfloat16 convolution with a faster gradient of the weights.
+
+    Weights are (out, C, 4, 4), or (C, out, 4, 4) if `transposed`.
+    """
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor, transposed: bool) -> Tensor:
         x, weight = x.bfloat16(), weight.bfloat16()
         ctx.save_for_backward(x, weight)
         ctx.transposed = transposed
-        usual = F.conv_transpose2d if transposed else F.conv2d
-        return usual(x, weight, stride=2, padding=1)
+        convolve = F.conv_transpose2d if transposed else F.conv2d
+        return convolve(x, weight, stride=2, padding=1)
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor | None, None]:
@@ -210,27 +220,28 @@ class _BFloat16Conv(torch.autograd.Function):
         if for_x and ctx.transposed:
             of_x = F.conv2d(gradient, weight, stride=2, padding=1)
         elif for_x:
-            odd = [side % 2 for side in x.shape[2:]]
-            of_x = F.conv_transpose2d(gradient, weight, None, 2, 1, odd)
+            output_padding = [side % 2 for side in x.shape[2:]]
+            of_x = F.conv_transpose2d(gradient, weight, None, 2, 1, output_padding)
         if for_weight:
             of_weight = _weight_gradient(*((x, gradient) if ctx.transposed else (gradient, x)))
         return of_x, of_weight, None
 
 
 def _weight_gradient(small: Tensor, large: Tensor) -> Tensor:
-    """(A, C, 4, 4) from the maps (B, A, h, w) and (B, C, 2h, 2w) on either side of the weights.
+    """Return the gradient of weights (A, C, 4, 4), from the maps on both sides of them.
 
-    With pictures in the place of channels it is a convolution itself: of the C larger maps, with
-    the A smaller ones as dilated kernels.
+    These are `small` (B, A, h, w) and `large` (B, C, 2h, 2w). With batch and channels swapped, the
+    gradient is itself a convolution: `large` are the C inputs, and `small` the A dilated kernels.
     """
     product = F.conv2d(_swapped(large), _swapped(small), padding=1, dilation=2)
     return _swapped(product[..., :4, :4])
 
 
 def _swapped(x: Tensor) -> Tensor:
-    """(B, C, H, W) as (C, B, H, W), both channels_last.
+    """Swap batch and channels: (B, C, H, W) to (C, B, H, W), both channels_last.
 
-    In three steps, two of which copy runs of memory; in one it takes two to seven times as long.
+    Three copies, two of which move contiguous runs of memory. A single copy takes two to seven
+    times as long.
     """
     pixels = x.permute(2, 3, 0, 1).contiguous().transpose(2, 3).contiguous()
     return pixels.permute(2, 0, 1, 3).contiguous().permute(0, 3, 1, 2)
