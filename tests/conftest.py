@@ -1,15 +1,15 @@
-"""What several tests need: small models, small runs, and the command line as a user meets it."""
+"""Shared fixtures and helpers: small models and runs, and ways to run the command line."""
 
 import dataclasses
 import os
 
-# Before torch is imported: tests run side by side, and on tensors too small for threads.
+# Set before torch is imported: tests run in parallel, and their tensors are too small for threads.
 os.environ["OMP_NUM_THREADS"] = os.environ.get("OMP_NUM_THREADS", "1")
-# rich and typer colour what they print wherever one of these is set, terminal or not.
+# If one of these is set, rich and typer print colours even without a terminal.
 os.environ.pop("GITHUB_ACTIONS", None)
 os.environ.pop("FORCE_COLOR", None)
 os.environ.pop("PY_COLORS", None)
-# No test asks the internet, whatever it starts: who tries is refused at once, wherever it runs.
+# No test uses the internet: connections fail at once, in child processes too.
 os.environ["https_proxy"] = os.environ["HTTPS_PROXY"] = "http://127.0.0.1:9"
 
 import io
@@ -38,7 +38,7 @@ Command = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
 def small(name: str, shape: Shape, **settings: object) -> GAN:
-    """A narrow model of the registry, with weights by a fixed seed; of pairs, if it needs them."""
+    """Build a narrow model with a fixed seed. Models that learn from pairs get a source shape."""
     module = registry.load("models", name)
     known = {f.name for f in dataclasses.fields(module.Settings)}
     narrow = {k: v for k, v in {"width": 8, "z_dim": 6}.items() if k in known}
@@ -50,7 +50,7 @@ def small(name: str, shape: Shape, **settings: object) -> GAN:
 
 
 def small_generator(name: str, shape: Shape, **settings: object) -> Generator:
-    """A narrow model's generator as sampling is given it: not from a file, on the CPU."""
+    """Return the generator of a narrow model as sampling uses it, on the CPU, without a file."""
     gan = small(name, shape, **settings).eval()
     header = Header(
         model=name,
@@ -66,9 +66,10 @@ def small_generator(name: str, shape: Shape, **settings: object) -> Generator:
 
 
 def random_data(shape: Shape, count: int = 40, device: str = "cpu") -> Resident:
-    generator = torch.Generator().manual_seed(1)
+    """Return random images in memory, with labels and sources if `shape` has them."""
+    rng = torch.Generator().manual_seed(1)
     size = (count, shape.size, shape.size, shape.channels)
-    images = torch.randint(0, 256, size, dtype=torch.uint8, generator=generator)
+    images = torch.randint(0, 256, size, dtype=torch.uint8, generator=rng)
     labels = torch.arange(count) % shape.classes if shape.classes else None
     sources = 255 - images if shape.source else None
     return Resident(images, labels, shape.classes, torch.device(device), sources=sources)
@@ -83,7 +84,7 @@ def small_trainer(
     compile: bool = False,
     **options: object,
 ) -> Trainer:
-    """A trainer of a narrow model on random pictures, in steps of 8."""
+    """Return a trainer of a narrow model on random images, with batches of 8."""
     gan = small(name, shape).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     config = Training(**{"batch_size": 8, "epochs": 2, **options})  # type: ignore[arg-type]
     data = random_data(gan.shape, device=device)
@@ -92,7 +93,7 @@ def small_trainer(
 
 @pytest.fixture
 def exact() -> Iterator[None]:
-    """Sums on a GPU in one order and in full float32: what differs is an error, not rounding."""
+    """Make a GPU deterministic and use full float32, so that every difference is an error."""
     with torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True):
         before = torch.backends.cudnn.allow_tf32
         torch.backends.cudnn.allow_tf32 = False
@@ -102,7 +103,7 @@ def exact() -> Iterator[None]:
 
 @pytest.fixture
 def gan(tmp_path: Path) -> Command:
-    """Run `gan ...` in a folder of its own; the completed process has its text."""
+    """Run `gan ...` in a new process and folder. Returns the process with its output."""
     environment = {**os.environ, "XDG_CACHE_HOME": str(tmp_path / "cache"), "NO_COLOR": "1"}
     environment.pop("GAN_DATA_DIR", None)
 
@@ -120,14 +121,13 @@ def gan(tmp_path: Path) -> Command:
 
 @pytest.fixture
 def gan_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Command:
-    """The same in this process, for all that is not about processes: importing torch takes long."""
+    """Run `gan ...` in this process and a new folder: faster than `gan`, which imports torch."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setenv("NO_COLOR", "1")
     monkeypatch.delenv("GAN_DATA_DIR", raising=False)
-    monkeypatch.delitem(
-        sys.modules, "torch.distributed.launcher.api", raising=False
-    )  # of a launcher
+    # torch's launcher, if another test imported it
+    monkeypatch.delitem(sys.modules, "torch.distributed.launcher.api", raising=False)
 
     def run(*words: str, code: int = 0) -> "subprocess.CompletedProcess[str]":
         command = ["gan", *map(str, words)]
@@ -145,8 +145,8 @@ def gan_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Command:
     return run
 
 
-# `gan ...` that pauses, as by Ctrl-Z, once it has said the words that come before its own on the
-# command line: whoever looks at it then, or ends it, does not depend on who is faster.
+# A script that runs `gan ...`, and stops itself as Ctrl-Z does once stderr contains its first
+# argument. Tests can then inspect or end the process at a known point, without a race.
 PAUSING = """
 import os, signal, sys
 from gancli.__main__ import main
@@ -173,7 +173,7 @@ main()
 
 
 def paused(process: "subprocess.Popen[str]") -> bool:
-    """Wait until `process`, which runs PAUSING, is at that point; SIGCONT makes it go on."""
+    """Wait until `process`, which runs PAUSING, has stopped itself. SIGCONT makes it continue."""
     _, status = os.waitpid(process.pid, os.WUNTRACED)
     return os.WIFSTOPPED(status)
 
@@ -181,18 +181,18 @@ def paused(process: "subprocess.Popen[str]") -> bool:
 @pytest.fixture
 def pictures(tmp_path: Path) -> Path:
     """A folder of 60 gray 16x16 pictures in two classes."""
-    generator = np.random.default_rng(0)
+    rng = np.random.default_rng(0)
     for i in range(60):
         path = tmp_path / "pictures" / ("dark" if i % 2 else "light") / f"{i:03d}.png"
         path.parent.mkdir(parents=True, exist_ok=True)
         low = 0 if i % 2 else 128
-        Image.fromarray(generator.integers(low, low + 128, (16, 16), dtype=np.uint8)).save(path)
+        Image.fromarray(rng.integers(low, low + 128, (16, 16), dtype=np.uint8)).save(path)
     return tmp_path / "pictures"
 
 
 @pytest.fixture
 def runs(tmp_path: Path) -> None:
-    """Generators that learned nothing, in runs such as training leaves behind."""
+    """Untrained generators in run folders, as training writes them."""
     unet = small("pix2pix", Shape(channels=3, size=32))
     for data in ("toy-facades", "facades"):
         header = {

@@ -1,4 +1,4 @@
-"""The benchmarks count and compare what they say, and run at all."""
+"""The benchmarks count FLOPs correctly, compare fairly, and run."""
 
 import json
 import sys
@@ -15,8 +15,8 @@ from tests.benchmarks import gpu, operators, timing, train_step
 CPU = torch.device("cpu")
 
 
-def test_a_step_is_three_generators_and_eight_discriminators() -> None:
-    """Per picture: G forward and back (3), D forward on real, fake and fake again and back (8)."""
+def test_a_step_costs_three_generator_and_eight_discriminator_forwards() -> None:
+    """G: forward and backward (3). D: forward on real, fake and fake again, and backward (8)."""
     shape = Shape(channels=1, size=28)
     trainer = small_trainer("dcgan", shape)
     found = operators.flops(trainer.step) / 8
@@ -35,18 +35,18 @@ def forward_flops(network: nn.Module, given: torch.Tensor) -> int:
     return operators.flops(lambda: network.eval()(given))
 
 
-def test_heavy_operators_are_counted_and_can_be_run_alone() -> None:
+def test_costly_operators_are_counted_and_can_be_run_alone() -> None:
     conv = nn.Conv2d(3, 4, 4, 2, 1).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     x = torch.randn(2, 3, 8, 8, requires_grad=True)
     found = operators.recorded(lambda: (conv(x) + conv(x)).sum().backward())
     assert sorted(found.calls.values()) == [2, 2]  # forward and backward
     found.alone()
-    macs = 2 * 4 * 4 * 4 * 3 * 16  # pictures, places, channels out and in, kernel
+    macs = 2 * 4 * 4 * 4 * 3 * 16  # images, height, width, channels out and in, kernel
     assert operators.flops(lambda: conv(x)) == 2 * macs
     assert operators.flops(lambda: conv(x).sum().backward()) == 3 * 2 * macs
 
 
-def test_what_is_compared_takes_turns() -> None:
+def test_compared_calls_alternate() -> None:
     seen = []
     calls = {"a": lambda: seen.append("a"), "b": lambda: seen.append("b")}
     found = timing.in_turns(calls, rounds=2, repeats=3, device=CPU)
@@ -55,7 +55,7 @@ def test_what_is_compared_takes_turns() -> None:
     assert timing.ratios([2.0, 9.0, 4.0], [1.0, 3.0, 1.0]) == {"median": 3, "min": 2, "max": 4}
 
 
-def test_the_benchmark_of_a_step_runs(
+def test_the_training_step_benchmark_runs(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     words = "--width 4 --batch-size 8 --size 28 --rounds 1 --steps 1 --precision fp32 --json"
@@ -67,8 +67,8 @@ def test_the_benchmark_of_a_step_runs(
     assert found["share_of_the_limit"]["median"] > 0
 
 
-def test_what_is_asked_of_a_gpu_can_be_asked_of_a_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing is captured there, but every line of it runs: a GPU is not always at hand."""
+def test_the_gpu_benchmark_runs_on_a_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No CUDA graph is captured, but every line runs, so it is tested without a GPU."""
     for place in (precision, train_step):
         monkeypatch.setattr(place, "choose", lambda *_: ("fp32", "whatever is faster here"))
     (row,) = gpu.speed([("dcgan", 28, 4, 8, 1, 1e-3)], rounds=1, steps=1, device="cpu")

@@ -1,4 +1,4 @@
-"""Options that refuse nonsense when they are built."""
+"""Training options: which value wins, how strings are converted, and which values are refused."""
 
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
@@ -18,7 +18,7 @@ class Settings:
     norm: bool = True
 
 
-def test_what_was_typed_goes_before_the_preset_before_the_default() -> None:
+def test_typed_values_override_the_preset_which_overrides_defaults() -> None:
     values = {"lr": 0.5, "epochs": 3, "width": 8}
     settings, training = resolve(Settings, values, {"epochs": 9, "width": "16"}, "dcgan")
     assert (settings.width, settings.noise) == (16, "normal")
@@ -26,7 +26,7 @@ def test_what_was_typed_goes_before_the_preset_before_the_default() -> None:
     assert training.batch_size == Training().batch_size
 
 
-def test_a_preset_goes_by_its_name_the_shape_and_the_direction() -> None:
+def test_preset_passes_name_shape_and_direction_to_the_model() -> None:
     def presets(name: str, shape: Shape | None, direction: Direction | None) -> dict[str, Any]:
         return {"name": name, "shape": shape, "direction": direction}
 
@@ -34,11 +34,11 @@ def test_a_preset_goes_by_its_name_the_shape_and_the_direction() -> None:
     found = preset("m", presets, "default", shape, Direction.A2B)
     assert found == {"name": "default", "shape": shape, "direction": Direction.A2B}
     assert preset("m", presets, "paper") == {"name": "paper", "shape": None, "direction": None}
-    with pytest.raises(UsageError, match=r"m has no preset 'best': it has default, paper\."):
+    with pytest.raises(UsageError, match=r"\bm\b.*'best'.*default, paper"):
         preset("m", presets, "best")
 
 
-def test_strings_are_read_as_the_field_s_type() -> None:
+def test_strings_are_converted_to_the_type_of_the_field() -> None:
     typed = {"norm": "false", "noise": "uniform", "lr": "3e-4", "batch-size": "16"}
     settings, training = resolve(Settings, {}, typed, "dcgan")
     assert (settings.norm, settings.noise) == (False, "uniform")
@@ -46,31 +46,33 @@ def test_strings_are_read_as_the_field_s_type() -> None:
 
 
 @pytest.mark.parametrize(
-    ("typed", "says"),
+    ("typed", "named"),  # `named`: a pattern of the option and the values in the message
     [
-        ({"widht": 3}, "Did you mean 'width'?"),
-        ({"width": "wide"}, "--set width must be a whole number"),
-        ({"width": "1.5"}, "--set width must be a whole number"),
-        ({"noise": "pink"}, "one of normal, uniform"),
-        ({"norm": "maybe"}, "one of true, false"),
-        ({"width": 0}, "--set width must lie between 1 and 512, not 0."),
-        ({"width": "513"}, "--set width must lie between 1 and 512, not 513."),
-        ({"gamma": "nan"}, "--set gamma must lie between 0 and 1"),
-        ({"gamma": "inf"}, "--set gamma must lie between 0 and 1"),
-        ({"lr": "nan"}, "--lr must lie between"),
-        ({"lr": -1.0}, "--lr must lie between"),
-        ({"epochs": 0}, "--epochs must lie between 1"),
-        ({"batch_size": 0}, "--batch-size must lie between 1"),
-        ({"seed": -1}, "--seed must lie between 0"),
-        ({"lr_decay": 1.5}, "--set lr_decay must lie between 0 and 1"),
+        ({"widht": 3}, "'widht'.*'width'"),
+        ({"width": "wide"}, "--set width .*'wide'"),
+        ({"width": "1.5"}, "--set width .*'1.5'"),
+        ({"noise": "pink"}, "--set noise .*normal, uniform.*'pink'"),
+        ({"norm": "maybe"}, "--set norm .*true, false.*'maybe'"),
+        ({"width": 0}, "--set width .*1 and 512.*0"),
+        ({"width": "513"}, "--set width .*1 and 512.*513"),
+        ({"gamma": "nan"}, "--set gamma .*0 and 1.*nan"),
+        ({"gamma": "inf"}, "--set gamma .*0 and 1.*inf"),
+        ({"lr": "nan"}, "--lr .*nan"),
+        ({"lr": -1.0}, "--lr .*-1"),
+        ({"epochs": 0}, "--epochs .*1 and .*0"),
+        ({"batch_size": 0}, "--batch-size .*1 and .*0"),
+        ({"seed": -1}, "--seed .*0 and .*-1"),
+        ({"lr_decay": 1.5}, "--set lr_decay .*0 and 1.*1.5"),
     ],
 )
-def test_nonsense_is_refused(typed: dict[str, Any], says: str) -> None:
-    with pytest.raises(UsageError, match=says.replace("?", r"\?")):
+def test_resolve_refuses_unknown_keys_and_values_out_of_bounds(
+    typed: dict[str, Any], named: str
+) -> None:
+    with pytest.raises(UsageError, match=named):
         resolve(Settings, {}, typed, "dcgan")
 
 
-def test_a_refusal_shows_how_the_setting_is_typed() -> None:
+def test_the_hint_shows_how_to_type_the_setting() -> None:
     for typed, hint in (
         ({"width": "wide"}, "--set width=64"),
         ({"width": -3}, "--set width=64"),
@@ -83,23 +85,23 @@ def test_a_refusal_shows_how_the_setting_is_typed() -> None:
 
 
 @pytest.mark.parametrize("edge", [0, 1])
-def test_both_bounds_are_allowed(edge: float) -> None:
+def test_bounds_are_inclusive(edge: float) -> None:
     settings, training = resolve(Settings, {}, {"gamma": edge, "lr_decay": edge}, "dcgan")
     assert (settings.gamma, training.lr_decay) == (edge, edge)
 
 
 @pytest.mark.parametrize(("size", "nearest"), [(30, 32), (29, 28), (2, 16), (300, 256), (-4, 16)])
-def test_an_illegal_size_names_the_nearest_legal_one(size: int, nearest: int) -> None:
+def test_an_unsupported_size_suggests_the_nearest_supported_one(size: int, nearest: int) -> None:
     with pytest.raises(UsageError) as raised:
         check_size(size)
     assert raised.value.hint == f"--image-size {nearest}"
 
 
-def test_every_multiple_of_four_is_legal() -> None:
+def test_every_multiple_of_four_is_supported() -> None:
     for size in range(16, 257, 4):
         check_size(size)
 
 
-def test_a_run_is_named_after_its_model_and_its_data() -> None:
+def test_the_run_folder_is_named_after_model_and_data_set() -> None:
     assert str(Job(model="dcgan", dataset="mnist", typed={}).folder) == "runs/dcgan-mnist"
     assert str(Job(model="dcgan", dataset="./a/cats/", typed={}).folder) == "runs/dcgan-cats"

@@ -1,4 +1,4 @@
-"""Every registered model keeps the contract: another one is tested by being there."""
+"""Every registered model keeps the contract of `gancli.gan`; new models are tested, too."""
 
 from itertools import product
 from typing import Annotated, get_origin, get_type_hints
@@ -27,6 +27,7 @@ every_shape = pytest.mark.parametrize("shape", SHAPES, ids=lambda s: f"{s.channe
 
 
 def losses(gan: GAN) -> tuple[torch.Tensor, torch.Tensor, dict[str, torch.Tensor]]:
+    """Return (D loss, G loss, metrics) on a random batch of 8."""
     batch = random_data(gan.shape).batch(torch.arange(8))
     inputs = gan.draw(batch)
     fake = gan.fake(inputs)
@@ -37,7 +38,7 @@ def losses(gan: GAN) -> tuple[torch.Tensor, torch.Tensor, dict[str, torch.Tensor
 
 @every_model
 @every_shape
-def test_fakes_are_pictures_and_losses_are_numbers(name: str, shape: Shape) -> None:
+def test_fakes_are_in_range_and_losses_are_finite_scalars(name: str, shape: Shape) -> None:
     gan = small(name, shape)
     batch = random_data(gan.shape).batch(torch.arange(8))
     fake = gan.fake(gan.draw(batch))
@@ -50,7 +51,7 @@ def test_fakes_are_pictures_and_losses_are_numbers(name: str, shape: Shape) -> N
 
 
 @every_model
-def test_each_loss_reaches_its_own_network_alone(name: str) -> None:
+def test_each_loss_has_gradients_for_its_own_network_only(name: str) -> None:
     gan = small(name, SHAPES[1])
     losses(gan)[0].backward()
     assert all(p.grad is None for p in gan.generator.parameters())
@@ -64,7 +65,7 @@ def test_each_loss_reaches_its_own_network_alone(name: str) -> None:
 
 @every_model
 @every_shape
-def test_a_step_moves_both_networks_and_the_average(name: str, shape: Shape) -> None:
+def test_a_step_updates_both_networks_and_the_averaged_weights(name: str, shape: Shape) -> None:
     trainer = small_trainer(name, shape)
     before = {k: v.clone() for k, v in trainer.state().items()}
     trainer.step()
@@ -75,34 +76,34 @@ def test_a_step_moves_both_networks_and_the_average(name: str, shape: Shape) -> 
         assert all(not torch.equal(before[k], after[k]) for k in weights), part
 
 
-def stepped(trainer: Trainer, steps: int) -> Trainer:
+def run_steps(trainer: Trainer, steps: int) -> Trainer:
     for _ in range(steps):
         trainer.step()
     return trainer
 
 
 class NoHostReads(TorchDispatchMode):
-    """Refuses what a captured graph cannot do: to look at a value on the device."""
+    """Fails if an operator reads a value on the host, which a CUDA graph cannot do."""
 
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):  # type: ignore[no-untyped-def]
         if func is torch.ops.aten._local_scalar_dense.default:
-            raise AssertionError("a value was moved to the host within the step")
+            raise AssertionError("a tensor was read on the host")
         return func(*args, **(kwargs or {}))
 
 
 @every_model
-def test_the_step_never_reads_a_value(name: str) -> None:
+def test_the_step_never_reads_a_tensor_on_the_host(name: str) -> None:
     trainer = small_trainer(name, SHAPES[1])
     trainer.step()
     with NoHostReads():
         trainer.step()
         trainer._plain_step(watched=True)
-    with NoHostReads(), pytest.raises(AssertionError, match="moved to the host"):
+    with NoHostReads(), pytest.raises(AssertionError, match="read on the host"):
         trainer._clock.item()
 
 
 class Layouts(TorchDispatchMode):
-    """Notes the costly operators that are given maps in another layout than channels_last."""
+    """Records costly operators whose inputs are not channels_last."""
 
     COSTLY = ("convolution", "convolution_backward", "native_batch_norm_backward")
 
@@ -120,16 +121,16 @@ class Layouts(TorchDispatchMode):
 
 
 def _channels_last(x: torch.Tensor) -> bool:
-    """Or pictures, whose channels are too few to matter."""
-    if x.ndim != 4 or x.shape[1] <= strided.THIN:
+    """Return whether x is channels_last, or an image, where the layout does not matter."""
+    if x.ndim != 4 or x.shape[1] <= strided.FEW_CHANNELS:
         return True
     return x.is_contiguous(memory_format=torch.channels_last)
 
 
 @every_model
 @every_shape
-def test_costly_operators_work_in_channels_last(name: str, shape: Shape) -> None:
-    """In another layout they reorder, or are several times as slow; nothing else shows it."""
+def test_costly_operators_get_channels_last_inputs(name: str, shape: Shape) -> None:
+    """Other layouts give the same result, but are several times as slow."""
     trainer = small_trainer(name, shape)
     trainer.step()
     with Layouts() as layouts:
@@ -139,8 +140,8 @@ def test_costly_operators_work_in_channels_last(name: str, shape: Shape) -> None
 
 
 @every_model
-def test_what_changes_in_a_step_stays_in_place(name: str) -> None:
-    """A captured graph reads and writes the addresses that it was recorded with."""
+def test_the_step_updates_all_state_in_place(name: str) -> None:
+    """A CUDA graph reads and writes the addresses that it was captured with."""
     trainer = small_trainer(name, SHAPES[1])
     trainer.step()
 
@@ -159,38 +160,38 @@ def test_what_changes_in_a_step_stays_in_place(name: str) -> None:
 
 
 @every_model
-def test_a_restart_goes_on_bit_for_bit(name: str) -> None:
-    expected = stepped(small_trainer(name, SHAPES[1]), 6).state()
-    first = stepped(small_trainer(name, SHAPES[1]), 3)
+def test_a_resumed_run_is_bitwise_identical(name: str) -> None:
+    expected = run_steps(small_trainer(name, SHAPES[1]), 6).state()
+    first = run_steps(small_trainer(name, SHAPES[1]), 3)
     state = first.state()
-    second = stepped(small_trainer(name, SHAPES[1], seed=0), 1)  # another past, to be forgotten
+    second = run_steps(small_trainer(name, SHAPES[1], seed=0), 1)  # load must replace this
     second.load(state)
-    found = stepped(second, 3).state()
+    found = run_steps(second, 3).state()
     assert expected.keys() == found.keys()
     assert [k for k in expected if not torch.equal(expected[k], found[k])] == []
 
 
 @pytest.mark.parametrize("name", [n for n in MODELS if n not in OF_PAIRS])
-def test_a_picture_is_the_same_whatever_the_batch(name: str) -> None:
+def test_a_sample_does_not_depend_on_its_batch(name: str) -> None:
     generator = small_generator(name, SHAPES[3])
     z = latents.noise(range(70), generator.model.z_dim, generator.model.noise)
     y = torch.nn.functional.one_hot(torch.arange(70) % 2, 2).float()
-    many = list(render.pictures(generator, z, y))
-    assert len(many) == 70
+    batch = list(render.pictures(generator, z, y))
+    assert len(batch) == 70
     for i in (0, 3, 69):
-        (alone,) = render.pictures(generator, z[i : i + 1], y[i : i + 1])
-        assert (alone == many[i]).all()
+        (single,) = render.pictures(generator, z[i : i + 1], y[i : i + 1])
+        assert (single == batch[i]).all()
 
 
 @every_model
-def test_generate_is_pure(name: str) -> None:
+def test_generate_changes_no_state(name: str) -> None:
     gan = small(name, SHAPES[1]).eval()
     inputs = gan.draw(random_data(gan.shape).batch(torch.arange(4)))
     assert torch.equal(gan.fake(inputs), gan.fake(inputs))
 
 
 @every_model
-def test_presets_name_settings_that_exist(name: str) -> None:
+def test_presets_only_set_known_settings(name: str) -> None:
     from gancli.config import PRESETS, resolve
 
     module = registry.load("models", name)
@@ -200,7 +201,7 @@ def test_presets_name_settings_that_exist(name: str) -> None:
 
 
 @every_model
-def test_networks_can_be_built_at_the_least_of_every_setting(name: str) -> None:
+def test_models_work_at_the_lower_bound_of_every_setting(name: str) -> None:
     settings = registry.load("models", name).Settings
     kinds = get_type_hints(settings, include_extras=True)
     bounds = {

@@ -1,4 +1,4 @@
-"""What each paper says of its model, beyond the contract that all of them keep."""
+"""Each model matches its paper. What all models have in common is in test_contract.py."""
 
 import math
 from dataclasses import replace
@@ -30,7 +30,7 @@ def log_softmax(row: list[float], label: int) -> float:
 
 
 @pytest.mark.parametrize("twin", [0.9, 0.0])
-def test_acgan_adds_up_its_source_and_class_terms(twin: float) -> None:
+def test_acgan_losses_match_the_formula(twin: float) -> None:
     settings = {"dropout": 0.0, "twin": twin, "g_class_weight": 0.25}
     gan = small("acgan", DIGITS, **settings)
     batch, inputs = batch_and_inputs(gan)
@@ -57,7 +57,7 @@ def test_acgan_adds_up_its_source_and_class_terms(twin: float) -> None:
 
 @pytest.mark.parametrize("name", ["cgan", "acgan"])
 @pytest.mark.parametrize(("d_wins", "expected"), [(0.6, 0.3002), (1.0, 0.3)])
-def test_dropout_follows_how_often_the_discriminator_wins(
+def test_dropout_adapts_to_the_win_rate_of_the_discriminator(
     name: str, d_wins: float, expected: float
 ) -> None:
     gan = small(name, DIGITS, dropout=0.3, d_wins=d_wins)
@@ -65,21 +65,21 @@ def test_dropout_follows_how_often_the_discriminator_wins(
     assert gan.discriminator.drop.rate.item() == pytest.approx(expected)  # type: ignore[operator, union-attr]
 
 
-def test_acgan_appends_labels_to_the_noise_blended_ones_too() -> None:
+def test_acgan_appends_labels_to_the_noise() -> None:
     gan = small("acgan", DIGITS).eval()
     z, y = torch.randn(2, 6), torch.tensor([[0.5, 0, 0.5], [0, 1, 0]])
-    made = gan.generate(gan.generator, z, y)
+    images = gan.generate(gan.generator, z, y)
     dense, *rest = gan.generator.start  # type: ignore[misc]
     x = z @ dense.weight[:, :6].T + y @ dense.weight[:, 6:].T
-    torch.testing.assert_close(made, gan.generator.ups(torch.nn.Sequential(*rest)(x)))  # type: ignore[operator]
+    torch.testing.assert_close(images, gan.generator.ups(torch.nn.Sequential(*rest)(x)))  # type: ignore[operator]
 
 
 @pytest.mark.parametrize("mismatch", [0.0, 0.25])
-def test_cgan_s_losses_are_those_of_a_gan_given_the_label(mismatch: float) -> None:
+def test_cgan_losses_match_the_formula(mismatch: float) -> None:
     gan = small("cgan", DIGITS, dropout=0.0, mismatch=mismatch)
     batch, inputs = batch_and_inputs(gan)
     labels = [0, 1, 1, 2, 0, 1]
-    others = [1, 0, 1, 1, 2, 0]  # each the label of the picture before
+    others = [1, 0, 1, 1, 2, 0]  # label of the previous image
     batch = replace(batch, label=torch.eye(3)[labels])
     inputs = replace(inputs, y=batch.label)
     fake = gan.fake(inputs)
@@ -97,7 +97,7 @@ def test_cgan_s_losses_are_those_of_a_gan_given_the_label(mismatch: float) -> No
     assert gan.generator_loss(batch, inputs, fake)[0].item() == pytest.approx(expected, rel=1e-4)
 
 
-def test_cgan_takes_a_batch_of_one_class() -> None:
+def test_cgan_works_with_a_batch_of_one_class() -> None:
     gan = small("cgan", DIGITS)
     batch, inputs = batch_and_inputs(gan)
     batch = replace(batch, label=torch.eye(3)[[1] * 6])
@@ -109,7 +109,7 @@ def test_cgan_takes_a_batch_of_one_class() -> None:
 
 
 @pytest.mark.parametrize("part", ["generator", "discriminator"])
-def test_cgan_joins_the_label_at_every_layer(part: str) -> None:
+def test_cgan_appends_the_label_in_every_layer(part: str) -> None:
     gan = small("cgan", DIGITS, hidden=12, minibatch_std=False)
     widths = {
         name: module.weight.shape[0 if isinstance(module, torch.nn.ConvTranspose2d) else 1]
@@ -126,7 +126,7 @@ def test_cgan_joins_the_label_at_every_layer(part: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["cgan", "acgan"])
-def test_a_label_changes_the_picture_and_so_does_a_blend(name: str) -> None:
+def test_labels_and_blends_of_labels_change_the_image(name: str) -> None:
     gan = small(name, DIGITS).eval()
     z = torch.randn(1, 6).repeat(3, 1)
     y = torch.tensor([[1.0, 0, 0], [0.5, 0.5, 0], [0, 1.0, 0]])
@@ -137,12 +137,13 @@ def test_a_label_changes_the_picture_and_so_does_a_blend(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["cgan", "acgan"])
-def test_models_by_class_need_classes(name: str) -> None:
-    with pytest.raises(UsageError, match="no classes"):
+def test_conditional_models_refuse_data_without_classes(name: str) -> None:
+    with pytest.raises(UsageError, match=name) as raised:
         small(name, Shape(channels=1, size=16))
+    assert "gan train dcgan" in (raised.value.hint or "")
 
 
-def test_dcgan_s_depth_follows_from_the_size() -> None:
+def test_dcgan_depth_depends_on_the_size() -> None:
     for size, deconvolutions in ((16, 2), (28, 2), (32, 3), (64, 4), (252, 6), (256, 6)):
         gan = small("dcgan", Shape(channels=3, size=size), width=1)
         found = [m for m in gan.generator.modules() if isinstance(m, torch.nn.ConvTranspose2d)]
@@ -151,35 +152,35 @@ def test_dcgan_s_depth_follows_from_the_size() -> None:
 
 
 @pytest.mark.parametrize("size", range(16, 257, 4))
-def test_every_legal_size_goes_in_and_out(size: int) -> None:
+def test_dcgan_works_at_every_supported_size(size: int) -> None:
     gan = small("dcgan", Shape(channels=1, size=size), width=1)
-    picture = gan.generate(gan.generator, torch.randn(2, 6))
-    assert picture.shape == (2, 1, size, size)
-    assert gan.discriminator(picture).shape == (2,)
+    images = gan.generate(gan.generator, torch.randn(2, 6))
+    assert images.shape == (2, 1, size, size)
+    assert gan.discriminator(images).shape == (2,)
 
 
-def test_pix2pix_judges_pairs_and_weighs_its_terms() -> None:
+def test_pix2pix_losses_match_the_formula() -> None:
     gan = small("pix2pix", DIGITS, dropout=0.0, l1_weight=7.0, gan_weight=0.5)
     batch, inputs = batch_and_inputs(gan)
     assert batch.source is not None
     fake = gan.fake(inputs)
     real_pair = torch.cat([batch.source, batch.image], 1)  # (x, y)
     fake_pair = torch.cat([batch.source, fake.detach()], 1)  # (x, G(x))
-    real = gan.discriminator(real_pair).flatten().tolist()
-    made = gan.discriminator(fake_pair).flatten().tolist()
+    real_logits = gan.discriminator(real_pair).flatten().tolist()
+    fake_logits = gan.discriminator(fake_pair).flatten().tolist()
 
-    expected = -sum(map(log_sigmoid, real)) / len(real)
-    expected -= sum(log_sigmoid(-x) for x in made) / len(made)
+    expected = -sum(map(log_sigmoid, real_logits)) / len(real_logits)
+    expected -= sum(log_sigmoid(-x) for x in fake_logits) / len(fake_logits)
     found = gan.discriminator_loss(batch, inputs, fake.detach())[0].item()
     assert found == pytest.approx(0.5 * expected, rel=1e-4)
 
-    adversarial = -sum(map(log_sigmoid, made)) / len(made)
+    adversarial = -sum(map(log_sigmoid, fake_logits)) / len(fake_logits)
     l1 = sum((fake - batch.image).abs().flatten().tolist()) / fake.numel()
     found = gan.generator_loss(batch, inputs, fake)[0].item()
     assert found == pytest.approx(0.5 * adversarial + 7 * l1, rel=1e-4)
 
 
-def test_pix2pix_adds_a_term_for_labels_where_it_makes_maps_of_them() -> None:
+def test_pix2pix_adds_a_label_loss_only_if_there_is_a_palette() -> None:
     colours = ((0, 0, 170), (0, 0, 255), (255, 85, 0))
     photos = Shape(channels=3, size=28)
     losses = []
@@ -194,7 +195,7 @@ def test_pix2pix_adds_a_term_for_labels_where_it_makes_maps_of_them() -> None:
     assert loss.isfinite()
 
 
-def test_pix2pix_s_labels_learn_by_cross_entropy_and_show_as_their_colours() -> None:
+def test_pix2pix_label_loss_is_cross_entropy_and_labels_get_their_colours() -> None:
     colours = ((0, 0, 170), (0, 0, 255), (255, 85, 0))
     table = torch.tensor(colours) / 127.5 - 1
     shape = Shape(channels=3, size=28, palette=colours)
@@ -211,15 +212,15 @@ def test_pix2pix_s_labels_learn_by_cross_entropy_and_show_as_their_colours() -> 
     _, metrics = gan.generator_loss(batch, inputs, fake)
     assert metrics["labels"].item() == pytest.approx(expected, rel=1e-4)
 
-    shares = torch.tensor(logits).softmax(1) @ table
-    torch.testing.assert_close(fake[0].flatten(1).T, shares, atol=1e-5, rtol=1e-4)
+    mean_colour = torch.tensor(logits).softmax(1) @ table
+    torch.testing.assert_close(fake[0].flatten(1).T, mean_colour, atol=1e-5, rtol=1e-4)
     gan.generator.paint.eval()  # type: ignore[operator, union-attr]
     shown = gan.generator.paint(gan.generator.maps(source))  # type: ignore[operator]
-    likeliest = table[torch.tensor(logits).argmax(1)]
-    assert torch.equal(shown[0].flatten(1).T, likeliest)
+    most_likely = table[torch.tensor(logits).argmax(1)]
+    assert torch.equal(shown[0].flatten(1).T, most_likely)
 
 
-def test_pix2pix_sees_patches_of_70_pixels() -> None:
+def test_pix2pix_receptive_field_is_70_pixels() -> None:
     gan = small("pix2pix", Shape(channels=3, size=256))
     layers = [m for m in gan.discriminator if not isinstance(m, InstanceNorm)]  # type: ignore[attr-defined]
     pair = torch.rand(1, 6, 256, 256, requires_grad=True)
@@ -227,12 +228,12 @@ def test_pix2pix_sees_patches_of_70_pixels() -> None:
     assert logits.shape == (1, 1, 30, 30)
     logits[0, 0, 15, 15].backward()
     assert pair.grad is not None
-    seen = pair.grad[0].abs().sum(0).nonzero()
-    assert (seen.max(0).values - seen.min(0).values + 1).tolist() == [70, 70]
+    field = pair.grad[0].abs().sum(0).nonzero()
+    assert (field.max(0).values - field.min(0).values + 1).tolist() == [70, 70]
 
 
 @pytest.mark.parametrize(("size", "depth", "dropouts"), [(64, 6, 1), (128, 7, 2), (256, 8, 3)])
-def test_pix2pix_is_the_u_net_of_the_paper(size: int, depth: int, dropouts: int) -> None:
+def test_pix2pix_generator_is_the_u_net_of_the_paper(size: int, depth: int, dropouts: int) -> None:
     from gancli.models import pix2pix
 
     with torch.device("meta"):
@@ -257,7 +258,7 @@ def test_pix2pix_is_the_u_net_of_the_paper(size: int, depth: int, dropouts: int)
         ("cgan", 28, [128, 64], [64, 128]),
     ],
 )
-def test_the_preset_paper_has_the_widths_of_the_paper(
+def test_the_paper_preset_has_the_widths_of_the_paper(
     name: str, size: int, upward: list[int], downward: list[int]
 ) -> None:
     module = registry.load("models", name)
@@ -271,15 +272,15 @@ def test_the_preset_paper_has_the_widths_of_the_paper(
     assert [m.out_channels for m in downs] == downward
 
 
-@pytest.mark.parametrize(("noise", "most", "spread"), [("uniform", 1.0, 3**-0.5), ("normal", 9, 1)])
-def test_noise_is_drawn_as_the_settings_say(noise: str, most: float, spread: float) -> None:
+@pytest.mark.parametrize(("noise", "bound", "std"), [("uniform", 1.0, 3**-0.5), ("normal", 9, 1)])
+def test_noise_has_the_distribution_of_the_settings(noise: str, bound: float, std: float) -> None:
     gan = small("dcgan", DIGITS, noise=noise, z_dim=1000)
     z = gan.draw(random_data(gan.shape).batch(torch.arange(6))).z
-    assert 0.99 * min(most, 3) < z.abs().max() <= most
-    assert z.std().item() == pytest.approx(spread, rel=0.05)
+    assert 0.99 * min(bound, 3) < z.abs().max() <= bound
+    assert z.std().item() == pytest.approx(std, rel=0.05)
 
 
-def test_weights_begin_as_the_paper_says() -> None:
+def test_dcgan_weights_are_initialised_as_in_the_paper() -> None:
     gan = small("dcgan", DIGITS, width=32)
     seen = {"weights": 0, "norms": 0}
     for m in gan.modules():
@@ -294,43 +295,44 @@ def test_weights_begin_as_the_paper_says() -> None:
     assert min(seen.values()) > 1, seen
 
 
-def test_minibatch_std_tells_how_varied_a_batch_is() -> None:
+def test_minibatch_std_appends_the_mean_standard_deviation() -> None:
     x = torch.tensor([[1.0, 5.0], [3.0, 5.0], [5.0, 11.0]])
-    spread = (math.sqrt(8 / 3) + math.sqrt(8)) / 2  # of 1, 3, 5 and of 5, 5, 11
-    expected = torch.cat([x, torch.full((3, 1), spread)], 1)
+    std = (math.sqrt(8 / 3) + math.sqrt(8)) / 2  # of 1, 3, 5 and of 5, 5, 11
+    expected = torch.cat([x, torch.full((3, 1), std)], 1)
     torch.testing.assert_close(MinibatchStd()(x), expected)
 
 
 @pytest.mark.parametrize("name", ["dcgan", "cgan"])
-def test_the_discriminator_sees_how_varied_a_batch_is(name: str) -> None:
+def test_minibatch_std_lets_the_discriminator_see_the_other_images(name: str) -> None:
     label = [torch.eye(3)[[1, 1]]] if name == "cgan" else []
-    for told in (True, False):
-        gan = small(name, DIGITS, minibatch_std=told).eval().double()
-        picture = torch.rand(1, 1, 28, 28).double() * 2 - 1
+    for enabled in (True, False):
+        gan = small(name, DIGITS, minibatch_std=enabled).eval().double()
+        image = torch.rand(1, 1, 28, 28).double() * 2 - 1
         other = torch.rand(1, 1, 28, 28).double() * 2 - 1
-        alike = gan.discriminator(torch.cat([picture, picture]), *label)
-        varied = gan.discriminator(torch.cat([picture, other]), *label)
-        assert torch.isclose(alike[0], varied[0], rtol=1e-9, atol=0) == (not told)
+        alike = gan.discriminator(torch.cat([image, image]), *label)
+        varied = gan.discriminator(torch.cat([image, other]), *label)
+        assert torch.isclose(alike[0], varied[0], rtol=1e-9, atol=0) == (not enabled)
 
 
-def autoencoder_losses(gan: GAN, pictures: torch.Tensor) -> list[float]:
-    """L(v) for each picture alone, pixel by pixel."""
-    drawn = torch.cat([gan.discriminator(v[None]) for v in pictures])
-    pixels = (pictures - drawn).flatten(1).tolist()
+def autoencoder_losses(gan: GAN, images: torch.Tensor) -> list[float]:
+    """Return L(v) for each image, one image at a time and pixel by pixel."""
+    reconstructed = torch.cat([gan.discriminator(v[None]) for v in images])
+    pixels = (images - reconstructed).flatten(1).tolist()
     return [sum(map(abs, row)) / len(row) for row in pixels]
 
 
-def test_began_weighs_autoencoder_losses_and_measures_convergence() -> None:
+def test_began_losses_and_convergence_match_the_formula() -> None:
     gan = small("began", DIGITS, gamma=0.7)
     gan.k.fill_(0.3)  # type: ignore[operator]
     batch, inputs = batch_and_inputs(gan)
     fake = gan.fake(inputs)
-    real = sum(autoencoder_losses(gan, batch.image)) / 6
-    made = sum(autoencoder_losses(gan, fake)) / 6
+    l_real = sum(autoencoder_losses(gan, batch.image)) / 6
+    l_fake = sum(autoencoder_losses(gan, fake)) / 6
     loss, metrics = gan.discriminator_loss(batch, inputs, fake.detach())
-    assert loss.item() == pytest.approx(real - 0.3 * made, rel=1e-4)
-    assert metrics["convergence"].item() == pytest.approx(real + abs(0.7 * real - made), rel=1e-4)
-    assert gan.generator_loss(batch, inputs, fake)[0].item() == pytest.approx(made, rel=1e-4)
+    assert loss.item() == pytest.approx(l_real - 0.3 * l_fake, rel=1e-4)
+    convergence = l_real + abs(0.7 * l_real - l_fake)
+    assert metrics["convergence"].item() == pytest.approx(convergence, rel=1e-4)
+    assert gan.generator_loss(batch, inputs, fake)[0].item() == pytest.approx(l_fake, rel=1e-4)
 
 
 @pytest.mark.parametrize(
@@ -344,7 +346,7 @@ def test_began_weighs_autoencoder_losses_and_measures_convergence() -> None:
         (0.0, 0.5, 0.4, 0.1, 0.49),
     ],
 )
-def test_began_s_k_follows_the_balance_within_its_bounds(
+def test_began_k_follows_its_update_rule_within_bounds(
     gamma: float, k: float, l_real: float, l_fake: float, expected: float
 ) -> None:
     gan = small("began", DIGITS, gamma=gamma, lambda_k=0.1)
@@ -365,7 +367,7 @@ def test_began_s_k_follows_the_balance_within_its_bounds(
         (128, [8, 16, 32, 64, 128]),
     ],
 )
-def test_began_halves_pictures_down_to_8_pixels_or_less(size: int, sizes: list[int]) -> None:
+def test_began_halves_images_to_5_to_8_pixels(size: int, sizes: list[int]) -> None:
     from gancli.models.began import Encoder, Settings, ladder
 
     assert ladder(size) == sizes
@@ -379,7 +381,7 @@ def test_began_halves_pictures_down_to_8_pixels_or_less(size: int, sizes: list[i
 
 
 @pytest.mark.parametrize(("taper", "maps"), [(1, [3, 3, 3]), (2, [12, 6, 3])])
-def test_began_s_generator_is_wider_where_pictures_are_small(taper: int, maps: list[int]) -> None:
+def test_began_generator_is_wider_at_smaller_scales(taper: int, maps: list[int]) -> None:
     from gancli.models.began import Decoder, Settings
 
     settings = Settings(z_dim=5, width=3, hidden=7, taper=taper)
@@ -394,7 +396,7 @@ def test_began_s_generator_is_wider_where_pictures_are_small(taper: int, maps: l
     assert all(scale[0].out_channels == 3 for scale in decoder.scales)
 
 
-def test_began_pads_by_the_edge_and_crops_back() -> None:
+def test_began_unpad_inverts_pad_which_repeats_the_edge() -> None:
     from gancli.models.began import Pad, Unpad
 
     x = torch.randn(2, 3, 28, 28)
@@ -404,7 +406,7 @@ def test_began_pads_by_the_edge_and_crops_back() -> None:
     assert torch.equal(padded[..., 31, 31], x[..., 27, 27])
 
 
-def test_began_s_pictures_are_clamped_at_sampling_alone() -> None:
+def test_began_clamps_images_in_sampling_but_not_in_training() -> None:
     gan = small("began", DIGITS)
     with torch.no_grad():
         gan.generator.out[0].bias.fill_(3.0)  # type: ignore[index, union-attr, operator]
@@ -414,7 +416,7 @@ def test_began_s_pictures_are_clamped_at_sampling_alone() -> None:
 
 
 @pytest.mark.parametrize("z_dim", [2, 64])
-def test_began_s_dropout_follows_from_z_alone(z_dim: int) -> None:
+def test_began_dropout_is_a_function_of_z(z_dim: int) -> None:
     from gancli.models.began import Dropout
 
     torch.manual_seed(0)
@@ -423,25 +425,25 @@ def test_began_s_dropout_follows_from_z_alone(z_dim: int) -> None:
     kept = dropout(torch.ones(2000, 40, 1, 1), z)[:, :, 0, 0]
     assert kept.unique().tolist() == pytest.approx([0.0, 1 / 0.75])
     assert (kept == 0).float().mean().item() == pytest.approx(0.25, abs=0.02)
-    share = (kept == 0).float().mean(0)  # of the noises that leave out each map
+    share = (kept == 0).float().mean(0)  # of each channel: how often it is dropped
     assert 0.1 < share.min() < share.max() < 0.4
     assert torch.equal(dropout(torch.ones(1, 40, 1, 1), z[7:8])[0, :, 0, 0], kept[7])
-    turned = (kept[:-1] == 0) != (kept[1:] == 0)  # 2 * 0.25 * 0.75 of independent masks
-    assert turned.float().mean().item() == pytest.approx(0.375, abs=0.03)
+    changed = (kept[:-1] == 0) != (kept[1:] == 0)  # independent masks: 2 * 0.25 * 0.75
+    assert changed.float().mean().item() == pytest.approx(0.375, abs=0.03)
     near = dropout(torch.ones(2000, 40, 1, 1), z * 0.98)[:, :, 0, 0]
     assert ((near == 0) != (kept == 0)).float().mean() < 0.05
 
 
-def test_began_s_dropout_stays_on_at_sampling() -> None:
+def test_began_dropout_stays_on_in_sampling() -> None:
     gan, plain = (small("began", DIGITS, dropout=rate).eval() for rate in (0.5, 0.0))
     plain.load_state_dict(gan.state_dict(), strict=False)
     z = torch.rand(3, 6)
-    made = gan.generate(gan.generator, z)
-    assert torch.equal(made, gan.train().generate(gan.generator, z))
-    assert not torch.allclose(made, plain.generate(plain.generator, z))
+    images = gan.generate(gan.generator, z)
+    assert torch.equal(images, gan.train().generate(gan.generator, z))
+    assert not torch.allclose(images, plain.generate(plain.generator, z))
 
 
-def test_elu_is_torch_s_rounded_where_that_is_fast() -> None:
+def test_elu_matches_torch_within_rounding() -> None:
     for dtype, error in ((torch.float32, 0.0), (torch.bfloat16, 0.006)):
         x = torch.linspace(-6, 6, 1001).to(dtype).requires_grad_()
         exact = x.detach().double().requires_grad_()
@@ -454,7 +456,7 @@ def test_elu_is_torch_s_rounded_where_that_is_fast() -> None:
         torch.testing.assert_close(x.grad.double(), exact.grad, atol=error + 1e-6, rtol=error)
 
 
-def test_instance_norm_uses_each_picture_s_own_statistics() -> None:
+def test_instance_norm_uses_the_statistics_of_each_image() -> None:
     norm = InstanceNorm(3)
     torch.nn.init.normal_(norm.weight)
     torch.nn.init.normal_(norm.bias)

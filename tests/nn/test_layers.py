@@ -1,17 +1,17 @@
-"""Layers do what their formulas say, also where they are computed another way than usual."""
+"""Layers match their formulas and torch's own layers, in values and gradients."""
 
 import pytest
 import torch
 from torch import nn
 
-from gancli.nn.layers import Double, DropMaps, Halve, InstanceNorm, MinibatchStd
+from gancli.nn.layers import AdaptiveDropout2d, Double, Halve, InstanceNorm, MinibatchStd
 from tests.benchmarks import stock
 
 
 @pytest.mark.parametrize("bias", [True, False])
-@pytest.mark.parametrize("channels", [1, 5])  # thin ones are done in another form
+@pytest.mark.parametrize("channels", [1, 5])  # few channels take another code path
 @pytest.mark.parametrize(("kind", "size"), [(Halve, 12), (Halve, 9), (Double, 12), (Double, 9)])
-def test_labels_need_not_be_made_into_maps(
+def test_labels_match_labels_concatenated_as_maps(
     kind: type[Halve | Double], size: int, channels: int, bias: bool
 ) -> None:
     torch.manual_seed(0)
@@ -32,7 +32,7 @@ def test_labels_need_not_be_made_into_maps(
 
 
 @pytest.mark.parametrize("kind", [Halve, Double])
-def test_labels_in_bfloat16_are_those_of_float32_rounded(kind: type[Halve | Double]) -> None:
+def test_labels_in_bfloat16_match_float32_within_rounding(kind: type[Halve | Double]) -> None:
     torch.manual_seed(0)
     layer = kind(8 + 3, 8, 16)
     x, y = torch.randn(40, 8, 16, 16), torch.eye(3)[torch.arange(40) % 3]
@@ -43,37 +43,37 @@ def test_labels_in_bfloat16_are_those_of_float32_rounded(kind: type[Halve | Doub
     assert (found - expected).norm() < 0.01 * expected.norm()
 
 
-def test_instance_norm_is_torch_s_and_its_gradient_too_where_maps_are_joined() -> None:
+def test_instance_norm_matches_torch_with_gradients_through_a_concatenation() -> None:
     torch.manual_seed(0)
-    norm, usual = InstanceNorm(5), nn.InstanceNorm2d(5, affine=True)
+    norm, reference = InstanceNorm(5), nn.InstanceNorm2d(5, affine=True)
     nn.init.normal_(norm.weight)
-    usual.load_state_dict(norm.state_dict())
+    reference.load_state_dict(norm.state_dict())
     x = torch.randn(3, 5, 6, 4).to(memory_format=torch.channels_last).requires_grad_()
     skip, weights = torch.randn(3, 2, 6, 4), torch.randn(3, 7, 6, 4)
-    made = [torch.cat([layer(x), skip], dim=1) for layer in (norm, usual)]
-    torch.testing.assert_close(*made, atol=1e-5, rtol=1e-4)
-    of = [(x, layer.weight, layer.bias) for layer in (norm, usual)]
-    gradients = [torch.autograd.grad(m, o, weights) for m, o in zip(made, of, strict=True)]
+    outputs = [torch.cat([layer(x), skip], dim=1) for layer in (norm, reference)]
+    torch.testing.assert_close(*outputs, atol=1e-5, rtol=1e-4)
+    of = [(x, layer.weight, layer.bias) for layer in (norm, reference)]
+    gradients = [torch.autograd.grad(m, o, weights) for m, o in zip(outputs, of, strict=True)]
     for a, b in zip(*gradients, strict=True):
         torch.testing.assert_close(a, b, atol=1e-5, rtol=1e-4)
 
 
-def test_the_spread_of_a_batch_and_its_gradient_are_those_of_the_formula() -> None:
+def test_minibatch_std_and_its_gradient_match_the_formula() -> None:
     torch.manual_seed(0)
     x = torch.randn(6, 9, dtype=torch.float64).requires_grad_()
-    made = MinibatchStd()(x)
+    output = MinibatchStd()(x)
     expected = torch.sqrt(x.var(0, unbiased=False) + 1e-8).mean()
-    torch.testing.assert_close(made[:, :9], x)
-    torch.testing.assert_close(made[:, 9], expected.expand(6), atol=1e-6, rtol=1e-6)
+    torch.testing.assert_close(output[:, :9], x)
+    torch.testing.assert_close(output[:, 9], expected.expand(6), atol=1e-6, rtol=1e-6)
     weights = torch.randn(6, dtype=torch.float64)
-    (ours,) = torch.autograd.grad((made[:, 9] * weights).sum(), x)
+    (ours,) = torch.autograd.grad((output[:, 9] * weights).sum(), x)
     (theirs,) = torch.autograd.grad(expected * weights.sum(), x)
     torch.testing.assert_close(ours, theirs, atol=1e-7, rtol=1e-5)
 
 
-def test_dropped_maps_are_whole_and_the_others_make_up() -> None:
+def test_dropout_drops_entire_channels_and_scales_up_the_others() -> None:
     torch.manual_seed(0)
-    drop = DropMaps(0.25)
+    drop = AdaptiveDropout2d(0.25)
     maps = drop(torch.ones(200, 50, 2, 2))
     assert maps.unique().tolist() == pytest.approx([0, 4 / 3])
     assert (maps == maps[:, :, :1, :1]).all()
@@ -81,8 +81,8 @@ def test_dropped_maps_are_whole_and_the_others_make_up() -> None:
     assert (drop.eval()(torch.ones(2, 3, 1, 1)) == 1).all()
 
 
-def test_dropout_follows_the_wins_within_limits() -> None:
-    drop = DropMaps(0.3, wins=0.6)
+def test_dropout_adapts_to_the_win_rate_within_bounds() -> None:
+    drop = AdaptiveDropout2d(0.3, target_wins=0.6)
     for wins, rate in ((0.8, 0.3002), (0.5, 0.3001), (1e6, 0.9), (-1e6, 0.0)):
-        drop.follow(torch.tensor(wins))
+        drop.adapt(torch.tensor(wins))
         assert drop.rate.item() == pytest.approx(rate)

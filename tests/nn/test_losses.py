@@ -1,4 +1,4 @@
-"""Formulas against independent computations in float64 with the textbook's logarithms."""
+"""Losses match their formulas, computed independently in float64 with plain logarithms."""
 
 import math
 
@@ -10,8 +10,8 @@ from gancli.nn import losses
 
 @pytest.fixture
 def logits() -> tuple[torch.Tensor, torch.Tensor]:
-    generator = torch.Generator().manual_seed(0)
-    real, fake = torch.randn(2, 50, generator=generator, dtype=torch.float64) * 3
+    rng = torch.Generator().manual_seed(0)
+    real, fake = torch.randn(2, 50, generator=rng, dtype=torch.float64) * 3
     return real, fake
 
 
@@ -19,46 +19,48 @@ def sigmoid(x: float) -> float:
     return 1 / (1 + math.exp(-x))
 
 
-def test_discriminator_bce_is_equation_1(logits: tuple[torch.Tensor, torch.Tensor]) -> None:
+def test_discriminator_bce_matches_equation_1(logits: tuple[torch.Tensor, torch.Tensor]) -> None:
     real, fake = logits
     expected = -sum(math.log(sigmoid(x)) for x in real.tolist()) / 50
     expected -= sum(math.log(1 - sigmoid(x)) for x in fake.tolist()) / 50
     assert losses.discriminator_bce(real, fake).item() == pytest.approx(expected, rel=1e-12)
 
 
-def test_generator_non_saturating_is_minus_log_d(logits: tuple[torch.Tensor, torch.Tensor]) -> None:
+def test_generator_non_saturating_matches_minus_log_d(
+    logits: tuple[torch.Tensor, torch.Tensor],
+) -> None:
     _, fake = logits
     expected = -sum(math.log(sigmoid(x)) for x in fake.tolist()) / 50
     assert losses.generator_non_saturating(fake).item() == pytest.approx(expected, rel=1e-12)
 
 
 @pytest.mark.parametrize("share", [0.5, 0.2])
-def test_mismatched_pairs_count_with_their_share_and_only_where_the_label_is_wrong(
+def test_matching_loss_weights_mismatched_pairs_and_skips_right_labels(
     share: float, logits: tuple[torch.Tensor, torch.Tensor]
 ) -> None:
     real, fake = logits
-    other, wrong = fake.flip(0) / 2, torch.arange(50) % 3 > 0
+    mismatched, wrong = fake.flip(0) / 2, torch.arange(50) % 3 > 0
     expected = -sum(math.log(sigmoid(x)) for x in real.tolist()) / 50
     expected -= (1 - share) * sum(math.log(1 - sigmoid(x)) for x in fake.tolist()) / 50
-    counted = [x for i, x in enumerate(other.tolist()) if i % 3 > 0]
+    counted = [x for i, x in enumerate(mismatched.tolist()) if i % 3 > 0]
     expected -= share * sum(math.log(1 - sigmoid(x)) for x in counted) / len(counted)
-    found = losses.discriminator_matching(real, fake, other, wrong, share)
+    found = losses.discriminator_matching(real, fake, mismatched, wrong, share)
     assert found.item() == pytest.approx(expected, rel=1e-12)
 
 
-def test_where_no_label_is_wrong_mismatched_pairs_add_nothing() -> None:
+def test_matching_loss_ignores_mismatched_pairs_if_no_label_is_wrong() -> None:
     one = torch.ones(4)
     none = torch.zeros(4, dtype=torch.bool)
     found = losses.discriminator_matching(one, one, 1e3 * one, none, 0.5)
     assert found.item() == pytest.approx(math.log(1 + math.exp(-1)) + math.log(1 + math.e) / 2)
 
 
-def test_losses_stay_finite_where_a_logarithm_would_not() -> None:
+def test_losses_are_finite_for_extreme_logits() -> None:
     far = torch.tensor([-2000.0, 2000.0])
     assert torch.isfinite(losses.discriminator_bce(far, far))
     assert losses.generator_non_saturating(torch.tensor([-2000.0])).item() == pytest.approx(2000)
 
 
-def test_win_rate_is_the_share_of_right_verdicts() -> None:
+def test_win_rate_is_the_accuracy_over_real_and_fake() -> None:
     real, fake = torch.tensor([2.0, -1.0, 0.5, 3.0]), torch.tensor([-1.0, -2.0, 4.0, 0.5])
     assert losses.win_rate(real, fake).item() == (3 / 4 + 2 / 4) / 2
