@@ -72,7 +72,7 @@ def claim(folder: Path) -> None:
     """Create `folder` and lock it for this process until the process ends.
 
     Raises UsageError if another process holds the lock, and FileError if the folder cannot be
-    created. On systems without `fcntl` (Windows) there is no lock.
+    created. On Windows, which has no `fcntl`, nothing is locked.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)

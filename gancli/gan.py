@@ -20,8 +20,8 @@ In each step the trainer calls:
     gan.generator_loss(batch, inputs, fake)                # then the generator is updated
     gan.after_step(metrics)                                # metrics of both losses, averaged
 
-In the shapes below, B is the batch size, Z the length of the noise, K the number of classes and C
-the number of channels.
+`models/dcgan.py` is the shortest example. In the shapes below, B is the batch size, Z the length of
+the noise, K the number of classes and C the number of channels.
 """
 
 import enum
@@ -113,9 +113,11 @@ class GAN(nn.Module):
     training must be a buffer, updated in place.
     """
 
-    feeds: ClassVar[Feeds] = Feeds.NOISE
+    feeds: ClassVar[Feeds] = Feeds.NOISE  # what the generator takes
     crisp: bool = False  # True if its images use the palette's colours only, without mixtures
-    measure: ClassVar[str | None] = None  # a metric of the losses that falls as images get better
+    # The name of a metric that falls as images get better, if the losses report one. It selects the
+    # best epoch, and halves the learning rate when it stalls (see `patience`).
+    measure: ClassVar[str | None] = None
     generator: nn.Module
     discriminator: nn.Module
     share = Share()  # set by the trainer

@@ -56,7 +56,7 @@ def grid(
     """Arrange pictures (B, H, W, C) row by row in one picture (H', W', C), `gap` pixels apart.
 
     Without `rows` and `columns` the grid is nearly square. Empty cells are black. Raises UsageError
-    if there are no pictures, or more pictures than cells.
+    if `pictures` is empty, or has more pictures than the grid has cells.
     """
     count, height, width, channels = pictures.shape
     rows, columns = layout(count, rows, columns)
@@ -128,6 +128,6 @@ def opened(path: Path) -> Iterator[Image.Image]:
         with Image.open(path) as picture:
             yield picture
     except FileNotFoundError as error:
-        raise FileError(f"There is no file {path}.") from error
+        raise FileError(f"{path} does not exist.") from error
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         raise FileError(f"{path} is not a picture, or it is damaged.") from error

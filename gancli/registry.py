@@ -52,7 +52,7 @@ def declared(kind: str, name: str, constant: str, default: Any = None) -> Any:
 
 
 def load(kind: str, name: str) -> ModuleType:
-    """Import an entry and return its module. Raises UsageError if there is no such entry."""
+    """Import an entry and return its module. Raises UsageError for an unknown name."""
     check(kind, name)
     package = FOLDERS.get(kind, kind).replace("/", ".")
     return importlib.import_module(f"gancli.{package}.{name.replace('-', '_')}")
@@ -63,7 +63,7 @@ def check(kind: str, name: str) -> None:
     if name not in names(kind):
         known = names(kind)
         raise UsageError(
-            f"There is no {NOUNS[kind]} called {name!r}{did_you_mean(name, known)} "
+            f"gan has no {NOUNS[kind]} called {name!r}{did_you_mean(name, known)} "
             f"Known: {', '.join(known)}.",
             hint=LISTINGS.get(kind),
         )

@@ -121,7 +121,7 @@ def gan(tmp_path: Path) -> Command:
 
 @pytest.fixture
 def gan_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Command:
-    """Run `gan ...` in this process and a new folder: faster than `gan`, which imports torch."""
+    """Run `gan ...` in this process and a new folder: fast, as torch is imported already."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setenv("NO_COLOR", "1")
@@ -138,9 +138,9 @@ def gan_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Command:
             main()
         for number, handler in before.items():
             signal.signal(number, handler)
-        ended = int(end.value.code or 0)
-        assert ended == code, err.getvalue()
-        return subprocess.CompletedProcess(command, ended, out.getvalue(), err.getvalue())
+        exit_code = int(end.value.code or 0)
+        assert exit_code == code, err.getvalue()
+        return subprocess.CompletedProcess(command, exit_code, out.getvalue(), err.getvalue())
 
     return run
 
@@ -151,7 +151,7 @@ PAUSING = """
 import os, signal, sys
 from gancli.__main__ import main
 
-last_words = sys.argv.pop(1)
+pause_at = sys.argv.pop(1)
 
 class Pausing:
     def __init__(self, stream):
@@ -159,7 +159,7 @@ class Pausing:
 
     def write(self, text):
         written = self.stream.write(text)
-        if last_words in text:
+        if pause_at in text:
             self.stream.flush()
             os.kill(os.getpid(), signal.SIGSTOP)
         return written

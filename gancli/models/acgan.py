@@ -104,7 +104,7 @@ class Generator(nn.Module):
     def __init__(self, s: Settings, shape: Shape) -> None:
         super().__init__()
         sizes = pyramid(shape.size)
-        widths = [s.width * 2**i for i in reversed(range(len(sizes) - 1))]
+        widths = [s.width * 2**i for i in reversed(range(len(sizes) - 1))]  # input of each Double
         flat = widths[0] * sizes[0] ** 2
         self.start = nn.Sequential(
             nn.Linear(s.z_dim + shape.classes, s.hidden, bias=False),

@@ -117,7 +117,7 @@ class Generator(nn.Module):
     def __init__(self, s: Settings, shape: Shape) -> None:
         super().__init__()
         k, sizes = shape.classes, pyramid(shape.size)
-        widths = [s.width * 2**i for i in reversed(range(len(sizes) - 1))]
+        widths = [s.width * 2**i for i in reversed(range(len(sizes) - 1))]  # input of each Double
         self.to_maps = ToMaps(widths[0], sizes[0])
         self.fc = _dense(s.z_dim + k, s.hidden)
         self.project = _dense(s.hidden + k, widths[0] * sizes[0] ** 2)

@@ -73,7 +73,7 @@ class Generator(nn.Sequential):
 
     def __init__(self, s: Settings, shape: Shape) -> None:
         sizes = pyramid(shape.size)
-        widths = [s.width * 2**i for i in reversed(range(len(sizes) - 1))]
+        widths = [s.width * 2**i for i in reversed(range(len(sizes) - 1))]  # input of each Double
         flat = widths[0] * sizes[0] ** 2
         layers: list[nn.Module] = []
         if s.hidden:

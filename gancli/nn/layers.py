@@ -42,8 +42,9 @@ class Halve(nn.Sequential):
         *pads, conv = self
         assert isinstance(conv, strided.Conv)
         weight = conv.weight.permute(0, 2, 3, 1)  # contiguous, so the split gradients join cheaply
+        # the weights for x and those for y
         of_x, of_y = torch.split(weight, [x.shape[1], y.shape[1]], dim=3)
-        ones = x.new_ones(1, 1, *x.shape[2:])
+        ones = x.new_ones(1, 1, *x.shape[2:])  # a constant map: its convolution shows the padding
         for pad in pads:
             x, ones = pad(x), pad(ones)
         inside = F.conv2d(ones, _taps(ones).view(16, 1, 4, 4), stride=2, padding=1)
