@@ -30,7 +30,7 @@ from gancli.__main__ import main
 from gancli.config import Training
 from gancli.gan import GAN, Direction, Feeds, Shape
 from gancli.sampling.generator import Generator
-from gancli.training.resident import Resident
+from gancli.training.resident import ResidentDataset
 from gancli.training.trainer import Trainer
 from gancli.weights import Header, TrainedOn
 
@@ -65,14 +65,14 @@ def small_generator(name: str, shape: Shape, **settings: object) -> Generator:
     return Generator(model=gan, network=gan.generator, header=header)
 
 
-def random_data(shape: Shape, count: int = 40, device: str = "cpu") -> Resident:
+def random_data(shape: Shape, count: int = 40, device: str = "cpu") -> ResidentDataset:
     """Return random images in memory, with labels and sources if `shape` has them."""
     rng = torch.Generator().manual_seed(1)
     size = (count, shape.size, shape.size, shape.channels)
     images = torch.randint(0, 256, size, dtype=torch.uint8, generator=rng)
     labels = torch.arange(count) % shape.classes if shape.classes else None
     sources = 255 - images if shape.source else None
-    return Resident(images, labels, shape.classes, torch.device(device), sources=sources)
+    return ResidentDataset(images, labels, shape.classes, torch.device(device), sources=sources)
 
 
 def small_trainer(

@@ -1,1 +1,4 @@
-"""Training: the one trainer, and a run of it from what was typed to a folder of files."""
+"""Training: the trainer, and everything that turns a `gan train` command into a run folder.
+
+Start reading at `run` (the life of a run) and `trainer` (the step and the loop).
+"""

@@ -1,25 +1,27 @@
-"""A training step as CUDA graphs, one for each static key; elsewhere a plain call."""
+"""Runs a training step as CUDA graphs, one per key; on other devices as a plain call."""
 
 from collections import Counter
 from collections.abc import Callable, Hashable
 
 import torch
 
-WARM_UP = 3  # plain calls on a side stream before recording, as torch.cuda.graph requires
-# Later versions find out themselves which generators a step draws from.
+WARM_UP_CALLS = 3  # plain calls on a side stream before recording, as torch.cuda.graph requires
+# From 2.14 on, torch finds out by itself which generators a captured step draws from.
 REGISTER_GENERATOR = torch.__version__ < (2, 14)  # type: ignore[operator]
 
 
-class Captured:
-    """Call `step(key)`. On CUDA, the fourth call with the same key records it, and replays do from
-    then on: one launch instead of hundreds.
+class CapturedStep:
+    """A callable that runs `step(key)`, on CUDA by replaying a recorded graph.
 
-    A replay repeats device work and nothing else. So the step must take its inputs from tensors
-    that stay in place, leave its results in such tensors, and use no value on the host. `key`
-    stands for what is fixed in a recording (say, whether a regulariser is part of it). Every call
-    is one step, whether it runs plainly, is recorded or replayed. If the step draws from a
-    generator other than the device's default one, it is passed as `rng`: without it, every replay
-    would repeat the same random numbers.
+    The first three calls with a key run plainly, the fourth records a graph, and every call from
+    then on replays it: one launch instead of hundreds. Every call runs exactly one step, whether
+    it is plain, recorded or replayed.
+
+    A replay repeats the work of the device and nothing else. So the step must read its inputs from
+    tensors that keep their memory, write its results to such tensors, and use no value on the host.
+    `key` stands for the choices that are fixed in a recording (for example, whether a regulariser
+    is part of it). If the step draws from another generator than the device's default one, pass it
+    as `rng`: without it every replay would repeat the same random numbers.
     """
 
     def __init__(
@@ -32,28 +34,28 @@ class Captured:
         self._step, self._rng = step, rng
         self._enabled = enabled and device.type == "cuda"
         self._stream = torch.cuda.Stream(device) if self._enabled else None  # type: ignore[no-untyped-call]
-        self._warm_ups: Counter[Hashable] = Counter()  # by key
+        self._warm_ups: Counter[Hashable] = Counter()  # plain calls so far, by key
         self._graphs: dict[Hashable, torch.cuda.CUDAGraph] = {}
 
     def __call__(self, key: Hashable = None) -> None:
         """Run one step."""
         if not self._enabled:
             self._step(key)
-        elif self._warm_ups[key] < WARM_UP:
+        elif self._warm_ups[key] < WARM_UP_CALLS:
             self._warm_ups[key] += 1
             self._warm_up(key)
         else:
             if key not in self._graphs:
-                self._graphs[key] = self._record(key)  # which executes nothing yet
+                self._graphs[key] = self._record(key)  # recording runs nothing on the device
             self._graphs[key].replay()
 
-    def forget(self) -> None:
-        """Drop all recordings, and warm up again: for when the step's tensors were replaced."""
+    def reset(self) -> None:
+        """Drop all graphs and warm up again. Call it when the step's tensors were replaced."""
         self._warm_ups.clear()
         self._graphs.clear()
 
     def _warm_up(self, key: Hashable) -> None:
-        """Run the step on the stream that it will be recorded on."""
+        """Run the step plainly, on the stream that will record it."""
         assert self._stream is not None
         self._stream.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(self._stream):
@@ -64,9 +66,10 @@ class Captured:
         graph = torch.cuda.CUDAGraph()
         if self._rng is not None and REGISTER_GENERATOR:
             graph.register_generator_state(self._rng)
-        # All graphs share one memory pool: a step leaves nothing in it, and no two run at once.
+        # All graphs share one memory pool. That is safe: a step keeps no data in the pool after it
+        # ends, and no two graphs run at once.
         pool = next((other.pool() for other in self._graphs.values()), None)
-        # In the default mode, global, any other thread that calls CUDA breaks the recording, and
+        # In the default mode (global), a CUDA call from any other thread breaks the recording, and
         # NCCL's watchdog is such a thread.
         mode = "thread_local"
         with torch.cuda.graph(graph, pool=pool, stream=self._stream, capture_error_mode=mode):

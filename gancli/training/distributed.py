@@ -1,13 +1,12 @@
-"""Several processes that train as one, by torch.distributed.
+"""Data-parallel training: several processes that train one model through torch.distributed.
 
-`launch` starts them on this machine through torch's elastic launcher; torchrun, SLURM, Kubernetes
-and Ray start them as well, on many machines, and set RANK and WORLD_SIZE. Either way each process
-enters `joined`. Tensors on a GPU are averaged by NCCL, those on a CPU by gloo. In a process on its
-own (`world()` is 1) nothing here does anything.
+`launch` starts the processes on this machine with torch's elastic launcher. torchrun, SLURM,
+Kubernetes and Ray can start them too, on many machines; they set RANK and WORLD_SIZE. Either way
+each process enters `joined`. Tensors on a GPU are averaged by NCCL, those on a CPU by gloo. In a
+single process (`world_size()` is 1) nothing here has any effect.
 
-What holds between steps: weights, moments, averages and buffers are the same in all processes,
-since they start out the same and are moved by the same averages. So what the first process (rank 0)
-writes is the state of all.
+Between steps all processes hold the same weights, moments, averages and buffers: they start out
+equal and are updated by the same averages. So rank 0 can write the state of all.
 """
 
 import os
@@ -26,35 +25,35 @@ from gancli.errors import STOPPED, GanError, UsageError
 from gancli.gan import Share
 from gancli.training import rendezvous
 
-TIMEOUT = timedelta(minutes=30)  # for a process that measures, downloads or saves as others wait
-LOST = 75  # exit code of a process that lost its peers: EX_TEMPFAIL of sysexits.h, try again
-AGAIN = "the same command goes on from the last checkpoint"
+TIMEOUT = timedelta(minutes=30)  # others wait this long while rank 0 measures, downloads or saves
+EXIT_LOST = 75  # exit code after losing a peer: EX_TEMPFAIL of sysexits.h, "try again"
+RESUME = "run the same command again to resume from the last checkpoint"
 
-_launcher = 0  # process id of torch's elastic launcher, if that is what started this process
-_store: Any = None  # key-value store in which the processes leave each other notes, once joined
+_launcher_pid = 0  # of torch's elastic launcher, if it started this process
+_store: Any = None  # key-value store that all processes share, once they have joined
 
 
-class Lost(GanError):
-    """Another process has ended, so that this one cannot go on either."""
+class ProcessLost(GanError):
+    """Another process has ended, so this one cannot continue."""
 
-    exit_code = LOST
+    exit_code = EXIT_LOST
 
 
 # -- rank and world size --------------------------------------------------------------------------
 
 
 def launched() -> bool:
-    """Whether a launcher started this process as one of several (or as the only one)."""
+    """Whether a launcher started this process, as one of several or as the only one."""
     return "RANK" in os.environ and "WORLD_SIZE" in os.environ
 
 
-def world() -> int:
-    """How many processes train together."""
+def world_size() -> int:
+    """The number of processes that train together."""
     return dist.get_world_size() if _has_group() else 1
 
 
 def rank() -> int:
-    """The number of this process among them; 0 is the one that writes and speaks."""
+    """The number of this process in the group, from 0."""
     return dist.get_rank() if _has_group() else 0
 
 
@@ -63,69 +62,73 @@ def _has_group() -> bool:
 
 
 def first() -> bool:
-    """Whether this process is the one that writes and speaks."""
+    """Whether this is rank 0, the process that writes files and prints messages."""
     return rank() == 0
 
 
 def orphaned() -> bool:
-    """Whether the launcher that could end or restart this process has gone."""
-    return _launcher not in (0, os.getppid())
+    """Whether the launcher that started this process has ended, so nothing could restart it."""
+    return _launcher_pid not in (0, os.getppid())
 
 
 def again() -> bool:
-    """Whether this process replaces one that was lost."""
+    """Whether the launcher has restarted this process after one was lost."""
     return os.environ.get("TORCHELASTIC_RESTART_COUNT", "0") != "0"
 
 
 def share(seed: int, device: torch.device) -> Share:
-    """This process's share of every global batch, seeded alike in all of them."""
-    if world() == 1:
+    """This process's share of every global batch; its rng has the same seed in all processes."""
+    if world_size() == 1:
         return Share()
-    return Share(rank=rank(), world=world(), rng=torch.Generator(device).manual_seed(seed))
+    return Share(rank=rank(), world=world_size(), rng=torch.Generator(device).manual_seed(seed))
 
 
-def check_batch(size: int, processes: int, least: int = 1) -> None:
-    """Raise UsageError unless `processes` can share a batch of `size`, `least` or more for each."""
-    if size % processes == 0 and size // processes >= least:
+def check_batch(size: int, processes: int, minimum: int = 1) -> None:
+    """Check that a batch of `size` splits evenly, with `minimum` or more pictures per process.
+
+    Raises UsageError if it does not; the hint has the nearest batch size that does.
+    """
+    if size % processes == 0 and size // processes >= minimum:
         return
-    nearest = max(least, round(size / processes)) * processes
-    few = "" if size % processes else f", which need {least} pictures each"
+    nearest = max(minimum, round(size / processes)) * processes
+    too_few = "" if size % processes else f": each needs at least {minimum} pictures"
     raise UsageError(
-        f"A batch of {size} cannot be shared evenly by {processes} processes{few}.",
+        f"A batch of {size} cannot be split evenly across {processes} processes{too_few}.",
         hint=f"--batch-size {nearest}",
     )
 
 
-# -- joining and leaving --------------------------------------------------------------------------
+# -- joining and leaving the process group --------------------------------------------------------
 
 
 @contextmanager
 def joined(device: torch.device) -> Iterator[None]:
-    """Be one of the processes that a launcher started; a process on its own just goes on.
+    """Join the process group that a launcher started; does nothing in a single process.
 
-    If several run into an error, the first of them raises it and the others end silently.
+    If several processes fail, the first one raises its error and the others exit silently, so that
+    the user reads one message.
     """
     if not launched() or os.environ["WORLD_SIZE"] == "1":
         yield
         return
-    _join(device)
+    _join_group(device)
     try:
         yield
     except Exception as error:
         if getattr(error, "exit_code", 1) != STOPPED:
-            _leave(error)
+            _exit_if_reported(error)
             raise
-        dist.destroy_process_group()  # all have agreed to stop
+        dist.destroy_process_group()  # all processes agreed to stop, so none waits for another
         raise
     dist.destroy_process_group()
 
 
-def _join(device: torch.device) -> None:
-    global _launcher
+def _join_group(device: torch.device) -> None:
+    global _launcher_pid
     rendezvous.check_environment()
-    _launcher = os.getppid() if "TORCHELASTIC_RUN_ID" in os.environ else 0
-    processes_here = _number("LOCAL_WORLD_SIZE", otherwise="1")
-    if device.type == "cuda":  # modulo: a launcher may have made a single GPU visible to each
+    _launcher_pid = os.getppid() if "TORCHELASTIC_RUN_ID" in os.environ else 0
+    processes_here = _env_int("LOCAL_WORLD_SIZE", otherwise="1")
+    if device.type == "cuda":  # modulo: some launchers make one GPU visible to each process
         torch.cuda.set_device(_local_rank() % torch.cuda.device_count())
     elif device.type == "cpu" and "OMP_NUM_THREADS" not in os.environ:
         torch.set_num_threads(max(1, torch.get_num_threads() // processes_here))
@@ -135,10 +138,12 @@ def _join(device: torch.device) -> None:
         if "failed to listen" in str(error):
             port = os.environ["MASTER_PORT"]
             raise UsageError(
-                f"MASTER_PORT {port} is in use on this machine.",
-                hint="export MASTER_PORT=..., another one, for all processes",
+                f"MASTER_PORT {port} is already in use on this machine.",
+                hint="export MASTER_PORT=... with a free port, the same for all processes",
             ) from None
-        raise Lost(f"The processes of this run did not meet: {_sentence(error)}.", AGAIN) from None
+        raise ProcessLost(
+            f"The processes of this run could not connect: {_first_sentence(error)}.", RESUME
+        ) from None
 
 
 def _create_group(backend: str) -> None:
@@ -157,54 +162,58 @@ def _create_group(backend: str) -> None:
     )
 
 
-def _leave(error: Exception) -> None:
-    """End silently if another process, or the launcher, says why; else leave a note for them."""
+def _exit_if_reported(error: Exception) -> None:
+    """Exit silently if another process or the launcher reports the failure.
+
+    Otherwise return, so that the caller raises `error`, after telling the others through the store
+    that this process reports it.
+    """
     code = getattr(error, "exit_code", 1)
     try:
         assert _store is not None
-        if code == LOST:
-            quiet = bool(_launcher)  # it names the process that was lost
-            if noted := _store.check(["ended"]):
-                code = int(_store.get("ended"))
+        if code == EXIT_LOST:  # a consequence: the cause is in another process
+            by_launcher = bool(_launcher_pid)  # it names the process that was lost
+            if by_peer := _store.check(["exit_code"]):
+                code = int(_store.get("exit_code"))
         else:
-            noted, quiet = False, False
-            _store.set("ended", str(code))
-        silent = noted or quiet or _store.add("said", 1) > 1
-    except RuntimeError:  # the store is gone with the process that kept it
+            by_peer, by_launcher = False, False
+            _store.set("exit_code", str(code))
+        silent = by_peer or by_launcher or _store.add("reports", 1) > 1
+    except RuntimeError:  # the process that hosts the store has ended, and the store with it
         silent = False
     if silent:
         raise SystemExit(code) from None
 
 
 def _local_rank() -> int:
-    """The number of this process on its machine."""
-    return _number("LOCAL_RANK", "SLURM_LOCALID", "RANK")
+    """The number of this process on its machine, from 0."""
+    return _env_int("LOCAL_RANK", "SLURM_LOCALID", "RANK")
 
 
-def _number(*names: str, otherwise: str = "0") -> int:
-    """The first of these environment variables that is set."""
+def _env_int(*names: str, otherwise: str = "0") -> int:
+    """The value of the first of these environment variables that is set."""
     return int(next((os.environ[name] for name in names if name in os.environ), otherwise))
 
 
-def _sentence(error: Exception) -> str:
-    """The first sentence of what torch says, without the place in its sources."""
+def _first_sentence(error: Exception) -> str:
+    """The first sentence of an error from torch, without the line of its source code."""
     text = (str(error).strip() or type(error).__name__).splitlines()[0]
     return re.sub(r"\[/\S+\] ?", "", text).split(". ")[0].rstrip(".")
 
 
-# -- what processes do together -------------------------------------------------------------------
+# -- collective operations ------------------------------------------------------------------------
 
 
 def average(tensors: Sequence[Tensor]) -> None:
-    """Replace each tensor by its mean over the processes, by one flat all-reduce in float32.
+    """Replace each tensor by its mean over all processes, in one flat all-reduce in float32.
 
-    Device work only, so it can be part of a captured step. One collective call instead of one per
-    tensor: each has a latency of its own. The tensors are copied once there and once back.
+    This is device work only, so it can be part of a captured step. One collective call replaces one
+    per tensor, because each call has a latency of its own. The price is one copy in and one out.
     """
-    if world() == 1:
+    if world_size() == 1:
         return
     with torch.no_grad():
-        flat = torch.cat([t.reshape(-1).float() for t in tensors]).div_(world())
+        flat = torch.cat([t.reshape(-1).float() for t in tensors]).div_(world_size())
         _collective(dist.all_reduce, flat, dist.ReduceOp.SUM)
         parts = zip(tensors, torch.split(flat, [t.numel() for t in tensors]), strict=True)
         for tensor, part in parts:
@@ -212,29 +221,32 @@ def average(tensors: Sequence[Tensor]) -> None:
 
 
 def _collective(operation: Callable[..., Any], *arguments: Any) -> None:
+    """Call a collective operation. Raises ProcessLost if a peer has ended."""
     try:
         operation(*arguments)
     except RuntimeError as error:
-        raise Lost(f"Another process of this run was lost: {_sentence(error)}.", AGAIN) from None
+        raise ProcessLost(
+            f"Lost the connection to another process of this run: {_first_sentence(error)}.", RESUME
+        ) from None
 
 
-def any_of_us(truth: bool) -> bool:
-    """Whether it is true in any process; all wait for each other here."""
-    if world() == 1:
-        return truth
-    flag = torch.tensor(int(truth))
-    _collective(dist.all_reduce, flag, dist.ReduceOp.MAX)
-    return bool(flag)
+def any_rank(flag: bool) -> bool:
+    """Whether `flag` is true in any process. All processes wait for each other here."""
+    if world_size() == 1:
+        return flag
+    shared = torch.tensor(int(flag))
+    _collective(dist.all_reduce, shared, dist.ReduceOp.MAX)
+    return bool(shared)
 
 
-def wait() -> None:
-    """Wait until all processes are here."""
-    any_of_us(False)
+def barrier() -> None:
+    """Wait until all processes have reached this call."""
+    any_rank(False)
 
 
-def from_first(data: bytes) -> bytes:
-    """What rank 0 passes in; what the others pass in is ignored."""
-    if world() == 1:
+def broadcast_bytes(data: bytes) -> bytes:
+    """The bytes that rank 0 passes in; those of the other ranks are ignored."""
+    if world_size() == 1:
         return data
     length = torch.tensor(len(data))
     _collective(dist.broadcast, length, 0)
@@ -246,40 +258,43 @@ def from_first(data: bytes) -> bytes:
 
 
 @contextmanager
-def in_turn() -> Iterator[None]:
-    """One process of each machine first, then its others: they find what it downloaded or drew."""
-    leads = world() == 1 or _local_rank() == 0
+def local_leader_first() -> Iterator[None]:
+    """Run the block in the first process of each machine, then in its other processes.
+
+    The others then find the files that the first one downloaded or generated.
+    """
+    leads = world_size() == 1 or _local_rank() == 0
     if not leads:
-        wait()
+        barrier()
     try:
         yield
     finally:
         if leads:
-            wait()
+            barrier()
 
 
-class Pace:
-    """When to report: about every `seconds`, and after the same step in all processes.
+class ReportTimer:
+    """Decides when to report: about every `seconds`, and after the same step in all processes.
 
-    Clocks differ between processes, so several of them count steps instead, and agree at each
-    report on how many to make until the next.
+    Clocks differ between processes. So several processes count steps instead, and at each report
+    they agree on how many steps to run before the next.
     """
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
-        self._steps, self._until, self._began = 0, 1, time.perf_counter()
+        self._steps, self._steps_per_report, self._began = 0, 1, time.perf_counter()
 
     def due(self) -> bool:
-        """Whether to report after the step that was just made."""
+        """Count one step, and tell whether to report after it."""
         self._steps += 1
-        if world() == 1:
+        if world_size() == 1:
             return time.perf_counter() - self._began >= self._seconds
-        return self._steps >= self._until
+        return self._steps >= self._steps_per_report
 
-    def reported(self) -> None:
-        """Start to wait for the next report."""
-        if world() > 1 and self._steps:
-            step = torch.tensor((time.perf_counter() - self._began) / self._steps)
-            average([step])
-            self._until = max(1, int(self._seconds / float(step)))
+    def restart(self) -> None:
+        """Start waiting for the next report."""
+        if world_size() > 1 and self._steps:
+            step_seconds = torch.tensor((time.perf_counter() - self._began) / self._steps)
+            average([step_seconds])
+            self._steps_per_report = max(1, int(self._seconds / float(step_seconds)))
         self._steps, self._began = 0, time.perf_counter()

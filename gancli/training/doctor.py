@@ -1,128 +1,143 @@
-"""What goes wrong in a training, said in one plain sentence; nothing where all is well.
+"""The training doctor: recognises a failing training from its metrics and suggests a remedy.
 
-It reads the numbers of an epoch as metrics.jsonl holds them, and nothing else: where the numbers
-come from is written in `vitals`, `losses.win_rate` and the models.
+It reads the metrics of each epoch as they stand in metrics.jsonl, and nothing else. The metrics
+themselves are computed in `health`, in `nn.losses.win_rate` and in the models.
+
+Each rule takes the metrics of an epoch and the number of classes. It returns a message, or None if
+it finds nothing wrong.
 """
 
 from collections.abc import Mapping, Sequence
 
-Numbers = Mapping[str, float]
+EpochMetrics = Mapping[str, float]
 
-UNFAIR_BEFORE = 500  # steps: until then a generator may draw anything, and epochs are means
-UNFAIR_TO_BEGAN = 5000  # whose generator begins with a single picture, and k near 0
-ALIKE = 8.0  # times less varied than the data; healthy trainings stay within 3
-GUESSING = 0.1  # of the way from what guessing gets right to all: below it none is as asked
-SURE = 0.8  # share of real pictures that a class head must recognise before its word counts
-MISSED = 0.5  # share of classes below which samples have lost too many
-BEATEN = 0.995  # win rate from which a generator is told nothing any more
-TINY = 1e-7  # length of all gradients: too short for Adam, whose epsilon is 1e-8, to act on
-AT_NOTHING, AT_MOST = 1e-4, 0.99  # of k's range: near 0 it may creep, near its most it shakes
-DRAWS_BADLY = 0.6  # of the data's spread: errors of an autoencoder that has not learned to draw
-SAID_WITHIN = 5  # epochs in which what was said is not said again
+MIN_STEPS = 500  # before that a generator may draw anything, and the epoch means still contain it
+MIN_STEPS_LOW_K = 5000  # for BEGAN with k below 0.5: it starts from one picture, with k near 0
+COLLAPSE_RATIO = 8.0  # data spread / sample spread: a collapse from here; healthy runs stay below 3
+ABOVE_CHANCE = 0.1  # of the way from chance to 1: how far above chance samples must be recognised
+HEAD_ACCURACY = 0.8  # a class head must recognise this share of real pictures to be trusted
+CLASSES_HIT = 0.5  # share of the classes that samples must show
+D_WIN_RATE = 0.995  # from this win rate on, the generator gets no useful gradient
+ZERO_GRADIENT = 1e-7  # norm of all gradients: too small to move Adam, whose epsilon is 1e-8
+K_LOW, K_HIGH = 1e-4, 0.99  # of k's range: healthy k may creep near 0, and shakes near its maximum
+POOR_AUTOENCODER = 0.6  # l_real / data spread: from here it has not learned to reconstruct
+REPEAT_AFTER = 5  # epochs before the same finding is reported again
 
 
-def collapsed(n: Numbers, classes: int) -> str | None:
-    """Samples that all look alike, beside the data in the same batches."""
-    real, fake = n.get("real_spread", 0.0), n.get("fake_spread", 0.0)
-    if real < ALIKE * fake or real == 0:
+def mode_collapse(m: EpochMetrics, classes: int) -> str | None:
+    """Find samples that all look alike, compared to the data in the same batches."""
+    real, fake = m.get("real_spread", 0.0), m.get("fake_spread", 0.0)
+    if real < COLLAPSE_RATIO * fake or real == 0:
         return None
-    alike = real > 1000 * fake
-    less = "all the same, unlike" if alike else f"{real / fake:.0f} times less varied than"
-    gamma = "a higher --set gamma, or " if "k" in n else ""
-    return f"samples are {less} the data: mode collapse; try {gamma}a lower --lr."
-
-
-def one_class_for_all(n: Numbers, classes: int) -> str | None:
-    """Samples that a class head, which knows the real pictures, does not find as asked for."""
-    if n.get("real_recognised", 0.0) < SURE or classes < 2:
-        return None
-    found, guessed = n["fake_recognised"], 1 / classes
-    if found > guessed + GUESSING * (1 - guessed):
-        return None
-    return (
-        f"samples ignore the class asked for ({found:.0%} are recognised as theirs): "
-        "mode collapse; try a higher --set g_class_weight, or a lower --lr."
+    identical = real > 1000 * fake
+    how = (
+        "all samples are the same, unlike"
+        if identical
+        else f"samples vary {real / fake:.0f} times less than"
     )
+    gamma = "a higher --set gamma or " if "k" in m else ""
+    return f"mode collapse ({how} the data). Try {gamma}a lower --lr."
 
 
-def classes_lost(n: Numbers, classes: int) -> str | None:
-    """Samples that show too few of the classes, by the classifier of --evaluate-every."""
-    hit = n.get("classes_hit", 1.0)
-    if hit >= MISSED:
-        return None
-    return (
-        f"samples show {round(hit * classes)} of {classes} classes: mode collapse; "
-        "try a lower --lr, or a larger --batch-size."
-    )
+def ignored_labels(m: EpochMetrics, classes: int) -> str | None:
+    """Find samples that a class head does not recognise as the class they were generated for.
 
-
-def nothing_to_learn(n: Numbers, classes: int) -> str | None:
-    """A generator without gradients."""
-    if n.get("g_gradient", 1.0) > TINY:
-        return None
-    return "the generator no longer learns, its gradients are zero; try a lower --lr and --fresh."
-
-
-def beaten(n: Numbers, classes: int) -> str | None:
-    """A discriminator that is never wrong, where it is all that teaches the generator."""
-    if n.get("d_wins", 0.0) < BEATEN or "l1" in n:
-        return None
-    return (
-        f"the discriminator is right {n['d_wins']:.1%} of the time, which teaches the generator "
-        "little; try a lower --set d_lr_scale."
-    )
-
-
-def control_at_its_end(n: Numbers, classes: int) -> str | None:
-    """BEGAN's k held at 0 or at its most for a whole epoch: the equilibrium is out of reach.
-
-    At its most the discriminator is hardly asked to draw real pictures again, and may forget how.
-    Where it still can, k is high since samples are hard to tell from data, as in a good run's end.
+    The head's verdict counts only once it recognises real pictures.
     """
-    k, most = n.get("k", 0.5), n.get("k_max", 1.0)
-    if AT_NOTHING < k / most < AT_MOST:
+    if m.get("real_recognised", 0.0) < HEAD_ACCURACY or classes < 2:
         return None
-    if k < most / 2:
-        return "k stayed at 0, so the two losses are out of balance; try a higher --set gamma."
-    if n.get("l_real", 1.0) < DRAWS_BADLY * n.get("real_spread", 0.0):
+    recognised, chance = m["fake_recognised"], 1 / classes
+    if recognised > chance + ABOVE_CHANCE * (1 - chance):
         return None
     return (
-        f"k stayed at {most:g}, its most, so the discriminator does not keep up; try a higher "
-        "--set d_lr_scale, or a lower --set gamma."
+        f"mode collapse (only {recognised:.0%} of the samples are recognised as their class). "
+        "Try a higher --set g_class_weight or a lower --lr."
     )
 
 
-RULES = (
-    collapsed,
-    one_class_for_all,
-    classes_lost,
-    nothing_to_learn,
-    control_at_its_end,
-    beaten,
+def missing_classes(m: EpochMetrics, classes: int) -> str | None:
+    """Find samples that show too few classes, by the classifier of `--evaluate-every`."""
+    hit = m.get("classes_hit", 1.0)
+    if hit >= CLASSES_HIT:
+        return None
+    return (
+        f"mode collapse (samples show only {round(hit * classes)} of {classes} classes). "
+        "Try a lower --lr or a larger --batch-size."
+    )
+
+
+def zero_gradients(m: EpochMetrics, classes: int) -> str | None:
+    """Find a generator that gets no gradients."""
+    if m.get("g_gradient", 1.0) > ZERO_GRADIENT:
+        return None
+    return (
+        "the generator has stopped learning (its gradients are zero). "
+        "Try a lower --lr with --fresh."
+    )
+
+
+def discriminator_too_strong(m: EpochMetrics, classes: int) -> str | None:
+    """Find a discriminator that is never wrong, in models where it alone teaches the generator."""
+    if m.get("d_wins", 0.0) < D_WIN_RATE or "l1" in m:
+        return None
+    return (
+        f"the discriminator is too strong (right {m['d_wins']:.1%} of the time), so the generator "
+        "learns little from it. Try a lower --set d_lr_scale."
+    )
+
+
+def k_at_limit(m: EpochMetrics, classes: int) -> str | None:
+    """Find BEGAN's k at 0 or at its maximum for a complete epoch: no equilibrium in reach.
+
+    At the maximum the loss hardly rewards reconstructing real pictures, and the discriminator may
+    forget how. If it still reconstructs them well, a high k is healthy: samples have become hard to
+    tell from data, as at the end of a good run.
+    """
+    k, maximum = m.get("k", 0.5), m.get("k_max", 1.0)
+    if K_LOW < k / maximum < K_HIGH:
+        return None
+    if k < maximum / 2:
+        return "the two losses are out of balance (k stayed at 0). Try a higher --set gamma."
+    if m.get("l_real", 1.0) < POOR_AUTOENCODER * m.get("real_spread", 0.0):
+        return None
+    return (
+        f"the discriminator does not keep up (k stayed at its maximum, {maximum:g}). "
+        "Try a higher --set d_lr_scale or a lower --set gamma."
+    )
+
+
+RULES = (  # the first that finds something wins
+    mode_collapse,
+    ignored_labels,
+    missing_classes,
+    zero_gradients,
+    k_at_limit,
+    discriminator_too_strong,
 )
 
 
-def examine(n: Numbers, steps: int, classes: int = 0) -> tuple[str, str] | None:
-    """The first thing that is wrong: its name and a sentence.
+def diagnose(m: EpochMetrics, steps: int, classes: int = 0) -> tuple[str, str] | None:
+    """The first problem found, as the name of its rule and a message; None if there is none.
 
-    `n` are the numbers of an epoch that began after `steps` steps, `classes` how many the data has.
+    `m` are the metrics of an epoch that began after `steps` steps, `classes` is the number of
+    classes in the data.
     """
-    slow = n.get("k", 1.0) < 0.5
-    if steps < (UNFAIR_TO_BEGAN if slow else UNFAIR_BEFORE):
+    low_k = m.get("k", 1.0) < 0.5
+    if steps < (MIN_STEPS_LOW_K if low_k else MIN_STEPS):
         return None
-    found = ((rule.__name__, rule(n, classes)) for rule in RULES)
-    return next(((name, sentence) for name, sentence in found if sentence), None)
+    found = ((rule.__name__, rule(m, classes)) for rule in RULES)
+    return next(((name, message) for name, message in found if message), None)
 
 
-def news(epochs: Sequence[Numbers], batch_size: int, classes: int = 0) -> str | None:
-    """What is to be said of the last of these epochs: what was not said of one shortly before.
+def new_finding(epochs: Sequence[EpochMetrics], batch_size: int, classes: int = 0) -> str | None:
+    """The message for the last of these epochs; None if a recent epoch had the same problem.
 
-    It depends on the epochs alone, so that a restart repeats nothing.
+    The result depends on the epochs alone, so a resumed run repeats no message.
     """
-    began = [0.0, *(n["images_seen"] / batch_size for n in epochs)]
-    found = [examine(n, round(at), classes) for n, at in zip(epochs, began, strict=False)]
-    recent = found[-SAID_WITHIN - 1 :]
+    began = [0.0, *(m["images_seen"] / batch_size for m in epochs)]
+    found = [diagnose(m, round(at), classes) for m, at in zip(epochs, began, strict=False)]
+    recent = found[-REPEAT_AFTER - 1 :]
     if not recent or recent[-1] is None:
         return None
-    name, sentence = recent[-1]
-    return None if any(found and found[0] == name for found in recent[:-1]) else sentence
+    name, message = recent[-1]
+    return None if any(found and found[0] == name for found in recent[:-1]) else message

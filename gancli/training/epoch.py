@@ -1,4 +1,4 @@
-"""What an epoch leaves in the folder of its run, and what the last one adds."""
+"""Writes the files of a run after each epoch, and the summary pictures after the last one."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -22,24 +22,26 @@ from gancli.training.prepare import Prepared
 from gancli.training.trainer import Report, Trainer
 from gancli.weights import Best, Header
 
-SHOWN = range(64)  # seeds of the grid that is drawn after each epoch
-PER_CLASS = 10  # of them in the row of each class, in at most as many rows
+GRID_SEEDS = range(64)  # seeds of the sample grid, the same after each epoch
+PER_CLASS = 10  # samples in the row of a class, and the maximum number of such rows
 
 
-def close(
+def save_epoch(
     report: Report, prepared: Prepared, trainer: Trainer, folder: RunFolder, say: Say
 ) -> Report:
-    """Write networks, grid, metrics and checkpoint; the report comes back with any measure taken.
+    """Write networks, sample grid, metrics and checkpoint, and return the report.
 
-    What going on starts from is written last: a crash before it repeats the epoch, and no line
-    of metrics is ever missing.
+    The returned report includes the metrics of `--evaluate-every`, if this epoch is evaluated.
+
+    The checkpoint is written last. After a crash before that, the resumed run repeats the epoch,
+    so no line of metrics is ever missing.
     """
-    generator = averaged(prepared, trainer)
+    generator = averaged_generator(prepared, trainer)
     save_networks(prepared, trainer, folder)
     images.save_png(folder.samples(report.epoch), _grid(generator, prepared))
     every = prepared.job.evaluate_every
     if every and report.epoch % every == 0:
-        report = replace(report, metrics=report.metrics | _measure(generator, prepared, say))
+        report = replace(report, metrics=report.metrics | _evaluate(generator, prepared, say))
     record = {
         "epoch": report.epoch,
         "images_seen": report.images_seen,
@@ -50,12 +52,12 @@ def close(
     save_training(prepared, trainer, folder)
     folder.epoch_start.unlink(missing_ok=True)
     size, classes = prepared.training.batch_size, prepared.shape.classes
-    if news := doctor.news(folder.records(), size, classes):
-        say(f"Epoch {report.epoch}: {news}")
+    if finding := doctor.new_finding(folder.records(), size, classes):
+        say(f"Epoch {report.epoch}: {finding}")
     return report
 
 
-def averaged(prepared: Prepared, trainer: Trainer) -> Generator:
+def averaged_generator(prepared: Prepared, trainer: Trainer) -> Generator:
     """The generator with averaged weights, as it is now."""
     header = prepared.header(trainer.images_seen)
     return Generator(model=prepared.model, network=trainer.ema.module, header=header)
@@ -65,18 +67,18 @@ def save_networks(prepared: Prepared, trainer: Trainer, folder: RunFolder) -> No
     """Write the generator, with averaged weights, and the discriminator."""
     header = prepared.header(trainer.images_seen)
     weights.save(folder.generator, trainer.ema.module.state_dict(), header.as_dict())
-    other = replace(header, network="discriminator").as_dict()
-    weights.save(folder.discriminator, prepared.model.discriminator.state_dict(), other)
+    d_header = replace(header, network="discriminator").as_dict()
+    weights.save(folder.discriminator, prepared.model.discriminator.state_dict(), d_header)
 
 
 def save_training(prepared: Prepared, trainer: Trainer, folder: RunFolder) -> None:
-    """Write everything that going on needs."""
+    """Write the checkpoint: everything that resuming needs."""
     header = replace(prepared.header(trainer.images_seen), network="state of training")
     weights.save(folder.training, trainer.state(), header.as_dict())
 
 
-def finish(folder: RunFolder, say: Say) -> None:
-    """Draw the losses and the animation of all grids."""
+def draw_summary(folder: RunFolder, say: Say) -> None:
+    """Draw the loss chart, and the animation of the sample grids of all epochs."""
     records = folder.records()
     losses = [k for k in (records[-1] if records else {}) if k.endswith("_loss")]
     series = {k: [(r["epoch"], r[k]) for r in records if k in r] for k in losses}
@@ -87,19 +89,22 @@ def finish(folder: RunFolder, say: Say) -> None:
 
 
 def _frames(folder: RunFolder, say: Say) -> Iterator[Array]:
-    """The grids of all epochs, but for files that cannot be read any more."""
+    """The sample grids of all epochs; files that can no longer be read are skipped."""
     for path in folder.all_samples():
         try:
             yield images.load_png(path)
         except FileError as error:
-            say(f"Left out of progress.gif: {error.message}")
+            say(f"Skipping a frame of progress.gif: {error.message}")
 
 
 def _grid(generator: Generator, prepared: Prepared) -> Array:
-    """The same seeds each time; a row for each class, where there are any, or for each pair."""
+    """The sample grid, from the same seeds each time.
+
+    It has a row per class if the generator takes labels, and a row per pair if it translates.
+    """
     if prepared.held_out is not None:
-        return _pairs(generator, *prepared.held_out)
-    model, seeds, rows, y = generator.model, SHOWN, None, None
+        return _pairs_grid(generator, *prepared.held_out)
+    model, seeds, rows, y = generator.model, GRID_SEEDS, None, None
     if generator.labelled:
         rows, seeds = min(PER_CLASS, generator.shape.classes), range(PER_CLASS)
         labels = [label for label in range(rows) for _ in seeds]
@@ -108,34 +113,34 @@ def _grid(generator: Generator, prepared: Prepared) -> Array:
     return images.grid(np.stack(list(render.pictures(generator, z, y))), rows=rows)
 
 
-def _pairs(generator: Generator, sources: Array, truths: Array) -> Array:
-    """A row for each pair: input, output and truth."""
-    made = [translate.picture(generator, source) for source in sources]
-    rows = zip(sources, made, truths, strict=True)
+def _pairs_grid(generator: Generator, sources: Array, targets: Array) -> Array:
+    """A grid with a row per pair: input, output and target."""
+    outputs = [translate.picture(generator, source) for source in sources]
+    rows = zip(sources, outputs, targets, strict=True)
     return images.grid(np.stack([p for row in rows for p in row]), columns=3)
 
 
-def _measure(generator: Generator, prepared: Prepared, say: Say) -> dict[str, float]:
-    """The metrics that `--evaluate-every` takes, by name."""
+def _evaluate(generator: Generator, prepared: Prepared, say: Say) -> dict[str, float]:
+    """The metrics of `--evaluate-every`, by name."""
     data_dir = prepared.job.data_dir
     return evaluate(generator, data_dir=data_dir, say=say, in_training=True).numbers()
 
 
 def _keep_best(report: Report, generator: Generator, folder: RunFolder) -> None:
-    """Keep this epoch's averaged weights where its measure is the lowest so far.
+    """Save this epoch's averaged weights as the best ones if its measure is the lowest so far.
 
-    That is the model's own measure; of models without one the metric of `--evaluate-every` that
-    tells the best epoch, where it was taken.
+    The measure is the model's own. For a model without one it is a metric of `--evaluate-every`,
+    and epochs without that metric are not considered.
     """
     name = generator.model.measure or metrics.tells_best(report.metrics)
     if name not in report.metrics:
         return
     best = Best(epoch=report.epoch, measure=name, value=report.metrics[name])
-    if folder.best.exists() and not _better(best, weights.read_generator(folder.best)):
+    if folder.best.exists() and not _is_better(best, weights.read_generator(folder.best)):
         return
     header = replace(generator.header, best=best).as_dict()
     weights.save(folder.best, generator.network.state_dict(), header)
 
 
-def _better(found: Best, kept: Header) -> bool:
-    return kept.best is None or found.value < kept.best.value
+def _is_better(new: Best, saved: Header) -> bool:
+    return saved.best is None or new.value < saved.best.value

@@ -1,16 +1,16 @@
-"""The folder of a run: every file in it, who may write there, and what can be resumed.
+"""The folder of a run: its files, the lock on it, and whether the run in it can be resumed.
 
 runs/dcgan-fashion-mnist/
-  generator.safetensors      averaged weights, and a header that tells what they are
-  best.safetensors           those of the best epoch, where a measure tells which that is
+  generator.safetensors      averaged weights, with a header that describes the model
+  best.safetensors           those of the best epoch, if a measure tells which one is best
   discriminator.safetensors
-  training.safetensors       everything else that going on needs
-  epoch.safetensors          the same as the epoch began, beside a stop in its middle
-  run.json                   what was asked for
-  metrics.jsonl              a line an epoch
-  samples/epoch-0001.png ... a grid an epoch, of the same seeds
+  training.safetensors       the checkpoint: everything else that resuming needs
+  epoch.safetensors          the checkpoint at the start of the epoch, after a stop in mid-epoch
+  run.json                   the plan: the resolved configuration
+  metrics.jsonl              one line per epoch
+  samples/epoch-0001.png ... one sample grid per epoch, always of the same seeds
   progress.gif, losses.png
-  .claim                     empty; held by the process that trains there
+  .claim                     empty; locked by the process that trains here
 """
 
 import json
@@ -24,11 +24,11 @@ from gancli.errors import FileError
 from gancli.files import claim, write_file
 from gancli.training.precision import FORMATS
 
-START_OVER = "--fresh starts the run over"
+START_OVER = "--fresh to start over"
 
 
 class RunFolder:
-    """The files of the run in `path`; building this touches none of them."""
+    """The files of the run in `path`; creating this object touches none of them."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -46,73 +46,77 @@ class RunFolder:
         return str(self.path)
 
     def samples(self, epoch: int) -> Path:
-        """The grid of an epoch."""
+        """The path of the sample grid of an epoch."""
         return self.path / "samples" / f"epoch-{epoch:04d}.png"
 
     def all_samples(self) -> list[Path]:
-        """The grids there are, by epoch."""
+        """The sample grids that exist, in the order of their epochs."""
         return sorted(self.path.glob("samples/epoch-*.png"))
 
     def claim(self) -> None:
         """Create the folder and lock it for this process.
 
-        Raises UsageError where another process holds it, FileError where it cannot be written.
+        Raises UsageError if another process has locked it, FileError if it cannot be written.
         """
         claim(self.path)
 
     # -- what can be resumed ------------------------------------------------------------------
 
-    def begun(self) -> dict[str, Any] | None:
-        """The plan of the run that can be gone on with here, or None where there is none.
+    def saved_plan(self) -> dict[str, Any] | None:
+        """The plan of the run that can be resumed here, or None if there is no run.
 
-        Raises FileError where there is a run of which a part is missing or damaged.
+        Raises FileError if a part of the run is missing or damaged.
         """
         if not any(file.exists() for file in (self.training, self.generator, self.best)):
             return None
-        found = self._plan()
+        plan = self._read_plan()
         if self.training.exists():
-            return found
-        first = not (self.losses.exists() or self.samples(2).exists())
-        if first and self.generator.exists():
-            return None  # a crash while the first epoch was closed
+            return plan
+        in_first_epoch = not (self.losses.exists() or self.samples(2).exists())
+        if in_first_epoch and self.generator.exists():
+            return None  # a crash while the files of the first epoch were written: start over
         raise FileError(
-            f"{self} holds a model, but no {self.training.name} to go on from.", hint=self._keep
+            f"{self} holds a model but no {self.training.name}, so the run cannot be resumed.",
+            hint=self._keep_hint,
         )
 
-    def _plan(self) -> dict[str, Any]:
+    def _read_plan(self) -> dict[str, Any]:
         try:
-            found = json.loads(self.plan.read_text(encoding="utf-8"))
+            plan = json.loads(self.plan.read_text(encoding="utf-8"))
         except FileNotFoundError:
-            raise FileError(f"{self} holds a model, but no run.json.", hint=self._keep) from None
+            raise FileError(
+                f"{self} holds a model but no run.json, so the run cannot be resumed.",
+                hint=self._keep_hint,
+            ) from None
         except (OSError, ValueError):
-            found = None
-        if not _is_plan(found):
+            plan = None
+        if not _is_plan(plan):
             raise FileError(f"{self.plan} is damaged.", hint=START_OVER)
-        return dict(found)
+        return dict(plan)
 
     @property
-    def _keep(self) -> str:
-        return f"--out {self}-2 keeps it, {START_OVER}"
+    def _keep_hint(self) -> str:
+        return f"--out {self}-2 to keep the model, or {START_OVER}"
 
-    def last_epoch(self) -> Path:
-        """The state that the run had when its last epoch was closed."""
+    def last_epoch_state(self) -> Path:
+        """The checkpoint from the end of the last complete epoch."""
         return self.epoch_start if self.epoch_start.exists() else self.training
 
     def keep_epoch_start(self) -> None:
-        """Keep the state of the last epoch's end, which a stop in mid-epoch writes over."""
+        """Copy the checkpoint of the last epoch's end, before a stop in mid-epoch overwrites it."""
         if not self.epoch_start.exists():
             write_file(self.epoch_start, self.training.read_bytes(), durable=True)
 
     def drop_stale_epoch_start(self, epoch: int, images: int) -> None:
-        """Remove the start of another epoch than `epoch`, or half of one, that a crash left.
+        """Remove a copy that is damaged or not from the start of `epoch`, as a crash may leave it.
 
-        `images` are those of an epoch.
+        `images` is the number of images in an epoch.
         """
         try:
-            began = int(weights.load(self.epoch_start)["clock"])
+            images_seen = int(weights.load(self.epoch_start)["clock"])
         except (FileError, KeyError):
-            began = -1
-        if began // images != epoch:
+            images_seen = -1
+        if images_seen // images != epoch:
             self.epoch_start.unlink(missing_ok=True)
 
     # -- writing ------------------------------------------------------------------------------
@@ -122,7 +126,10 @@ class RunFolder:
         write_file(self.plan, json.dumps(plan, indent=2).encode(), durable=True)
 
     def clear(self) -> None:
-        """Remove the files of an earlier run, and nothing else."""
+        """Remove the files of an earlier run, and no others.
+
+        Raises FileError if a file cannot be removed.
+        """
         networks = self.generator, self.best, self.discriminator
         if not any(file.exists() for file in (self.plan, self.training, *networks)):
             return
@@ -131,10 +138,16 @@ class RunFolder:
             for file in (*networks, self.training, *others, self.plan, *self.all_samples()):
                 file.unlink(missing_ok=True)
         except OSError as e:
-            raise FileError(f"{self} cannot be cleared: {e.strerror}.", hint="--out") from None
+            raise FileError(
+                f"Could not delete the earlier run in {self}: {e.strerror}.",
+                hint="--out with another folder",
+            ) from None
 
     def append(self, record: dict[str, Any]) -> None:
-        """Add a line of metrics, durably: it precedes the checkpoint that it belongs to."""
+        """Add a line to metrics.jsonl and sync it to disk: it must precede its checkpoint.
+
+        Raises FileError if the file cannot be written.
+        """
         try:
             with self.metrics.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(record) + "\n")
@@ -142,11 +155,11 @@ class RunFolder:
                 os.fsync(file.fileno())
         except OSError as e:
             raise FileError(
-                f"{self.metrics} cannot be written: {e.strerror}.", hint="--out"
+                f"Could not write {self.metrics}: {e.strerror}.", hint="--out with another folder"
             ) from None
 
     def records(self) -> list[dict[str, Any]]:
-        """The lines of metrics, but for torn ones; none where there is no file."""
+        """The lines of metrics.jsonl, without damaged ones; empty if there is no file."""
         if not self.metrics.exists():
             return []
         found = []
@@ -156,14 +169,14 @@ class RunFolder:
         return [record for record in found if isinstance(record, dict)]
 
     def trim(self, images_seen: int) -> None:
-        """Drop the lines of epochs that lie ahead of `images_seen`: they are run again."""
+        """Drop the lines of epochs beyond `images_seen`: those epochs will run again."""
         done = range(images_seen + 1)
         kept = [line for line in self.records() if line.get("images_seen") in done]
         write_file(self.metrics, "".join(json.dumps(line) + "\n" for line in kept).encode())
 
 
 def _is_plan(found: object) -> bool:
-    """Whether that is what a run wrote, as far as going on relies on it."""
+    """Whether `found` is a plan, at least in the parts that resuming relies on."""
     if not isinstance(found, dict) or not isinstance(found.get("training"), dict):
         return False
     return isinstance(found.get("device"), str) and found.get("precision") in FORMATS

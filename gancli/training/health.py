@@ -1,37 +1,38 @@
-"""What the training doctor looks at, measured on the device within a step."""
+"""Measurements for the training doctor, taken on the device as part of a step."""
 
 import torch
 from torch import Tensor, nn
 
-EVERY = 16  # steps from one look to the next: looking costs a few percent of a step
+EVERY = 16  # steps between measurements: measuring costs a few percent of a step
 
 
 @torch.no_grad()
 def gradient_norm(network: nn.Module) -> Tensor:
-    """The length of all gradients of `network` together; 0 where there are none."""
+    """The L2 norm of all gradients of `network` together, a scalar; 0 if it has none."""
     gradients = [p.grad for p in network.parameters() if p.grad is not None]
     if not gradients:
         return torch.zeros((), device=next(network.parameters()).device)
-    length: Tensor = torch.stack(torch._foreach_norm(gradients)).norm()
-    return length
+    norm: Tensor = torch.stack(torch._foreach_norm(gradients)).norm()
+    return norm
 
 
 @torch.no_grad()
-def spread(pictures: Tensor, label: Tensor | None = None) -> Tensor:
-    """How much pictures (B, C, H, W) differ: the standard deviation of each pixel, averaged.
+def spread(images: Tensor, label: Tensor | None = None) -> Tensor:
+    """How much images (B, C, H, W) differ: the standard deviation of each pixel, averaged.
 
-    With labels (B, K) it is that within the classes, so that a generator that draws one picture for
-    each label shows no spread.
+    With one-hot labels (B, K) it is the deviation within the classes. A generator that draws one
+    image per label then has a spread of 0.
     """
-    x = pictures.float().flatten(1)
+    x = images.float().flatten(1)
+    # (B, C*H*W): for each image the mean of its class. label.T @ x sums the images of each class.
     centre = x.mean(0) if label is None else label @ (label.T @ x / label.sum(0)[:, None].clamp(1))
     return (x - centre).square().mean(0).sqrt().mean()
 
 
-def of_generator(
+def generator_health(
     generator: nn.Module, real: Tensor, fake: Tensor, label: Tensor | None
 ) -> dict[str, Tensor]:
-    """Its gradients' length, and the spread of its pictures beside that of the real ones."""
+    """The generator's gradient norm, and the spread of real and fake images, as scalars."""
     return {
         "g_gradient": gradient_norm(generator),
         "real_spread": spread(real, label),

@@ -1,7 +1,7 @@
-"""Starting several processes that train together on this machine, and replacing lost ones.
+"""Starts several training processes on this machine and restarts them when one is lost.
 
-It runs `python -m gancli` with the words of the command under torch's elastic launcher; what each
-process does then is in `distributed`.
+Each process runs `python -m gancli` with the same arguments, under torch's elastic launcher. What
+the processes do from then on is in `distributed`.
 """
 
 import logging
@@ -16,56 +16,67 @@ from pathlib import Path
 import torch
 
 from gancli.errors import STOPPED, GanError, UsageError
-from gancli.training.distributed import AGAIN, LOST
+from gancli.training.distributed import EXIT_LOST, RESUME
 
-EXPLAINED = (1, 2)  # exit codes of a process that has told the user why: retrying is no use
-FOLLOWED = (LOST, STOPPED, -signal.SIGTERM)  # of one that another process, or the launcher, ended
+# Exit codes of a process that has told the user what is wrong: a restart would not help.
+REPORTED = (1, 2)
+# Exit codes of a process that ended because another process or the launcher did.
+CONSEQUENT = (EXIT_LOST, STOPPED, -signal.SIGTERM)
 
 
 def check_devices(processes: int, device: torch.device) -> None:
-    """Raise UsageError if there are fewer devices of that type than `processes`."""
-    there = {"cuda": torch.cuda.device_count(), "mps": 1}.get(device.type, processes)
-    if processes > there:
+    """Raise UsageError if this machine has fewer devices of that type than `processes`."""
+    available = {"cuda": torch.cuda.device_count(), "mps": 1}.get(device.type, processes)
+    if processes > available:
         raise UsageError(
-            f"--devices {processes}: there is {there} {device.type} device here.",
-            hint=f"--devices {there}",
+            f"--devices {processes} needs {processes} {device.type} devices, "
+            f"but this machine has {available}.",
+            hint=f"--devices {available}",
         )
 
 
 def launch(
-    words: Sequence[str], processes: int, restarts: int, record: Path, say: Callable[[str], None]
+    arguments: Sequence[str],
+    processes: int,
+    restarts: int,
+    run_json: Path,
+    say: Callable[[str], None],
 ) -> None:
-    """Run `python -m gancli WORDS` in `processes` processes until all of them are done.
+    """Run `python -m gancli ARGUMENTS` in `processes` processes until all of them are done.
 
-    When one is lost (killed, crashed), all start again from the last checkpoint, at most `restarts`
-    times. `--fresh` is dropped for that once the run has written its `record`: it was meant for the
-    first start. An error that a process has explained to the user ends them all with its exit code.
+    When a process is lost (killed or crashed), all restart from the last checkpoint, at most
+    `restarts` times. Once the run has written `run_json`, a restart drops `--fresh`, since the user
+    meant it for the first start. If a process has reported an error to the user, all end with its
+    exit code. Raises GanError when no restarts are left.
     """
     began = time.time()
     for left in range(restarts, -1, -1):
-        failures = _run(words, processes)
+        failures = _run(arguments, processes)
         if not failures:
             return
         _exit_unless_lost([*failures.values()])
         lost = _describe(failures)
         if left:
-            say(f"{lost}: starting again from the last checkpoint ({left - 1} restarts left).")
-        if record.exists() and record.stat().st_mtime >= began:
-            words = [word for word in words if word != "--fresh"]
-    raise GanError(f"{lost}, and --max-restarts {restarts} allows no more restarts.", hint=AGAIN)
+            say(f"{lost}. Restarting from the last checkpoint ({left - 1} restarts left).")
+        if run_json.exists() and run_json.stat().st_mtime >= began:
+            arguments = [argument for argument in arguments if argument != "--fresh"]
+    raise GanError(f"{lost}, and no restarts are left (--max-restarts {restarts}).", hint=RESUME)
 
 
 def _exit_unless_lost(codes: list[int]) -> None:
     """Raise SystemExit if these exit codes mean that a restart would not help."""
-    final = [code for code in codes if code in EXPLAINED]
-    if all(code in FOLLOWED for code in codes):  # no process failed by itself: were they stopped?
+    final = [code for code in codes if code in REPORTED]
+    if all(code in CONSEQUENT for code in codes):  # no process failed by itself: were they stopped?
         final += [code for code in codes if code == STOPPED]
     if final:
         raise SystemExit(final[0])
 
 
-def _run(words: Sequence[str], processes: int) -> dict[int, int]:
-    """The exit codes, by rank, of the processes that failed, in the order in which they did."""
+def _run(arguments: Sequence[str], processes: int) -> dict[int, int]:
+    """Run the processes and return the exit codes of those that failed.
+
+    The keys are ranks, in the order in which the processes failed.
+    """
     from torch.distributed.elastic.multiprocessing import DefaultLogsSpecs, SignalException
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
     from torch.distributed.launcher.api import LaunchConfig, elastic_launch
@@ -80,11 +91,11 @@ def _run(words: Sequence[str], processes: int) -> dict[int, int]:
         rdzv_backend="c10d",
         rdzv_endpoint="localhost:0",
         local_addr="localhost",
-        max_restarts=0,  # `launch` restarts, and only where that helps
+        max_restarts=0,  # `launch` restarts by itself, and only where that helps
         logs_specs=DefaultLogsSpecs(log_dir=os.devnull),
     )
     try:
-        elastic_launch(config, sys.executable)("-m", "gancli", *words)
+        elastic_launch(config, sys.executable)("-m", "gancli", *arguments)
     except ChildFailedError as error:
         return {rank: failure.exitcode for rank, failure in error.failures.items()}
     except SignalException:  # passed on to the processes, which have saved and stopped by now
@@ -93,8 +104,8 @@ def _run(words: Sequence[str], processes: int) -> dict[int, int]:
 
 
 def _describe(failures: dict[int, int]) -> str:
-    """The process that failed by itself, and how; the others followed it."""
-    rank = next((r for r, code in failures.items() if code not in FOLLOWED), min(failures))
+    """Tell which process failed by itself, and how; the others ended because of it."""
+    rank = next((r for r, code in failures.items() if code not in CONSEQUENT), min(failures))
     code = failures[rank]
-    how = f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with code {code}"
-    return f"A process (rank {rank}) {how}"
+    how = f"was ended by {signal.Signals(-code).name}" if code < 0 else f"exited with code {code}"
+    return f"One process (rank {rank}) {how}"

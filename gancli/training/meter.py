@@ -1,11 +1,11 @@
-"""Running means of what a step reports, kept on the device and read once per report."""
+"""Running means of the scalars that steps report, kept on the device until they are read."""
 
 import torch
 from torch import Tensor
 
 
 class Meter:
-    """Sums of named scalars, and how often they were added to. The first `add` sets the names."""
+    """Sums of named scalars, and the number of additions. The first `add` sets the names."""
 
     def __init__(self, device: torch.device) -> None:
         self.names: list[str] = []
@@ -13,7 +13,7 @@ class Meter:
         self._sum = self._count = torch.zeros(0)
 
     def add(self, metrics: dict[str, Tensor]) -> None:
-        """Add one step's scalars, without leaving the device."""
+        """Add the scalars of one step. Nothing leaves the device."""
         if not self.names:
             self.names = sorted(metrics)
             self._sum = torch.zeros(len(metrics), device=self._device)
@@ -22,7 +22,7 @@ class Meter:
         self._count += 1
 
     def read(self, reset: bool = True) -> dict[str, float]:
-        """The means since the last reset. Here alone the host waits for the device."""
+        """The means since the last reset, by name. Only here does the host wait for the device."""
         if not self.names:
             return {}
         means = (self._sum / self._count).tolist()
@@ -32,7 +32,7 @@ class Meter:
         return dict(zip(self.names, means, strict=True))
 
     def state(self) -> dict[str, Tensor]:
-        """The sums by name and their count, so that an epoch's means survive a restart."""
+        """The sums by name and their count, so that resuming keeps the means of an epoch."""
         return {**dict(zip(self.names, self._sum, strict=True)), "count": self._count}
 
     def load(self, state: dict[str, Tensor]) -> None:

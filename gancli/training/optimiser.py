@@ -1,14 +1,14 @@
-"""Adam over a network's weights, each in the order in which it is laid out in memory."""
+"""Adam on a network's weights, in the memory layout that each weight has."""
 
 import torch
 from torch import Tensor, nn
 
 from gancli.config import Training
-from gancli.training.state import nest, unnest
+from gancli.training.state import add_prefix, select_prefix
 
 
 class Optimiser:
-    """Adam on the weights of `network`, at the learning rate in the scalar tensor `lr`.
+    """Adam on the weights of `network`, with the learning rate in the scalar tensor `lr`.
 
     Convolution weights are channels_last, and fused Adam would copy each of them to the default
     layout and back. Viewed as (out, H, W, in) they are contiguous and need no copy: a step on 42
@@ -17,7 +17,8 @@ class Optimiser:
 
     def __init__(self, network: nn.Module, lr: Tensor, config: Training) -> None:
         self._weights = list(network.parameters())
-        self._views = [_contiguous_view(p.detach()) for p in self._weights]  # the same memory
+        # The views share the memory of the weights: Adam updates the network in place.
+        self._views = [_contiguous_view(p.detach()) for p in self._weights]
         self.adam = torch.optim.Adam(
             self._views,
             lr=lr,
@@ -27,11 +28,11 @@ class Optimiser:
         )
 
     def gradients(self) -> list[Tensor]:
-        """The gradients that there are, as contiguous views."""
+        """The gradients of all weights that have one, as contiguous views."""
         return [_contiguous_view(p.grad) for p in self._weights if p.grad is not None]
 
     def step(self) -> None:
-        """Move the weights by their gradients, and drop the gradients."""
+        """Update the weights from their gradients, and drop the gradients."""
         for weight, view in zip(self._weights, self._views, strict=True):
             view.grad = None if weight.grad is None else _contiguous_view(weight.grad)
         self.adam.step()
@@ -39,20 +40,20 @@ class Optimiser:
             weight.grad = view.grad = None
 
     def state(self) -> dict[str, Tensor]:
-        """The moments and step count of each weight, under its number: `0.exp_avg`, ..."""
+        """The moments and the step count of each weight, under its number: `0.exp_avg`, ..."""
         found: dict[str, Tensor] = {}
         for i, view in enumerate(self._views):
-            found |= nest(str(i), self.adam.state[view])
+            found |= add_prefix(str(i), self.adam.state[view])
         return found
 
     def load(self, tensors: dict[str, Tensor]) -> None:
         """Continue from `state()`."""
         for i, view in enumerate(self._views):
-            moments = unnest(str(i), tensors)
+            moments = select_prefix(str(i), tensors)
             self.adam.state[view] = {k: v.to(view.device, copy=True) for k, v in moments.items()}
 
 
 def _contiguous_view(weight: Tensor) -> Tensor:
-    """A channels_last (out, in, H, W) as (out, H, W, in), in the same memory; others unchanged."""
+    """View a channels_last (out, in, H, W) as (out, H, W, in); return others unchanged."""
     channels_last = weight.ndim == 4 and weight.is_contiguous(memory_format=torch.channels_last)
     return weight.permute(0, 2, 3, 1) if channels_last else weight

@@ -1,8 +1,8 @@
-"""Which number format to train in: float32 or bfloat16, measured where it cannot be known.
+"""Chooses the number format to train in, float32 or bfloat16, by measuring on a CPU.
 
 On some CPUs with bfloat16 instructions a step in bfloat16 is 1.5 to 3 times as fast as in float32,
-on others it is slower; on some without them it is several times slower, or wrong (pytorch #183815,
-#169688). So `auto` briefly tries both on the machine at hand.
+on others it is slower. On some CPUs without them it is several times slower, or gives wrong results
+(pytorch #183815, #169688). So `auto` briefly tries both formats on this machine.
 """
 
 import statistics
@@ -16,33 +16,39 @@ from gancli.nn import strided
 
 FORMATS = {"fp32": torch.float32, "bf16": torch.bfloat16}
 TRIES = 12  # of each format
-TOLERANCE = 0.05  # relative error: rounding to bfloat16 makes 0.004, so more than this is a bug
+TOLERANCE = 0.05  # relative error: rounding to bfloat16 causes 0.004, so more than this is a bug
 
 
-def choose(asked: str, device: torch.device) -> tuple[str, str]:
-    """`fp32` or `bf16` for `asked` (`auto`, `fp32`, `bf16`), and why, in a few words."""
-    if asked != "auto":
-        return asked, "as asked"
+def choose(requested: str, device: torch.device) -> tuple[str, str]:
+    """Choose `fp32` or `bf16`; return the name and the reason, in a few words.
+
+    `requested` is `auto`, `fp32` or `bf16`.
+    """
+    if requested != "auto":
+        return requested, "as requested"
     if device.type == "cuda":
-        good = torch.cuda.is_bf16_supported(including_emulation=False)
-        return ("bf16", "native on this GPU") if good else ("fp32", "this GPU has no bfloat16")
+        native = torch.cuda.is_bf16_supported(including_emulation=False)
+        return ("bf16", "native on this GPU") if native else ("fp32", "this GPU has no bfloat16")
     if device.type != "cpu":
         return "fp32", f"the safe choice on {device.type}"
     return _try_both(device)
 
 
 def _try_both(device: torch.device) -> tuple[str, str]:
-    """Time both formats in turns and compare by the median ratio: other load must not decide."""
+    """Time both formats and choose the faster one, unless bfloat16 gives wrong results.
+
+    The formats take turns and the median ratio decides, so that other load on the machine does not.
+    """
     sample = _sample(device)
-    slow, fast = (partial(_try, FORMATS[name], *sample) for name in ("fp32", "bf16"))
-    (exact, _), (rounded, _) = slow(), fast()  # not timed: the first call of each takes longer
-    gain = statistics.median(slow()[1] / fast()[1] for _ in range(TRIES))
+    fp32, bf16 = (partial(_try, FORMATS[name], *sample) for name in ("fp32", "bf16"))
+    (exact, _), (rounded, _) = fp32(), bf16()  # not timed: the first call of each takes longer
+    gain = statistics.median(fp32()[1] / bf16()[1] for _ in range(TRIES))
     error = float((rounded - exact).norm() / exact.norm())
     if error > TOLERANCE:
-        return "fp32", f"bfloat16 is wrong on this CPU (error {error:.1%})"
+        return "fp32", f"bfloat16 gives wrong results on this CPU: error {error:.1%}"
     if gain <= 1:
-        return "fp32", f"bfloat16 runs at {gain:.1f}x its speed on this CPU"
-    return "bf16", f"a layer runs at {gain:.1f}x the speed of float32 on this CPU"
+        return "fp32", f"bfloat16 runs at {gain:.1f}x the speed of float32 on this CPU"
+    return "bf16", f"{gain:.1f}x the speed of float32 on this CPU, measured on one layer"
 
 
 def _sample(device: torch.device) -> tuple[strided.Conv, Tensor]:
@@ -55,7 +61,7 @@ def _sample(device: torch.device) -> tuple[strided.Conv, Tensor]:
 
 
 def _try(dtype: torch.dtype, layer: strided.Conv, x: Tensor) -> tuple[Tensor, float]:
-    """The gradient of x, shaped like x, and the seconds that forward and backward took."""
+    """The gradient of x, in its shape, and the seconds that forward and backward took."""
     x = x.to(dtype).requires_grad_()
     began = time.perf_counter()
     with torch.autocast(x.device.type, dtype, enabled=dtype != torch.float32):

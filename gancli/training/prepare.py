@@ -1,4 +1,7 @@
-"""A job resolved: its pictures, settings, model, device and number format. Writes nothing."""
+"""Resolves a job into all that training needs: data, settings, model, device, number format.
+
+Nothing here writes to the run folder.
+"""
 
 import json
 import logging
@@ -21,12 +24,16 @@ from gancli.training import distributed, precision
 from gancli.training.folder import RunFolder
 from gancli.weights import Header, TrainedOn
 
-SHOWN_PAIRS = 6  # that are shown after each epoch
+SHOWN_PAIRS = 6  # in the sample grid of each epoch
 
 
 @dataclass(frozen=True, kw_only=True)
 class Prepared:
-    """One `gan train`, ready to begin. `held_out` are inputs and truths that nobody trains on."""
+    """One `gan train`, checked and ready to start.
+
+    `held_out` are the inputs and targets (uint8, (n, H, W, C) each) of the pairs in the sample
+    grid; None for models that do not learn from pairs.
+    """
 
     job: Job
     pictures: Pictures
@@ -39,7 +46,7 @@ class Prepared:
     precision: str
 
     def plan(self) -> dict[str, Any]:
-        """Everything resolved: what `--dry-run` prints and run.json keeps."""
+        """The resolved configuration, as `--dry-run` prints it and run.json stores it."""
         return {
             "model": self.job.model,
             "preset": self.job.preset,
@@ -55,7 +62,7 @@ class Prepared:
         }
 
     def header(self, images_seen: int) -> Header:
-        """What the files of the run say of themselves."""
+        """The header of the files of this run, after `images_seen` images."""
         return Header(
             model=self.job.model,
             preset=self.job.preset,
@@ -74,7 +81,7 @@ class Prepared:
 
     @property
     def trained_on(self) -> TrainedOn:
-        """The training pictures, by name, by what was typed, and by their digest."""
+        """Identifies the training data: name, `--dataset` as typed, number of pictures, digest."""
         found = self.pictures
         count = len(found.images)
         return TrainedOn(
@@ -83,21 +90,21 @@ class Prepared:
 
 
 def prepare(job: Job, say: Say, progress: Progress) -> Prepared:
-    """Load the data, build the model and check everything.
+    """Load the data, build the model and check everything that can fail.
 
-    Raises UsageError for options that do not go together, DataError for the pictures.
+    Raises UsageError for options that do not fit together, DataError for problems with the data.
     """
     hardware.prepare(sizes_repeat=True)
-    settle(job)  # what is wrong with the options is said before data is read
+    settle(job)  # check the options before the data is read, which may take minutes
     device = hardware.device(job.device)
     if job.compile:
         hardware.check_compiler(device)
-        logging.getLogger("torch.utils.cpp_extension").setLevel(logging.ERROR)  # "no CUDA"
+        logging.getLogger("torch.utils.cpp_extension").setLevel(logging.ERROR)  # it logs "no CUDA"
     pictures = _open(job, "train", say, progress, size=job.image_size)
-    _check_alike(pictures)
+    _check_same_data(pictures)
     shape = _shape(pictures, job)
     settings, training = settle(job, shape)
-    if job.evaluate_every and not job.pairs:  # what it will need is looked at before any training
+    if job.evaluate_every and not job.pairs:  # check now what evaluation will need later
         test = _open(job, "test", say, progress, size=shape.size, channels=shape.channels)
         extractor.check(pictures, test)
     held_out = _held_out(job, pictures, say, progress) if job.pairs else None
@@ -119,25 +126,30 @@ def prepare(job: Job, say: Say, progress: Progress) -> Prepared:
 
 
 def settle(job: Job, shape: Shape | None = None) -> tuple[Any, Training]:
-    """Settings of the model and of its training, for pictures of `shape` where it is known yet.
+    """Resolve the settings of the model and of its training.
 
-    Raises UsageError for what is wrong with them, as far as can be told without the data.
+    `shape` is that of the data, or None before the data is read. Raises UsageError for a setting
+    that is wrong, and for a batch that the processes cannot share.
     """
     module = registry.load("models", job.model)
     preset = config.preset(job.model, module.preset, job.preset, shape, job.direction)
     settings, training = config.resolve(module.Settings, preset, job.typed, job.model)
-    processes = distributed.world() if distributed.launched() else job.devices
+    processes = distributed.world_size() if distributed.launched() else job.devices
     if processes > 1:
-        distributed.check_batch(training.batch_size, processes, least=1 if job.pairs else 2)
+        distributed.check_batch(training.batch_size, processes, minimum=1 if job.pairs else 2)
     return settings, training
 
 
-def begun(job: Job) -> dict[str, Any] | None:
-    """The plan of the run in the job's folder, if one is to be gone on with, as rank 0 finds it."""
-    found = None
+def saved_plan(job: Job) -> dict[str, Any] | None:
+    """The plan of the run to resume in the job's folder, as rank 0 finds it.
+
+    None if the folder has no run, or with `--fresh`. Raises FileError if the run is damaged.
+    """
+    plan = None
     if distributed.first() and not job.fresh:
-        found = RunFolder(job.folder).begun()
-    shared: dict[str, Any] | None = json.loads(distributed.from_first(json.dumps(found).encode()))
+        plan = RunFolder(job.folder).saved_plan()
+    data = distributed.broadcast_bytes(json.dumps(plan).encode())
+    shared: dict[str, Any] | None = json.loads(data)
     return shared
 
 
@@ -150,7 +162,7 @@ def _open(
     size: int | None,
     channels: int | None = None,
 ) -> Pictures:
-    with distributed.in_turn():
+    with distributed.local_leader_first():
         found = open_pictures(
             job.dataset,
             places(job.data_dir),
@@ -167,13 +179,13 @@ def _open(
     return found
 
 
-def _check_alike(pictures: Pictures) -> None:
-    """Raise DataError unless all processes have found the same pictures."""
+def _check_same_data(pictures: Pictures) -> None:
+    """Raise DataError unless all processes have loaded the same pictures."""
     digest = pictures.digest.encode()
-    if distributed.from_first(digest) != digest:
+    if distributed.broadcast_bytes(digest) != digest:
         raise DataError(
-            f"Process {distributed.rank()} has other pictures in {pictures.name} than "
-            "process 0: the same data must lie on every machine."
+            f"Process {distributed.rank()} and process 0 have different pictures in "
+            f"{pictures.name}. Every machine needs a copy of the same data."
         )
 
 
@@ -181,44 +193,51 @@ def _shape(pictures: Pictures, job: Job) -> Shape:
     _, size, _, channels = pictures.images.shape
     if job.direction is None:
         return Shape(channels=channels, size=size, classes=len(pictures.classes))
-    given, _ = job.direction.of((pictures.images, pictures.partners))
+    source, _ = job.direction.of((pictures.images, pictures.partners))
     _, palette = job.direction.of(((), tuple(colour for _, colour in pictures.palette)))
-    return Shape(channels=channels, size=size, source=given.shape[-1], palette=palette)
+    return Shape(channels=channels, size=size, source=source.shape[-1], palette=palette)
 
 
 def _held_out(
     job: Job, pictures: Pictures, say: Say, progress: Progress
 ) -> tuple[Array, Array] | None:
-    """A few inputs and truths, uint8 (n, H, W, C), from the test pairs if there are any."""
+    """A few inputs and targets, uint8 (n, H, W, C), from the test pairs if there are any."""
     assert job.direction is not None
     try:
         shown = _open(job, "test", say, progress, size=pictures.images.shape[1])
     except DataError:
-        say("There are no test pairs: what is shown was trained on.")
+        say("This data set has no test pairs, so the sample grids show training pairs.")
         shown = pictures
-    given, truth = job.direction.of((shown.images, shown.partners))
-    return given[:SHOWN_PAIRS], truth[:SHOWN_PAIRS]
+    sources, targets = job.direction.of((shown.images, shown.partners))
+    return sources[:SHOWN_PAIRS], targets[:SHOWN_PAIRS]
 
 
 def _precision(job: Job, device: torch.device, say: Say) -> str:
-    """The format of a run that was begun (so that going on is exact), else the best here."""
-    before = begun(job)
-    if job.precision == "auto" and before and before["device"] == device.type:
-        return str(before["precision"])
-    if not distributed.first():  # one measures for all
-        return distributed.from_first(b"").decode()
+    """The number format: that of the run to resume, so that resuming is exact, or a new choice.
+
+    Rank 0 chooses for all processes.
+    """
+    plan = saved_plan(job)
+    if job.precision == "auto" and plan and plan["device"] == device.type:
+        return str(plan["precision"])
+    if not distributed.first():
+        return distributed.broadcast_bytes(b"").decode()
     chosen, why = precision.choose(job.precision, device)
-    distributed.from_first(chosen.encode())
+    distributed.broadcast_bytes(chosen.encode())
     say(f"Training on {device.type} in {chosen} ({why}).")
     return chosen
 
 
-def _check_batch(size: int, pictures: Pictures, least: int) -> None:
-    count, processes = len(pictures.images), distributed.world()
-    if size < least:
-        raise UsageError("--batch-size 1: batch normalisation needs two.", hint="--batch-size 2")
+def _check_batch(size: int, pictures: Pictures, minimum: int) -> None:
+    """Raise UsageError if a batch is smaller than `minimum` or larger than the data set."""
+    count, processes = len(pictures.images), distributed.world_size()
+    if size < minimum:
+        raise UsageError(
+            "--batch-size 1 is too small: batch normalisation needs at least 2 pictures.",
+            hint="--batch-size 2",
+        )
     if size > count:
-        fits = max(least, count // 2 // processes) * processes
+        fits = max(minimum, count // 2 // processes) * processes
         raise UsageError(
             f"A batch of {size} is larger than {pictures.name}, which has {count} pictures.",
             hint=f"--batch-size {fits}" if fits <= count else None,
@@ -226,8 +245,10 @@ def _check_batch(size: int, pictures: Pictures, least: int) -> None:
 
 
 def _check_patience(patience: int, measure: str | None, model: str) -> None:
+    """Raise UsageError for `patience` with a model that has no measure of progress."""
     if patience and measure is None:
         raise UsageError(
-            f"patience={patience}: {model} has no measure that could tell when it stalls.",
-            hint="--set lr_decay=0.5 lets the learning rate fall over the last half of the run",
+            f"--set patience={patience} needs a metric that shows when training stalls, "
+            f"and {model} has none.",
+            hint="--set lr_decay=0.5 to lower the learning rate in the second half of the run",
         )

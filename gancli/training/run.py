@@ -1,7 +1,7 @@
-"""A training run: trains on from where its folder stands, and keeps the folder up to date.
+"""A training run: resumes from its folder, trains, and keeps the folder up to date.
 
-Nothing here prints. What a reader should hear goes to `say`; `Run.train` yields reports, so that
-whoever iterates it draws the progress.
+Nothing here prints. Messages for the user go to `say`. `Run.train` yields reports, so the caller
+can draw the progress.
 """
 
 import json
@@ -18,24 +18,24 @@ from gancli import weights
 from gancli.errors import FileError, GanError, UsageError
 from gancli.reporting import Say
 from gancli.training import distributed, epoch
+from gancli.training.dataset import training_dataset
 from gancli.training.folder import START_OVER, RunFolder
 from gancli.training.precision import FORMATS
-from gancli.training.prepare import Prepared, begun
-from gancli.training.source import source
+from gancli.training.prepare import Prepared, saved_plan
 from gancli.training.trainer import Report, Trainer
 
-ROLLBACKS = 3  # times that a run which diverged goes back before it gives up
+MAX_ROLLBACKS = 3  # times that a diverging run is rolled back before it ends with an error
 
 
 class Stopped(KeyboardInterrupt):
-    """Training was asked to stop, and has saved where it is."""
+    """Training was stopped by a signal, after the run saved its state."""
 
 
 class Run:
-    """A run that goes on from what an earlier process left in its folder, or begins in a clear one.
+    """A run, resumed from its folder or started in an empty one.
 
-    Building it puts the data on the device and locks the folder. Raises UsageError when the folder
-    holds another run, FileError when it cannot be used.
+    Creating it loads the data to the device and locks the folder. Raises UsageError if the folder
+    holds a different run, FileError if the folder cannot be used.
     """
 
     def __init__(self, prepared: Prepared, say: Say) -> None:
@@ -43,187 +43,196 @@ class Run:
         model = prepared.model.to(prepared.device).to(memory_format=torch.channels_last)
         self.trainer = Trainer(
             model,
-            source(prepared, say),
+            training_dataset(prepared, say),
             prepared.training,
             precision=FORMATS[prepared.precision],
             capture=prepared.job.capture,
             compile=prepared.job.compile,
         )
-        start = self.trainer.state()
+        initial = self.trainer.state()
         if distributed.first():
             self.folder.claim()
         self._resume()
         if prepared.job.compile:
             say("Compiling the networks: the first step takes a minute or two.")
-        # Where to go back to until an epoch was closed; after that it is in the folder.
-        begins = self.trainer.images_seen < len(self.trainer.data)
-        self._start: dict[str, torch.Tensor] | None = start if begins else None
+        # The state to roll back to during the first epoch. Later ones are in the folder.
+        in_first_epoch = self.trainer.images_seen < len(self.trainer.data)
+        self._initial: dict[str, torch.Tensor] | None = initial if in_first_epoch else None
 
     def train(self) -> Iterator[Report]:
         """Train to the last epoch.
 
-        After each epoch the folder holds a checkpoint, a grid and a line of metrics. Ctrl-C (or
-        SIGTERM) saves where the run is and raises Stopped. Raises GanError when numbers
-        cease to be finite once more than ROLLBACKS times, leaving the last good checkpoint.
+        Each epoch leaves a checkpoint, a sample grid and a line of metrics in the folder. Ctrl-C or
+        SIGTERM saves the state of the run and raises Stopped. Raises GanError if training diverges
+        more than MAX_ROLLBACKS times; the last good checkpoint stays in the folder.
         """
-        with closing(self.trainer), _deferred_stop() as stopped:
-            for report in self._finite_reports():
+        with closing(self.trainer), _deferred_stop() as stop_requested:
+            for report in self._reports_with_rollback():
                 if report.epoch_ended:
                     if distributed.first():
-                        report = epoch.close(
+                        report = epoch.save_epoch(
                             report, self.prepared, self.trainer, self.folder, self._say
                         )
-                    self._start = None
+                    self._initial = None
                 yield report
-                if distributed.any_of_us(stopped() or distributed.orphaned()):
+                if distributed.any_rank(stop_requested() or distributed.orphaned()):
                     self._stop()
         if distributed.first():
-            epoch.finish(self.folder, self._say)
+            epoch.draw_summary(self.folder, self._say)
 
-    # -- going on -----------------------------------------------------------------------------
+    # -- resuming -----------------------------------------------------------------------------
 
     def _resume(self) -> None:
-        before = begun(self.prepared.job)
-        if before is not None:
-            _check_same(before, self.prepared.plan(), self.folder)
-            self._load(before)
+        """Load the checkpoint of the run in the folder, or clear the folder for a new run."""
+        plan = saved_plan(self.prepared.job)
+        if plan is not None:
+            _check_same_run(plan, self.prepared.plan(), self.folder)
+            self._load(plan)
         elif distributed.first():
             self.folder.clear()
         if distributed.first() and self.trainer.images_seen < self.trainer.total:
             self.folder.write_plan(self.prepared.plan())
 
-    def _load(self, before: dict[str, Any]) -> None:
+    def _load(self, plan: dict[str, Any]) -> None:
         try:
-            self.trainer.load(self._state(self.folder.training))
+            self.trainer.load(self._read_state(self.folder.training))
         except FileError as damaged:
             raise FileError(damaged.message, hint=START_OVER) from None
         except (KeyError, RuntimeError):
-            sentence = f"{self.folder.training} does not fit this model."
-            raise FileError(sentence, hint=START_OVER) from None
+            message = f"{self.folder.training} does not match this model."
+            raise FileError(message, hint=START_OVER) from None
         if distributed.first():
             seen, images = self.trainer.images_seen, len(self.trainer.data)
             self.folder.drop_stale_epoch_start(seen // images, images)
             self.folder.trim(seen)
-            self._tell(seen / images, before["training"])
+            self._announce_resume(seen / images, plan["training"])
 
-    def _state(self, path: Any) -> dict[str, torch.Tensor]:
-        """The tensors of a checkpoint, which lies on the machine of rank 0 if nowhere else."""
-        if distributed.world() == 1:
+    def _read_state(self, path: Any) -> dict[str, torch.Tensor]:
+        """The tensors of a checkpoint. Rank 0 reads it for all: other machines may not have it."""
+        if distributed.world_size() == 1:
             return weights.load(path)
         data = path.read_bytes() if distributed.first() else b""
-        return weights.unpack(distributed.from_first(data), path)
+        return weights.unpack(distributed.broadcast_bytes(data), path)
 
-    def _tell(self, done: float, before: dict[str, Any]) -> None:
-        """Say where the run stands, and what more epochs do to its rate."""
+    def _announce_resume(self, epochs_done: float, saved: dict[str, Any]) -> None:
+        """Tell where the run stands, and how a new `--epochs` changes its learning rate."""
         if self.trainer.images_seen >= self.trainer.total:
             self._say(
-                f"{self.folder} is trained already ({done:.1f} epochs): "
-                f"--epochs {int(done) + 25} goes on, --fresh starts over."
+                f"{self.folder} is already trained ({epochs_done:.1f} epochs). "
+                f"Use --epochs {int(epochs_done) + 25} to train longer, or {START_OVER}."
             )
             return
-        self._say(f"Going on with {self.folder} after {done:.1f} epochs.")
-        now = self.prepared.training.epochs
-        then = before.get("epochs", now)
-        if self.prepared.training.lr_decay and now != then:
+        self._say(f"Resuming {self.folder} after {epochs_done:.1f} epochs.")
+        epochs = self.prepared.training.epochs
+        saved_epochs = saved.get("epochs", epochs)
+        if self.prepared.training.lr_decay and epochs != saved_epochs:
             self._say(
-                f"The learning rate reaches 0 after {now} epochs, no longer after {then}: "
-                f"it goes on from {self.trainer.rate:.2g}."
+                f"The learning rate now reaches 0 after {epochs} epochs instead of {saved_epochs}. "
+                f"It continues from {self.trainer.learning_rate:.2g}."
             )
 
-    # -- stopping, and going back --------------------------------------------------------------
+    # -- stopping and rolling back ------------------------------------------------------------
 
     def _stop(self) -> None:
-        """Save where the run is; no process leaves before that is done."""
+        """Save the state of the run and raise Stopped. All processes wait for the save."""
         if distributed.first():
-            self._save_midway()
-        distributed.wait()
+            self._save_mid_epoch()
+        distributed.barrier()
         raise Stopped
 
-    def _save_midway(self) -> None:
-        """Save where the run is, unless it has just diverged: then going on repeats that.
+    def _save_mid_epoch(self) -> None:
+        """Save the state of the run, unless it has just diverged.
 
-        What the epoch began with is kept, so that going back from a later divergence leads there,
-        stopped or not.
+        In that case the earlier checkpoint stays, and the resumed run diverges again and is then
+        rolled back. The state at the start of the epoch is kept as well, so that a rollback later
+        in this epoch leads to the same place as in a run that was never stopped.
         """
         if not self.trainer.is_finite():
             return
-        if self._start is None:
+        if self._initial is None:
             self.folder.keep_epoch_start()
         epoch.save_networks(self.prepared, self.trainer, self.folder)
         epoch.save_training(self.prepared, self.trainer, self.folder)
 
-    def _finite_reports(self) -> Iterator[Report]:
-        """The trainer's reports. Where it diverges, it goes back and on at half the rate."""
+    def _reports_with_rollback(self) -> Iterator[Report]:
+        """The trainer's reports. When training diverges, roll back and continue from there."""
         while True:
             for report in self.trainer.run():
-                if distributed.any_of_us(not self._is_finite(report)):
-                    self._go_back(report)
+                if distributed.any_rank(not self._is_finite(report)):
+                    self._roll_back(report)
                     break
                 yield report
             else:
                 return
 
     def _is_finite(self, report: Report) -> bool:
-        """Whether losses are numbers and, where it is to be saved, all that is trained, too."""
+        """Whether all losses are finite; at the end of an epoch, before saving, the weights too."""
         losses = all(math.isfinite(v) for v in report.metrics.values())
         return losses and (not report.epoch_ended or self.trainer.is_finite())
 
-    def _go_back(self, report: Report) -> None:
-        """To the end of the last epoch, as a restart would find it; the rate is halved there.
+    def _roll_back(self, report: Report) -> None:
+        """Return to the end of the last epoch, with half the learning rate.
 
-        That depends on the run alone: what happened between is repeated the same after a restart,
-        and leads here again.
+        The result depends on the run alone. If the run is stopped and resumed, it repeats the steps
+        since then, diverges in the same place and is rolled back the same way.
+
+        Raises GanError if the run was rolled back MAX_ROLLBACKS times already.
         """
         number = report.epoch + (not report.epoch_ended)
-        diverged = f"Training diverged in epoch {number}: a loss is no longer a number."
+        diverged = f"Training diverged in epoch {number}: a loss or a weight is NaN or infinite."
         lr = self.prepared.training.lr
-        if self.trainer.schedule.rollbacks == ROLLBACKS:
-            kept = f" The last good checkpoint is kept in {self.folder}."
+        if self.trainer.schedule.rollbacks == MAX_ROLLBACKS:
+            kept = f" The last good checkpoint is in {self.folder}."
             raise GanError(
-                f"{diverged} It went back {ROLLBACKS} times already.{'' if self._start else kept}",
-                hint=f"--lr {lr / 2 ** (ROLLBACKS + 1):g} --fresh",
+                f"{diverged} The run was already rolled back {MAX_ROLLBACKS} times."
+                f"{'' if self._initial else kept}",
+                hint=f"--lr {lr / 2 ** (MAX_ROLLBACKS + 1):g} --fresh",
             )
-        self.trainer.go_back(self._start or self._state(self.folder.last_epoch()))
+        self.trainer.roll_back(self._initial or self._read_state(self.folder.last_epoch_state()))
         if distributed.first():
             self.folder.trim(self.trainer.images_seen)
         rate = lr / 2**self.trainer.schedule.rollbacks
         self._say(
-            f"{diverged} Going back to the start of it, at half the learning rate ({rate:g})."
+            f"{diverged} Rolling back to the start of the epoch, at half the learning rate "
+            f"({rate:g})."
         )
 
 
-def _check_same(before: dict[str, Any], now: dict[str, Any], folder: RunFolder) -> None:
-    """Raise UsageError unless `now` goes on with `before`: alike but for the number of epochs."""
-    now = json.loads(json.dumps(now))  # as it was written
+def _check_same_run(saved: dict[str, Any], current: dict[str, Any], folder: RunFolder) -> None:
+    """Raise UsageError unless the plans agree in everything but the number of epochs."""
+    current = json.loads(json.dumps(current))  # as JSON stores it: tuples become lists
     for part in ("model", "dataset", "direction", "shape", "settings", "training", "precision"):
-        old, new = before.get(part), now[part]
+        old, new = saved.get(part), current[part]
         if not isinstance(new, dict) or not isinstance(old, dict):
             old, new = {part: old}, {part: new}
         differing = [k for k in new if k not in ("epochs", "source") and old.get(k) != new[k]]
         if differing:
             key = differing[0]
             raise UsageError(
-                f"{folder} holds another run: its {key} is {old.get(key)}, not {new[key]}.",
-                hint=f"--out {folder}-2 keeps both, --fresh starts this one over",
+                f"{folder} holds a different run: its {key} is {old.get(key)}, not {new[key]}.",
+                hint=f"--out {folder}-2 to keep both runs, or {START_OVER}",
             )
 
 
 @contextmanager
 def _deferred_stop() -> Iterator[Callable[[], bool]]:
-    """Meanwhile the first Ctrl-C or SIGTERM asks to stop, between steps; a second insists."""
-    asked = threading.Event()
+    """Yield a function that tells whether Ctrl-C or SIGTERM has asked training to stop.
 
-    def ask(number: int, frame: Any) -> None:
-        if asked.is_set():
+    The first signal lets the current step finish. A second one interrupts at once.
+    """
+    requested = threading.Event()
+
+    def request(number: int, frame: Any) -> None:
+        if requested.is_set():
             raise KeyboardInterrupt
-        asked.set()
+        requested.set()
 
-    if threading.current_thread() is not threading.main_thread():
-        yield asked.is_set
+    if threading.current_thread() is not threading.main_thread():  # Python allows no handlers here
+        yield requested.is_set
         return
-    before = {s: signal.signal(s, ask) for s in (signal.SIGINT, signal.SIGTERM)}
+    before = {s: signal.signal(s, request) for s in (signal.SIGINT, signal.SIGTERM)}
     try:
-        yield asked.is_set
+        yield requested.is_set
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

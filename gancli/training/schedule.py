@@ -1,4 +1,4 @@
-"""The learning rate: how it falls over a training, and what makes it halve."""
+"""The learning rate schedule: how the rate decays over a run, and when it is halved."""
 
 import math
 
@@ -7,52 +7,52 @@ from torch import Tensor
 
 from gancli.config import Training
 
-GAIN = 0.01  # of the lowest measure so far: an improvement has to be larger than this
-MOST_HALVINGS = 3  # by `patience`, so that a long run never comes to a standstill
+MIN_IMPROVEMENT = 0.01  # share of the best measure so far by which a new best has to be lower
+MAX_HALVINGS = 3  # by `patience`, so that a long run never stops making progress
 
 
 class Schedule:
-    """Adam's learning rate as a function of the images seen and of what happened so far.
+    """Adam's learning rate, as a function of the images seen and of the run so far.
 
     - It is constant, then falls linearly to 0 over the last `lr_decay` of the run.
     - It halves after `patience` epochs in which the model's measure has not improved; 0: never.
     - It halves whenever training diverged and was rolled back.
 
-    All of this depends on the run alone and is saved with it: where a run is interrupted makes no
-    difference to the rates.
+    All of this depends on the run alone and is saved with it, so stopping and resuming a run does
+    not change its learning rates.
     """
 
     def __init__(self, config: Training) -> None:
         self.config = config
-        self.lowest, self.waited, self.halvings = math.inf, 0, 0  # waited: epochs since `lowest`
-        self.rollbacks = 0  # times that training diverged and went back
+        self.best, self.epochs_since_best, self.halvings = math.inf, 0, 0
+        self.rollbacks = 0  # times that training diverged and was rolled back
 
-    def rate(self, images_seen: int, total: int) -> float:
-        """The rate of the step after `images_seen` images of `total`."""
+    def learning_rate(self, images_seen: int, total: int) -> float:
+        """The learning rate of the step after `images_seen` of `total` images."""
         decay, left = self.config.lr_decay, 1 - images_seen / total
         linear = min(1.0, left / decay) if decay else 1.0
         return self.config.lr * linear * 0.5**self.halvings * 0.5**self.rollbacks
 
-    def see(self, measure: float) -> None:
-        """Take note of an epoch's measure, which falls as pictures get better."""
-        if measure < self.lowest * (1 - GAIN):
-            self.lowest, self.waited = measure, 0
+    def record_measure(self, measure: float) -> None:
+        """Take the measure of an epoch into account; a lower one means better pictures."""
+        if measure < self.best * (1 - MIN_IMPROVEMENT):
+            self.best, self.epochs_since_best = measure, 0
         else:
-            self.waited += 1
+            self.epochs_since_best += 1
         patience = self.config.patience
-        if patience and self.waited >= patience and self.halvings < MOST_HALVINGS:
-            self.halvings, self.waited = self.halvings + 1, 0
+        if patience and self.epochs_since_best >= patience and self.halvings < MAX_HALVINGS:
+            self.halvings, self.epochs_since_best = self.halvings + 1, 0
 
     def state(self) -> dict[str, Tensor]:
-        """What it has seen. The names are those of files that earlier versions wrote."""
-        plateau = [self.lowest, self.waited, self.halvings]
+        """The history that the rate depends on. The keys stay those of earlier versions' files."""
+        plateau = [self.best, self.epochs_since_best, self.halvings]
         return {
             "plateau": torch.tensor(plateau, dtype=torch.float64),
             "setbacks": torch.tensor(self.rollbacks),
         }
 
     def load(self, tensors: dict[str, Tensor]) -> None:
-        """Continue from `state()`, which may lie among other tensors."""
-        self.lowest, waited, halvings = tensors["plateau"].tolist()
-        self.waited, self.halvings = int(waited), int(halvings)
+        """Continue from `state()`; other tensors are ignored."""
+        self.best, waited, halvings = tensors["plateau"].tolist()
+        self.epochs_since_best, self.halvings = int(waited), int(halvings)
         self.rollbacks = int(tensors["setbacks"])

@@ -1,16 +1,16 @@
-"""Names in a saved training state: dotted, so that each part keeps its own under one prefix."""
+"""Prefixes in a saved training state: each part keeps its tensors under `part.name`."""
 
 from collections.abc import Mapping
 
 from torch import Tensor
 
 
-def nest(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Every name as `prefix.name`."""
+def add_prefix(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Rename every tensor to `prefix.name`."""
     return {f"{prefix}.{name}": tensor for name, tensor in tensors.items()}
 
 
-def unnest(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Those named `prefix.name`, as `name`."""
+def select_prefix(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Select the tensors named `prefix.name`, and rename them to `name`."""
     start = f"{prefix}."
     return {k.removeprefix(start): v for k, v in tensors.items() if k.startswith(start)}

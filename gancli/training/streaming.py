@@ -1,8 +1,8 @@
-"""A data set that stays on disk: batches of it are read ahead and wait on the device.
+"""A data set that stays on disk: batches are read ahead of the step that needs them.
 
-What a step is shown is to the bit what `Resident` would show it; only where the bytes come from
-differs. torch's DataLoader reads, in processes of its own if there are `workers`. On CUDA a batch
-goes from pinned memory to the device on a side stream while the step before it runs.
+A step sees the same bits as with `ResidentDataset`; only the place that the bytes come from
+differs. torch's DataLoader reads them, in processes of its own if there are `workers`. On CUDA each
+batch goes from pinned memory to the device on a side stream, while the step before it runs.
 """
 
 import itertools
@@ -22,19 +22,19 @@ from torch.utils.data import DataLoader, Dataset
 from gancli.data.rows import Rows
 from gancli.errors import DataError
 from gancli.gan import Batch, Share
-from gancli.training.resident import IndexAt, Vary, shown
+from gancli.training.resident import Augmentation, IndexAt, make_batch
 
-GRACE = 20  # seconds in which a process that trains, asked to stop, has saved what it has
-AHEAD = 4  # batches that each worker has ready
-WORKERS = {"cuda": 2}  # where nobody says; elsewhere none: reading takes next to nothing of a step
+STOP_GRACE = 20  # seconds that a training process needs to save after it was told to stop
+PREFETCH = 4  # batches that each worker reads ahead
+DEFAULT_WORKERS = {"cuda": 2}  # none elsewhere: reading takes a negligible part of a step
 
 
-class Streaming:
-    """The pictures in `rows` and their labels (N,) int64, for a step on `device`.
+class StreamingDataset:
+    """The images in `rows` and their labels (N,) int64, for steps on `device`.
 
-    In rows of pairs `made` says which are the pictures to be made, 0 for A or 1 for B; the others
-    are their sources. Labels are few bytes and lie on the device. Without `workers` (0), and by
-    default on a CPU, the training process reads by itself.
+    If rows hold pairs, `target` is the half to generate, 0 for A or 1 for B, and the other half is
+    its source. Labels take few bytes and stay on the device. With 0 `workers`, the default on a
+    CPU, the training process itself reads.
     """
 
     share = Share()  # set by the trainer
@@ -46,79 +46,87 @@ class Streaming:
         classes: int,
         device: torch.device,
         *,
-        vary: Vary,
-        made: int = 0,
+        augmentation: Augmentation,
+        target: int = 0,
         workers: int | None = None,
         start_method: str | None = None,
     ) -> None:
-        self.rows, self.vary, self.device = rows, vary, device
-        self.workers = WORKERS.get(device.type, 0) if workers is None else workers
+        self.rows, self.augmentation, self.device = rows, augmentation, device
+        self.workers = DEFAULT_WORKERS.get(device.type, 0) if workers is None else workers
         self.labels = None if labels is None else labels.to(device)
-        self.waited = 0.0  # seconds for which a step had to wait for its pictures
-        self._made, self._pairs = made, rows.shape[1] == 2
+        self.waited = 0.0  # seconds that steps have waited for their images
+        self._target, self._has_pairs = target, rows.shape[1] == 2
+        # Row k is the one-hot of class k. F.one_hot would check the labels on the host.
         self._one_hot = torch.eye(classes, device=device)
         self._start_method = start_method if self.workers else None
         self._next: tuple[int, int] | None = None  # start and size of the batch that comes next
         self._batches: Iterator[Tensor] = iter(())
-        self._here = torch.empty(0, dtype=torch.uint8, device=device)  # (B, P, H, W, C)
+        self._current = torch.empty(0, dtype=torch.uint8, device=device)  # (B, P, H, W, C)
 
     def __len__(self) -> int:
         return len(self.rows)
 
     def fetch(self, start: int, size: int, index_at: IndexAt) -> None:
-        """Put the pictures of the step at position `start` of the order where `batch` looks.
+        """Load the images of the step at position `start` of `order`, for `batch` to use.
 
-        A step goes `size` on in the order; `index_at` tells which pictures of it are shown here.
+        A step covers `size` positions, over all processes; `index_at` gives the indices of the
+        images in this process. Consecutive calls read ahead. A call that does not start where the
+        last one ended restarts reading from its own position.
 
-        Each call starts where the one before ended, or reading starts anew from there.
-        Raises DataError where the pictures can no longer be read.
+        Raises DataError if the images can no longer be read.
         """
         if self._next != (start, size):
-            self._batches = self._read_on(start, size, index_at)
+            self._batches = self._batches_from(start, size, index_at)
         began = time.perf_counter()
-        self._here = next(self._batches)
+        self._current = next(self._batches)
         self.waited += time.perf_counter() - began
         self._next = start + size, size
 
     def close(self) -> None:
-        """Let the workers go; the next `fetch` starts others."""
+        """Stop reading ahead and end the workers; the next `fetch` starts new ones."""
         self._batches, self._next = iter(()), None
 
     def batch(self, index: Tensor) -> Batch:
-        """The pictures fetched last, which are those at `index` (B,): (B, C, H, W) in [-1, 1]."""
-        image, label = self._here[:, self._made], None
-        source = self._here[:, 1 - self._made] if self._pairs else None
+        """The batch fetched last: (B, C, H, W) in [-1, 1].
+
+        `index` (B,) holds the indices of its images, which the labels are looked up by.
+        """
+        image, label = self._current[:, self._target], None
+        source = self._current[:, 1 - self._target] if self._has_pairs else None
         if self.labels is not None:
             label = self._one_hot.index_select(0, self.labels.index_select(0, index))
-        return shown(image, label, source, self.vary, self.share)
+        return make_batch(image, label, source, self.augmentation, self.share)
 
-    def _read_on(self, start: int, size: int, index_at: IndexAt) -> Iterator[Tensor]:
-        """Batches from position `start` of the order on, endlessly, on the device."""
-        with warnings.catch_warnings():  # more workers than cores may well pay: they wait for disks
+    def _batches_from(self, start: int, size: int, index_at: IndexAt) -> Iterator[Tensor]:
+        """An endless iterator over the batches from position `start` on, on the device."""
+        # torch warns of more workers than cores, but workers that wait for a disk need no core.
+        with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message="This DataLoader will create")
             loader = DataLoader(
-                _Reader(self.rows),
-                batch_size=None,  # it is batches that are asked for, not pictures
-                sampler=_upcoming(start, size, index_at),
+                _RowsDataset(self.rows),
+                batch_size=None,  # the sampler yields the indices of a complete batch
+                sampler=_batch_indices(start, size, index_at),
                 num_workers=self.workers,
-                prefetch_factor=AHEAD if self.workers else None,
+                prefetch_factor=PREFETCH if self.workers else None,
                 pin_memory=self.device.type == "cuda",
-                worker_init_fn=_leave_stopping,
+                worker_init_fn=_defer_stop_signals,
                 multiprocessing_context=self._start_method,
-                generator=torch.Generator(),  # of seeds nobody uses: the noise goes on as it was
+                # The loader draws a seed for its workers, which need none. With a generator of its
+                # own it leaves torch's default one, which the training noise comes from, alone.
+                generator=torch.Generator(),
             )
-            with _children_unheard():
-                batches = _good(self.rows.path, iter(loader))
+            with _restored_sigchld_handler():
+                batches = _checked(self.rows.path, iter(loader))
         if self.device.type != "cuda":
             return (rows.to(self.device) for rows in batches)
         shape = (len(index_at(start)), *self.rows.shape[1:])
-        if self._here.shape != shape:
-            self._here = torch.empty(shape, dtype=torch.uint8, device=self.device)
-        return _sent_ahead(batches, self._here)
+        if self._current.shape != shape:
+            self._current = torch.empty(shape, dtype=torch.uint8, device=self.device)
+        return _prefetched_to_gpu(batches, self._current)
 
 
-class _Reader(Dataset[Any]):
-    """Rows by lists of their numbers: uint8 (B, P, H, W, C), or in words why there are none."""
+class _RowsDataset(Dataset[Any]):
+    """Batches of rows by their indices: uint8 (B, P, H, W, C), or an error message."""
 
     def __init__(self, rows: Rows) -> None:
         self.rows = rows
@@ -126,71 +134,77 @@ class _Reader(Dataset[Any]):
     def __getitem__(self, index: list[int]) -> Tensor | str:
         try:
             return torch.from_numpy(self.rows.read(index))
-        except DataError as error:  # a worker would send a traceback
+        except DataError as error:  # raised in a worker, it would reach the user with a traceback
             return error.message
 
 
-def _upcoming(start: int, size: int, index_at: IndexAt) -> Iterator[list[int]]:
-    """The numbers of the pictures of every step from position `start` on."""
+def _batch_indices(start: int, size: int, index_at: IndexAt) -> Iterator[list[int]]:
+    """The image indices of every step from position `start` on, without end."""
     for step in itertools.count():
         yield index_at(start + step * size).tolist()
 
 
-def _good(path: Path, batches: Iterator[Tensor | str]) -> Iterator[Tensor]:
-    """The batches, as long as there are any. Raises DataError where there are none any more."""
+def _checked(path: Path, batches: Iterator[Tensor | str]) -> Iterator[Tensor]:
+    """The batches, with error messages and dead workers turned into DataError."""
     while True:
         try:
             rows = next(batches)
-        except (RuntimeError, OSError) as error:  # so a DataLoader says that a worker died
+        except (RuntimeError, OSError) as error:  # what a DataLoader raises if a worker died
             why = (str(error) or type(error).__name__).splitlines()[0].rstrip(".")
-            raise DataError(f"{path} is read no more: {why}.", hint="--workers 0") from error
+            raise DataError(f"Reading {path} failed: {why}.", hint="--workers 0") from error
         if isinstance(rows, str):
-            raise DataError(rows, hint="the same command goes on from the last epoch")
+            raise DataError(rows, hint="run the same command again to resume from the last epoch")
         yield rows
 
 
-def _sent_ahead(batches: Iterator[Tensor], here: Tensor) -> Iterator[Tensor]:
-    """The batches, pinned on the host, each in turn in `here` on a CUDA device.
+def _prefetched_to_gpu(batches: Iterator[Tensor], current: Tensor) -> Iterator[Tensor]:
+    """Copy pinned batches to a CUDA device ahead of time, and yield each in `current`.
 
-    One waits beside it, sent on a side stream while the device works on the one before: only a copy
-    within the device, a few microseconds, is in the way of a step. `here` stays in place, as a
-    captured step reads it there.
+    While the device works on one batch, a side stream sends the next one to a second buffer. So
+    only a copy within the device, a few microseconds, delays a step. `current` keeps its memory,
+    because a captured step reads it there.
     """
-    stream = torch.cuda.Stream(here.device)  # type: ignore[no-untyped-call]
+    stream = torch.cuda.Stream(current.device)  # type: ignore[no-untyped-call]
     sent, taken = torch.cuda.Event(), torch.cuda.Event()  # type: ignore[no-untyped-call]
-    waiting = torch.empty_like(here)
-    waiting.record_stream(stream)
-    stream.wait_stream(torch.cuda.current_stream(here.device))  # its memory may have been in use
+    ahead = torch.empty_like(current)
+    ahead.record_stream(stream)
+    # Work that is still queued on the current stream may use the memory that `ahead` was given.
+    stream.wait_stream(torch.cuda.current_stream(current.device))
 
     def send(rows: Tensor) -> None:
         with torch.cuda.stream(stream):
-            stream.wait_event(taken)  # not before the device has copied the one before
-            waiting.copy_(rows, non_blocking=True)
+            stream.wait_event(taken)  # until the device has copied the last batch out of `ahead`
+            ahead.copy_(rows, non_blocking=True)
             sent.record(stream)
 
     send(next(batches))
     while True:
-        current = torch.cuda.current_stream(here.device)
-        current.wait_event(sent)
-        here.copy_(waiting)  # after the step before, which runs on the same stream
-        taken.record(current)
+        main_stream = torch.cuda.current_stream(current.device)
+        main_stream.wait_event(sent)
+        current.copy_(ahead)  # runs after the last step, which is queued on the same stream
+        taken.record(main_stream)
         send(next(batches))
-        yield here
+        yield current
 
 
-def _leave_stopping(worker: int) -> None:
-    """Ctrl-C reaches every process of a terminal, and SIGTERM every one of a job: the one that
-    trains says when to stop. If it never does, this one ends by itself."""
+def _defer_stop_signals(worker: int) -> None:
+    """Let a worker outlive Ctrl-C and SIGTERM, which reach it as well.
+
+    Ctrl-C goes to every process of a terminal, and SIGTERM to every process of a job. The training
+    process may need more batches before it has saved, and it ends its workers itself. If it never
+    does, a worker ends STOP_GRACE seconds after SIGTERM.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if hasattr(signal, "alarm"):
-        signal.signal(signal.SIGTERM, lambda *_: signal.alarm(GRACE))
+        signal.signal(signal.SIGTERM, lambda *_: signal.alarm(STOP_GRACE))
 
 
 @contextmanager
-def _children_unheard() -> Iterator[None]:
-    """Undo what a DataLoader sets up meanwhile: an error wherever training is when a worker dies.
+def _restored_sigchld_handler() -> Iterator[None]:
+    """Restore the SIGCHLD handler that creating a DataLoader replaces.
 
-    It is raised all the same where the worker's next batch is waited for.
+    The DataLoader's handler raises an error at any point of the training when a worker dies.
+    Without it, the error is raised where the worker's next batch is awaited, in `_checked`.
     """
     if threading.current_thread() is not threading.main_thread() or not hasattr(signal, "SIGCHLD"):
         yield

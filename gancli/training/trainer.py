@@ -1,8 +1,8 @@
-"""The one trainer: the step, and a loop that yields reports.
+"""The trainer: the training step, and a loop over it that yields reports.
 
-It knows nothing of consoles and files: whoever iterates over `Trainer.run()` draws, writes and
-stops. The step takes no tensors and returns none: the host writes one tensor per step (which
-pictures) and reads one per report (what happened).
+It knows nothing of consoles and files. The code that iterates over `Trainer.run()` draws, writes
+and stops. The step takes no tensors and returns none: the host writes one tensor per step (the
+indices of the images) and reads one per report (the metrics).
 """
 
 import time
@@ -17,19 +17,19 @@ from torch import Tensor, nn
 from gancli.config import Training
 from gancli.gan import GAN, Metrics
 from gancli.training import distributed, health
-from gancli.training.capture import Captured
+from gancli.training.capture import CapturedStep
 from gancli.training.ema import EMA
 from gancli.training.meter import Meter
 from gancli.training.optimiser import Optimiser
-from gancli.training.resident import Resident, order
+from gancli.training.resident import ResidentDataset, order
 from gancli.training.schedule import Schedule
-from gancli.training.state import nest, unnest
-from gancli.training.streaming import Streaming
+from gancli.training.state import add_prefix, select_prefix
+from gancli.training.streaming import StreamingDataset
 
 
 @dataclass(frozen=True, kw_only=True)
 class Report:
-    """What happened in this epoch so far. `epoch` counts finished ones."""
+    """Progress and the mean metrics of the current epoch. `epoch` counts complete epochs."""
 
     images_seen: int
     epoch: int
@@ -39,15 +39,16 @@ class Report:
 
 
 class Trainer:
-    """Trains `gan` on `data` by `config`; `precision` is torch.float32 or torch.bfloat16.
+    """Trains `gan` on `data` as `config` says; `precision` is torch.float32 or torch.bfloat16.
 
-    With `compile` the networks run through torch.compile, whose results differ by rounding.
+    With `capture`, steps on a GPU run as CUDA graphs. With `compile`, the networks run through
+    torch.compile, whose results differ by rounding.
     """
 
     def __init__(
         self,
         gan: GAN,
-        data: Resident | Streaming,
+        data: ResidentDataset | StreamingDataset,
         config: Training,
         *,
         precision: torch.dtype = torch.float32,
@@ -57,7 +58,7 @@ class Trainer:
         self.gan, self.data, self.config = gan, data, config
         self.device = next(gan.parameters()).device
         self.ema = EMA(gan.generator, config.ema)
-        if compile:  # when each is first called; in place, so the names of weights stay
+        if compile:  # at the first call; in place, which keeps the names of the weights
             gan.generator.compile()
             gan.discriminator.compile()
         self.lr = torch.tensor(config.lr, device=self.device)
@@ -68,8 +69,8 @@ class Trainer:
         self.health_meter = Meter(self.device)
         self.schedule = Schedule(config)
         self.images_seen = 0
-        # images_seen on the device, where the step can use it
-        self._clock = torch.zeros((), dtype=torch.int64, device=self.device)
+        # A copy of images_seen on the device, for the step to use.
+        self._device_images_seen = torch.zeros((), dtype=torch.int64, device=self.device)
         self.share = gan.share = data.share = distributed.share(config.seed, self.device)
         size = config.batch_size // self.share.world
         self._index = torch.zeros(size, dtype=torch.int64, device=self.device)
@@ -78,29 +79,30 @@ class Trainer:
             self.device.type, precision, enabled=precision != torch.float32
         )
         rng = self.share.rng
-        self._step = Captured(self._plain_step, self.device, enabled=capture, rng=rng)
-        torch.manual_seed(self._own_seed())  # noise; the order of pictures has a seed of its own
+        self._step = CapturedStep(self._plain_step, self.device, enabled=capture, rng=rng)
+        torch.manual_seed(self._rank_seed())  # for noise and dropout; `order` has its own seed
 
     @property
     def total(self) -> int:
-        """Images to see in all: whole batches, rounded up."""
+        """The number of images in the complete run, rounded up to full batches."""
         size = self.config.batch_size
         return ceil(self.config.epochs * len(self.data) / size) * size
 
     def run(self, seconds: float = 1.0) -> Iterator[Report]:
         """Train until `total`, yielding a report every `seconds` and at the end of each epoch."""
         per_epoch, began, start = len(self.data), time.perf_counter(), self.images_seen
-        pace = distributed.Pace(seconds)
+        timer = distributed.ReportTimer(seconds)
         while self.images_seen < self.total:
             before = self.images_seen // per_epoch
             self.step()
             ended = self.images_seen // per_epoch > before
-            if not pace.due() and not ended:
+            if not timer.due() and not ended:
                 continue
-            metrics = self._read(reset=ended)  # waits for the device, so read the clock after it
+            metrics = self._read_metrics(reset=ended)
+            # Reading waits for the device, so the time is only now that of all steps.
             passed = time.perf_counter() - began
             if ended and self.gan.measure:
-                self.schedule.see(metrics[self.gan.measure])
+                self.schedule.record_measure(metrics[self.gan.measure])
             yield Report(
                 images_seen=self.images_seen,
                 epoch=self.images_seen // per_epoch,
@@ -110,40 +112,41 @@ class Trainer:
             )
             if ended:
                 began, start = time.perf_counter(), self.images_seen
-            pace.reported()
+            timer.restart()
 
     def step(self) -> None:
-        """One update of both networks, on the next pictures in order."""
+        """Update both networks once, on the next images in `order`."""
         start, size = self.images_seen, self.config.batch_size
         self.data.fetch(start, size, self._index_at)
         self._index.copy_(self._index_at(start), non_blocking=True)
         self._set_lr()
-        number = start % len(self.data) // size  # of the step within its epoch
-        self._step(number % health.EVERY == 0)
+        step_in_epoch = start % len(self.data) // size
+        self._step(step_in_epoch % health.EVERY == 0)
         self.images_seen += size
 
-    def _read(self, reset: bool) -> dict[str, float]:
+    def _read_metrics(self, reset: bool) -> dict[str, float]:
         return self.meter.read(reset) | self.health_meter.read(reset)
 
     def _index_at(self, start: int) -> Tensor:
-        """The numbers of the pictures, (B,), that this process sees after `start` images."""
+        """The indices (B,) of the images of this process in the step after `start` images."""
         stop = start + self.config.batch_size
         return self.share.of(order(self.config.seed, len(self.data), start, stop))
 
     @property
-    def rate(self) -> float:
+    def learning_rate(self) -> float:
         """The learning rate of the next step."""
-        return self.schedule.rate(self.images_seen, self.total)
+        return self.schedule.learning_rate(self.images_seen, self.total)
 
     def _set_lr(self) -> None:
-        rate = self.rate
+        rate = self.learning_rate
         self.lr.fill_(rate)
         self.d_lr.fill_(rate * self.config.d_lr_scale)
 
-    def _plain_step(self, watched: Hashable) -> None:
+    def _plain_step(self, measure_health: Hashable) -> None:
         """The step that is captured: device work only, from `_index` to new weights.
 
-        One generator forward serves both losses: D sees the fake detached, G is trained through it.
+        One forward pass of G serves both losses. D sees the fake detached, and G is trained through
+        it.
         """
         gan, size = self.gan, self.config.batch_size
         batch = self.data.batch(self._index)
@@ -153,24 +156,29 @@ class Trainer:
             loss, metrics = gan.discriminator_loss(batch, inputs, fake.detach())
         loss.backward()  # type: ignore[no-untyped-call]
         distributed.average(self.d_optimiser.gradients())
-        seen = {"d_gradient": health.gradient_norm(gan.discriminator)} if watched else {}
+        measured = {}
+        if measure_health:  # before the optimiser drops the gradients
+            measured = {"d_gradient": health.gradient_norm(gan.discriminator)}
         self.d_optimiser.step()
         with frozen(gan.discriminator), self._autocast:
             loss, g_metrics = gan.generator_loss(batch, inputs, fake)
             loss.backward()  # type: ignore[no-untyped-call]
         metrics = self._average_over_ranks(metrics | g_metrics)
-        if watched:
-            seen |= health.of_generator(gan.generator, batch.image, fake, inputs.y)
-            distributed.average([*seen.values()])
-            self.health_meter.add(seen)
+        if measure_health:
+            measured |= health.generator_health(gan.generator, batch.image, fake, inputs.y)
+            distributed.average([*measured.values()])
+            self.health_meter.add(measured)
         self.g_optimiser.step()
-        self._clock += size
-        self.ema.update(self._clock, size)
+        self._device_images_seen += size
+        self.ema.update(self._device_images_seen, size)
         gan.after_step(metrics)
         self.meter.add(metrics)
 
     def _average_over_ranks(self, metrics: Metrics) -> Metrics:
-        """The metrics, averaged; G's gradients and running statistics are averaged in place."""
+        """The metrics averaged over all processes.
+
+        G's gradients and the running statistics are averaged in place, in the same all-reduce.
+        """
         if self.share.world == 1:
             return metrics
         averaged = {k: v.detach().float().clone() for k, v in metrics.items()}
@@ -178,64 +186,73 @@ class Trainer:
         return averaged
 
     def state(self) -> dict[str, Tensor]:
-        """Everything needed to continue exactly, as named tensors on the CPU.
+        """Everything that an exact resume needs, as named tensors on the CPU.
 
-        The names are those of files that earlier versions wrote.
+        The names stay those of files that earlier versions wrote: `clock` is `images_seen`,
+        `stats` the meter, `vitals` the health meter.
         """
-        tensors = nest("gan", self.gan.state_dict()) | nest("ema", self.ema.module.state_dict())
+        tensors = add_prefix("gan", self.gan.state_dict()) | add_prefix(
+            "ema", self.ema.module.state_dict()
+        )
         for name, optimiser in self._optimisers():
-            tensors |= nest(name, optimiser.state())
-        tensors |= nest("stats", self.meter.state()) | nest("vitals", self.health_meter.state())
+            tensors |= add_prefix(name, optimiser.state())
+        tensors |= add_prefix("stats", self.meter.state()) | add_prefix(
+            "vitals", self.health_meter.state()
+        )
         tensors |= self.schedule.state() | {"clock": torch.tensor(self.images_seen)}
         tensors["noise.cpu"] = torch.get_rng_state()
         if self.device.type == "cuda":
             tensors["noise.cuda"] = torch.cuda.get_rng_state(self.device)
-        if self.share.rng is not None:  # under the name of what one process draws noise from
+        # With several processes the noise comes from the shared rng. It is saved under the name of
+        # the generator that a single process draws from, so either can resume from the other.
+        if self.share.rng is not None:
             tensors[f"noise.{self.device.type}"] = self.share.rng.get_state()
         return {k: v.detach().cpu().contiguous().clone() for k, v in tensors.items()}
 
     def load(self, tensors: dict[str, Tensor]) -> None:
-        """Continue from `state()`. Raises KeyError or RuntimeError for the state of another model.
+        """Continue from `state()`. Raises KeyError or RuntimeError if it is of another model.
 
-        Recorded steps are dropped: they work on the tensors that are replaced here.
+        Recorded steps are dropped, because they use tensors that are replaced here.
         """
-        self.gan.load_state_dict(unnest("gan", tensors))
-        self.ema.module.load_state_dict(unnest("ema", tensors))
+        self.gan.load_state_dict(select_prefix("gan", tensors))
+        self.ema.module.load_state_dict(select_prefix("ema", tensors))
         for name, optimiser in self._optimisers():
-            optimiser.load(unnest(name, tensors))
-        self.meter.load(unnest("stats", tensors))
-        self.health_meter.load(unnest("vitals", tensors))
+            optimiser.load(select_prefix(name, tensors))
+        self.meter.load(select_prefix("stats", tensors))
+        self.health_meter.load(select_prefix("vitals", tensors))
         self.schedule.load(tensors)
-        self._step.forget()
+        self._step.reset()
         self.images_seen = int(tensors["clock"])
-        self._clock.fill_(self.images_seen)
+        self._device_images_seen.fill_(self.images_seen)
         torch.set_rng_state(tensors["noise.cpu"])
         if self.device.type == "cuda" and "noise.cuda" in tensors:
             torch.cuda.set_rng_state(tensors["noise.cuda"], self.device)
         noise = tensors.get(f"noise.{self.device.type}")
         if self.share.rng is not None and noise is not None:
             self.share.rng.set_state(noise)
-            torch.manual_seed(self._own_seed())
+            torch.manual_seed(self._rank_seed())
 
-    def _own_seed(self) -> int:
-        """The seed of torch's default generator: one for each rank, so that dropout differs."""
+    def _rank_seed(self) -> int:
+        """The seed of torch's default generator; it differs by rank, so that dropout does."""
         share, seed = self.share, self.config.seed
         return seed if share.world == 1 else hash((seed, self.images_seen, share.rank)) % 2**32
 
-    def go_back(self, tensors: dict[str, Tensor]) -> None:
-        """Roll back to an earlier `state()`, to continue from there at half the learning rate."""
+    def roll_back(self, tensors: dict[str, Tensor]) -> None:
+        """Return to an earlier `state()` and continue from there at half the learning rate."""
         rollbacks = self.schedule.rollbacks + 1
         self.load(tensors)
         self.schedule.rollbacks = rollbacks
 
     def close(self) -> None:
-        """Stop reading ahead and drop recorded steps: NCCL would wait for recordings that hold its
-        work when its process group is destroyed. Another step starts both again."""
-        self._step.forget()
+        """Stop reading ahead, and drop recorded steps. Another step starts both again.
+
+        Destroying NCCL's process group would otherwise wait for the recordings that hold its work.
+        """
+        self._step.reset()
         self.data.close()
 
     def is_finite(self) -> bool:
-        """Whether weights, buffers and moments hold numbers only: no infinity, no NaN."""
+        """Whether all weights, buffers and moments are finite: no infinity, no NaN."""
         parts = (self.gan.state_dict(), self.ema.module.state_dict())
         optimisers = (optimiser.state() for _, optimiser in self._optimisers())
         floats = (v for part in (*parts, *optimisers) for v in part.values())
@@ -246,14 +263,14 @@ class Trainer:
 
 
 def _running_statistics(network: nn.Module) -> list[Tensor]:
-    """Running means and variances of every batch norm: what a forward pass updates."""
+    """The running means and variances of every batch norm, which forward passes update."""
     norms = (m for m in network.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm))
     return [b for m in norms for b in (m.running_mean, m.running_var) if b is not None]
 
 
 @contextmanager
 def frozen(network: nn.Module) -> Iterator[None]:
-    """Compute no gradients of `network`'s weights meanwhile; gradients still pass through it."""
+    """Compute no gradients of `network`'s weights in the block; gradients still flow through it."""
     network.requires_grad_(False)
     try:
         yield

@@ -20,8 +20,8 @@ from gancli.config import preset, resolve
 from gancli.data.rows import Rows, RowWriter
 from gancli.gan import Shape
 from gancli.training.precision import FORMATS, choose
-from gancli.training.resident import Resident, Vary, order
-from gancli.training.streaming import Streaming
+from gancli.training.resident import Augmentation, ResidentDataset, order
+from gancli.training.streaming import StreamingDataset
 from gancli.training.trainer import Trainer
 
 
@@ -36,7 +36,7 @@ def written(path: Path, count: int, size: int) -> Rows:
         return into.rows()
 
 
-def alone(data: Streaming, batch_size: int, seconds: float) -> float:
+def alone(data: StreamingDataset, batch_size: int, seconds: float) -> float:
     """Images a second of the source when nothing else is done."""
     began, done = time.perf_counter(), 0
 
@@ -88,10 +88,13 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as room:
         rows = written(Path(room, "pictures"), asked.count, asked.size)
         held = torch.from_numpy(np.array(rows.mapped()[:, 0]))
-        streamed = Streaming(rows, None, 0, device, vary=Vary(), workers=asked.workers)
+        streamed = StreamingDataset(
+            rows, None, 0, device, augmentation=Augmentation(), workers=asked.workers
+        )
         found["workers"] = streamed.workers
         found["source_images_per_second"] = round(alone(streamed, asked.batch_size, 3))
-        for name, data in (("resident", Resident(held, None, 0, device)), ("streamed", streamed)):
+        resident = ResidentDataset(held, None, 0, device)
+        for name, data in (("resident", resident), ("streamed", streamed)):
             gan = module.build(settings, shape).to(device)
             gan = gan.to(memory_format=torch.channels_last)
             trainer = Trainer(gan, data, config, precision=FORMATS[precision])

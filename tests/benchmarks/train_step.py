@@ -31,7 +31,7 @@ from gancli.errors import UsageError
 from gancli.gan import GAN, Batch, Shape
 from gancli.training import health
 from gancli.training.precision import FORMATS, choose
-from gancli.training.resident import Resident
+from gancli.training.resident import ResidentDataset
 from gancli.training.trainer import Trainer
 from tests.benchmarks import operators, stock, timing
 
@@ -117,7 +117,7 @@ class Case:
         gan = self.build().to(self.device, memory_format=torch.channels_last)
         nhwc = self.images.permute(0, 2, 3, 1)
         sources = nhwc if self.shape.source else None
-        data = Resident(nhwc, self.labels, 10, self.device, sources=sources)
+        data = ResidentDataset(nhwc, self.labels, 10, self.device, sources=sources)
         precision = FORMATS[self.precision]
         return Trainer(gan, data, self.config, precision=precision, capture=capture)
 

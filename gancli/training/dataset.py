@@ -1,0 +1,81 @@
+"""Chooses where the training data lives: in device memory, or on disk, streamed to the device."""
+
+import numpy as np
+import torch
+
+from gancli import hardware
+from gancli.data.rows import Rows
+from gancli.errors import UsageError
+from gancli.gan import Direction
+from gancli.reporting import Say
+from gancli.training.prepare import Prepared
+from gancli.training.resident import Augmentation, ResidentDataset
+from gancli.training.streaming import StreamingDataset
+
+MAX_SHARE = 0.5  # of the free memory: data that takes more than this is streamed
+
+
+def training_dataset(prepared: Prepared, say: Say) -> ResidentDataset | StreamingDataset:
+    """The training pictures with their labels or sources, resident or streamed.
+
+    Raises UsageError for `--stream` if the pictures are not in a file.
+    """
+    pictures, direction, device = prepared.pictures, prepared.job.direction, prepared.device
+    labels = None if pictures.labels is None else torch.from_numpy(pictures.labels)
+    classes, augmentation = prepared.shape.classes, _augmentation(prepared)
+    if rows := _rows_to_stream(prepared, say):
+        target = direction.generated if direction else 0
+        workers = prepared.job.workers
+        return StreamingDataset(
+            rows,
+            labels,
+            classes,
+            device,
+            augmentation=augmentation,
+            target=target,
+            workers=workers,
+        )
+    # Pictures in the cache are memory-mapped. A CPU needs a copy in memory of its own; a GPU is
+    # sent one anyway.
+    copied = pictures.stored and device.type == "cpu"
+    hold = np.array if copied else np.asarray
+    source, image = None, pictures.images
+    if direction:
+        source, image = direction.of((pictures.images, pictures.partners))
+    sources = None if source is None else torch.from_numpy(hold(source))
+    images = torch.from_numpy(hold(image))
+    return ResidentDataset(
+        images, labels, classes, device, sources=sources, augmentation=augmentation
+    )
+
+
+def _augmentation(prepared: Prepared) -> Augmentation:
+    """The augmentation of this run. In data with a palette, B is a label map."""
+    has_palette, direction = bool(prepared.pictures.palette), prepared.job.direction
+    return Augmentation(
+        jitter=prepared.training.jitter,
+        mirror=prepared.training.mirror,
+        image_is_label_map=has_palette and direction is Direction.A2B,
+        source_is_label_map=has_palette and direction is Direction.B2A,
+    )
+
+
+def _rows_to_stream(prepared: Prepared, say: Say) -> Rows | None:
+    """The rows to stream from, or None to hold the pictures in memory.
+
+    `--stream` and `--no-stream` decide; without them MAX_SHARE does.
+    """
+    requested, rows = prepared.job.stream, prepared.pictures.stored
+    if requested and rows is None:
+        raise UsageError(
+            f"--stream needs the pictures of {prepared.pictures.name} in a cache file, "
+            "but they are only in memory.",
+            hint="--no-stream",
+        )
+    if rows is None or requested is False:
+        return None
+    size, free = len(rows) * rows.row_bytes, hardware.room(prepared.device)
+    if not requested and size <= MAX_SHARE * free:
+        return None
+    say(f"Streaming {size / 1e9:.1f} GB of pictures from disk ({free / 1e9:.1f} GB memory free).")
+    return rows
