@@ -37,7 +37,7 @@ def choose(requested: str, device: torch.device) -> tuple[str, str]:
 def _try_both(device: torch.device) -> tuple[str, str]:
     """Time both formats and choose the faster one, unless bfloat16 gives wrong results.
 
-    The formats take turns and the median ratio decides, so that other load on the machine does not.
+    The formats take turns and the median ratio decides, so other load on the machine hardly counts.
     """
     sample = _sample(device)
     fp32, bf16 = (partial(_try, FORMATS[name], *sample) for name in ("fp32", "bf16"))

@@ -1,3 +1,5 @@
+"""The half-life of the average, its ramp, and what is averaged."""
+
 import pytest
 import torch
 from torch import nn
@@ -6,7 +8,7 @@ from gancli.training.ema import EMA
 
 
 def averaged(half_life: float, steps: int, batch_size: int) -> float:
-    """What the average of a weight that jumps from 0 to 1 has become."""
+    """The average of a weight that jumped from 0 to 1 before these steps."""
     module = nn.Linear(1, 1, bias=False)
     nn.init.zeros_(module.weight)
     ema = EMA(module, half_life, ramp=1e9)
@@ -17,11 +19,11 @@ def averaged(half_life: float, steps: int, batch_size: int) -> float:
 
 
 @pytest.mark.parametrize("batch_size", [1, 10, 100])
-def test_half_of_the_way_after_a_half_life_whatever_the_batch(batch_size: int) -> None:
+def test_average_is_half_way_after_a_half_life_at_any_batch_size(batch_size: int) -> None:
     assert averaged(1000, 1000 // batch_size, batch_size) == pytest.approx(0.5, abs=1e-4)
 
 
-def test_the_ramp_forgets_the_first_weights() -> None:
+def test_ramp_forgets_the_initial_weights() -> None:
     module = nn.Linear(1, 1, bias=False)
     nn.init.constant_(module.weight, 100.0)
     ema = EMA(module, half_life=1e6, ramp=0.05)
@@ -31,7 +33,7 @@ def test_the_ramp_forgets_the_first_weights() -> None:
     assert ema.module.weight.item() == pytest.approx(1.0, abs=0.01)  # type: ignore[union-attr]
 
 
-def test_without_a_half_life_it_shares_the_weights_and_leaves_them_to_be_trained() -> None:
+def test_half_life_zero_shares_the_weights_and_keeps_them_trainable() -> None:
     module = nn.Sequential(nn.Linear(4, 4), nn.BatchNorm1d(4))
     ema = EMA(module, 0)
     module(torch.randn(8, 4)).square().sum().backward()
@@ -44,7 +46,7 @@ def test_without_a_half_life_it_shares_the_weights_and_leaves_them_to_be_trained
             assert torch.equal(ema.module.state_dict()[name], value), name
 
 
-def test_statistics_of_batches_are_averaged_like_weights() -> None:
+def test_batch_norm_statistics_are_averaged_like_weights() -> None:
     module = nn.BatchNorm1d(1)
     ema = EMA(module, 100, ramp=1e9)
     module.running_mean.fill_(8.0)  # type: ignore[union-attr]
@@ -52,7 +54,7 @@ def test_statistics_of_batches_are_averaged_like_weights() -> None:
     assert ema.module.running_mean.item() == pytest.approx(4.0)  # type: ignore[union-attr]
 
 
-def test_it_never_trains() -> None:
+def test_the_average_needs_no_gradients_and_is_in_eval_mode() -> None:
     ema = EMA(nn.Linear(2, 2), 10)
     assert not any(p.requires_grad for p in ema.module.parameters())
     assert not ema.module.training

@@ -1,4 +1,4 @@
-"""The folder of a run and the lines in it."""
+"""The files of a run folder: metrics.jsonl and its damaged lines."""
 
 import json
 from pathlib import Path
@@ -9,7 +9,7 @@ from gancli.errors import FileError
 from gancli.training.folder import RunFolder
 
 
-def test_lines_survive_a_torn_end(tmp_path: Path) -> None:
+def test_records_skip_a_damaged_line_and_a_failed_write_names_the_file(tmp_path: Path) -> None:
     folder = RunFolder(tmp_path)
     assert folder.records() == []
     for epoch in (1, 2):
@@ -21,5 +21,5 @@ def test_lines_survive_a_torn_end(tmp_path: Path) -> None:
     assert [record["epoch"] for record in folder.records()] == [1]
     folder.metrics.unlink()
     folder.metrics.mkdir()
-    with pytest.raises(FileError, match="cannot be written"):
+    with pytest.raises(FileError, match=r"metrics\.jsonl"):
         folder.append({})

@@ -1,4 +1,4 @@
-"""The optimiser is Adam, however weights are laid out, and continues where it was saved."""
+"""The optimiser equals torch's Adam in any memory layout, and resumes exactly."""
 
 import copy
 
@@ -10,7 +10,7 @@ from gancli.training.optimiser import Optimiser
 
 
 def networks() -> tuple[nn.Module, nn.Module]:
-    """The same weights in the default layout and in channels_last."""
+    """Two networks with the same weights, in the default layout and in channels_last."""
     torch.manual_seed(0)
     plain = nn.Sequential(nn.Conv2d(3, 4, 4), nn.ConvTranspose2d(4, 1, 4), nn.Flatten())
     return plain, copy.deepcopy(plain).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -23,7 +23,7 @@ def steps(network: nn.Module, optimiser: Optimiser, count: int) -> None:
         optimiser.step()
 
 
-def test_a_step_is_that_of_adam_whatever_the_layout() -> None:
+def test_steps_equal_those_of_adam_in_any_layout() -> None:
     plain, ours = networks()
     config = Training(lr=0.01)
     adam = torch.optim.Adam(plain.parameters(), lr=0.01, betas=(config.beta1, config.beta2))
@@ -40,15 +40,15 @@ def test_a_step_is_that_of_adam_whatever_the_layout() -> None:
         torch.testing.assert_close(a, b, atol=1e-5, rtol=1e-4)
 
 
-def test_it_continues_from_its_state_to_the_bit() -> None:
-    config, whole = Training(lr=0.01), networks()[1]
-    first = Optimiser(whole, torch.tensor(0.01), config)
-    steps(whole, first, 2)
-    half, saved = copy.deepcopy(whole), {k: v.clone() for k, v in first.state().items()}
-    steps(whole, first, 1)
-    second = Optimiser(half, torch.tensor(0.01), config)
+def test_resumed_optimiser_gives_bit_identical_weights() -> None:
+    config, network = Training(lr=0.01), networks()[1]
+    first = Optimiser(network, torch.tensor(0.01), config)
+    steps(network, first, 2)
+    resumed, saved = copy.deepcopy(network), {k: v.clone() for k, v in first.state().items()}
+    steps(network, first, 1)
+    second = Optimiser(resumed, torch.tensor(0.01), config)
     second.load(saved)
-    steps(half, second, 1)
-    assert all(map(torch.equal, whole.parameters(), half.parameters()))
+    steps(resumed, second, 1)
+    assert all(map(torch.equal, network.parameters(), resumed.parameters()))
     assert {k.partition(".")[2] for k in saved} == {"step", "exp_avg", "exp_avg_sq"}
-    assert saved["0.step"].item() == 2  # what was loaded stays what it was
+    assert saved["0.step"].item() == 2  # steps after load leave the loaded tensors unchanged

@@ -1,4 +1,4 @@
-"""Processes find each other, and say what a launcher has set wrongly."""
+"""Processes meet in a store, and wrong variables of a launcher are refused."""
 
 from concurrent.futures import ThreadPoolExecutor
 
@@ -9,32 +9,32 @@ from gancli.errors import UsageError
 from gancli.training import distributed, rendezvous
 
 
-def test_processes_meet_whatever_the_dead_have_left_in_the_store() -> None:
+def test_processes_meet_in_a_store_with_keys_of_an_earlier_start() -> None:
     store = torch.distributed.HashStore()  # type: ignore[attr-defined]
     names = []
-    for _ in range(2):  # the second time over the notes of the first
+    for _ in range(2):  # the second start finds the keys of the first
         with ThreadPoolExecutor(3) as pool:
             met = [pool.submit(rendezvous.meet, store, rank, 3) for rank in range(3)]
-        heard = {future.result(timeout=60) for future in met}
-        assert len(heard) == 1
-        names += heard
+        answers = {future.result(timeout=60) for future in met}
+        assert len(answers) == 1
+        names += answers
     assert names[0] != names[1]
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "says"),
+    ("name", "value", "expected"),
     [
-        ("MASTER_PORT", "abc", "MASTER_PORT is 'abc': it must be a number from 1 to 65535"),
-        ("RANK", "x", "RANK is 'x': it must be a number from 0 to 1"),
-        ("RANK", "2", "RANK is '2'"),
-        ("WORLD_SIZE", "two", "WORLD_SIZE is 'two'"),
+        ("MASTER_PORT", "abc", "MASTER_PORT .*'abc'.* 1 to 65535"),
+        ("RANK", "x", "RANK .*'x'.* 0 to 1"),
+        ("RANK", "2", "RANK .*'2'"),
+        ("WORLD_SIZE", "two", "WORLD_SIZE .*'two'"),
     ],
 )
-def test_what_a_launcher_sets_must_be_numbers_that_fit(
-    name: str, value: str, says: str, monkeypatch: pytest.MonkeyPatch
+def test_launcher_variables_must_be_numbers_in_range(
+    name: str, value: str, expected: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    set_ = {"RANK": "0", "WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "1"}
-    for key, text in (set_ | {name: value}).items():
+    variables = {"RANK": "0", "WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "1"}
+    for key, text in (variables | {name: value}).items():
         monkeypatch.setenv(key, text)
-    with pytest.raises(UsageError, match=says), distributed.joined(torch.device("cpu")):
+    with pytest.raises(UsageError, match=expected), distributed.joined(torch.device("cpu")):
         pass

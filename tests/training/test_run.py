@@ -1,7 +1,8 @@
-"""A run's folder: what is written when, and what is never touched."""
+"""A run: what it writes and when, how it resumes, and how it is rolled back."""
 
 import math
 import os
+import re
 import signal
 from collections.abc import Iterator
 from dataclasses import replace
@@ -20,9 +21,9 @@ from gancli.sampling.find import find, find_digest
 from gancli.training import doctor
 from gancli.training.folder import RunFolder
 from gancli.training.prepare import prepare
-from gancli.training.resident import Resident
+from gancli.training.resident import ResidentDataset
 from gancli.training.run import Run
-from gancli.training.streaming import Streaming
+from gancli.training.streaming import StreamingDataset
 from gancli.training.trainer import Report, Trainer
 
 TINY = {"width": 4, "batch_size": 10}
@@ -56,7 +57,7 @@ def _cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("GAN_DATA_DIR", raising=False)
 
 
-def test_a_crash_between_two_files_loses_no_line_of_metrics(
+def test_a_crash_before_the_checkpoint_loses_no_line_of_metrics(
     pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     out = tmp_path / "run"
@@ -66,60 +67,61 @@ def test_a_crash_between_two_files_loses_no_line_of_metrics(
         def fail(path: Path, *rest: object) -> None:
             lines = RunFolder(out).records()
             if path.name == "training.safetensors" and len(lines) == 2:
-                raise FileError("no room")
+                raise FileError("disk full")
             save(path, *rest)  # type: ignore[arg-type]
 
         patch.setattr(weights, "save", fail)
-        with pytest.raises(FileError, match="no room"):
+        with pytest.raises(FileError, match="disk full"):
             list(start(pictures, out).train())
     list(start(pictures, out).train())
     lines = RunFolder(out).records()
     assert [line["epoch"] for line in lines] == [1, 2, 3]
 
 
-def test_what_is_not_ours_is_left_alone(pictures: Path, tmp_path: Path) -> None:
+def test_fresh_removes_files_of_runs_only(pictures: Path, tmp_path: Path) -> None:
     out = tmp_path / "mine"
-    treasures = [out / "samples" / "holiday.png", out / "notes.txt", out / "losses.png"]
+    foreign = [out / "samples" / "holiday.png", out / "notes.txt", out / "losses.png"]
     (out / "samples").mkdir(parents=True)
-    for path in treasures:
+    for path in foreign:
         path.write_text("precious")
     run = start(pictures, out, epochs=1)
-    assert all(path.read_text() == "precious" for path in treasures)
+    assert all(path.read_text() == "precious" for path in foreign)
     list(run.train())
     start(pictures, out, fresh=True)
     assert not list(out.glob("samples/epoch-*.png"))
-    assert all(path.read_text() == "precious" for path in treasures[:2])
+    assert all(path.read_text() == "precious" for path in foreign[:2])
 
 
-def test_fresh_starts_over(pictures: Path, tmp_path: Path) -> None:
+def test_fresh_starts_from_zero_images(pictures: Path, tmp_path: Path) -> None:
     out = tmp_path / "run"
     list(start(pictures, out).train())
     assert start(pictures, out).trainer.images_seen > 0
     assert start(pictures, out, fresh=True).trainer.images_seen == 0
 
 
-def spoil(run: Run) -> None:
+def insert_nan(run: Run) -> None:
+    """Overwrite a weight of the generator with NaN."""
     next(run.prepared.model.generator.parameters()).data.fill_(float("nan"))
 
 
-def spoiled_while(run: Run, epoch: int, rollbacks: int) -> None:
-    """Plant a NaN in the middle of an epoch for as long as the run went back so often or less."""
+def diverge(run: Run, epoch: int, rollbacks: int) -> None:
+    """Insert NaN in mid-epoch, until the run was rolled back more than `rollbacks` times."""
     trainer, step = run.trainer, run.trainer.step
 
-    def planted() -> None:
+    def step_with_nan() -> None:
         step()
         if trainer.schedule.rollbacks <= rollbacks and trainer.images_seen == 60 * (epoch - 1) + 30:
-            spoil(run)
+            insert_nan(run)
 
-    trainer.step = planted  # type: ignore[method-assign]
+    trainer.step = step_with_nan  # type: ignore[method-assign]
 
 
-def test_divergence_goes_back_an_epoch_at_half_the_rate(
+def test_divergence_rolls_back_an_epoch_and_halves_the_learning_rate(
     pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    said: list[str] = []
-    run = start(pictures, tmp_path / "run", say=said.append)
-    spoiled_while(run, epoch=2, rollbacks=0)
+    messages: list[str] = []
+    run = start(pictures, tmp_path / "run", say=messages.append)
+    diverge(run, epoch=2, rollbacks=0)
     reports = run.train()
     next(r for r in reports if r.epoch_ended)
     good = run.trainer.state()
@@ -127,37 +129,36 @@ def test_divergence_goes_back_an_epoch_at_half_the_rate(
     assert run.trainer.schedule.rollbacks == 1
     last = 0.5 * 0.003 * (1 - 160 / 170)  # in the step before the last image
     assert run.trainer.lr.item() == pytest.approx(last)
-    assert [s for s in said if "diverged" in s] == [
-        "Training diverged in epoch 2: a loss is no longer a number. "
-        "Going back to the start of it, at half the learning rate (0.0015)."
-    ]
+    (message,) = [s for s in messages if "diverged" in s]
+    assert "epoch 2" in message
+    assert "0.0015" in message
     lines = RunFolder(tmp_path / "run").records()
-    assert [line["images_seen"] for line in lines] == [60, 110, 170]  # 54 pictures in steps of 10
+    assert [line["images_seen"] for line in lines] == [60, 110, 170]  # 54 images in steps of 10
     assert all(math.isfinite(v) for line in lines for v in line.values())
 
     by_hand = start(pictures, tmp_path / "by-hand")
     by_hand.trainer.load(good)
     by_hand.trainer.schedule.rollbacks = 1
     list(by_hand.trainer.run())
-    assert_same(by_hand.trainer.state(), run.trainer.state())
+    assert_equal_states(by_hand.trainer.state(), run.trainer.state())
 
 
-def assert_same(a: dict[str, torch.Tensor], b: dict[str, torch.Tensor]) -> None:
+def assert_equal_states(a: dict[str, torch.Tensor], b: dict[str, torch.Tensor]) -> None:
     assert a.keys() == b.keys()
     assert [k for k in a if not torch.equal(a[k], b[k])] == []
 
 
 @pytest.mark.parametrize("epoch", [1, 2])
-def test_going_back_leads_to_the_same_wherever_the_run_was_stopped(
+def test_rollbacks_give_the_same_weights_when_the_run_is_stopped_in_between(
     pictures: Path, tmp_path: Path, epoch: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole = start(pictures, tmp_path / "whole")
-    spoiled_while(whole, epoch, rollbacks=1)
-    list(whole.train())
+    uninterrupted = start(pictures, tmp_path / "uninterrupted")
+    diverge(uninterrupted, epoch, rollbacks=1)
+    list(uninterrupted.train())
     out = tmp_path / "parts"
     for stop in (60 * (epoch - 1) + 10, 60 * (epoch - 1) + 20, 60 * epoch + 20, None):
         run = start(pictures, out)
-        spoiled_while(run, epoch, rollbacks=1)
+        diverge(run, epoch, rollbacks=1)
         monkeypatch.setattr(Trainer, "run", lambda trainer, run=Trainer.run: run(trainer, 0))
         reports = run.train()
         for report in reports:
@@ -169,110 +170,110 @@ def test_going_back_leads_to_the_same_wherever_the_run_was_stopped(
         monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     assert run.trainer.schedule.rollbacks == 2
     assert not (out / "epoch.safetensors").exists()
-    assert_same(weights.load(out / "training.safetensors"), whole.trainer.state())
+    assert_equal_states(weights.load(out / "training.safetensors"), uninterrupted.trainer.state())
 
 
-def test_nothing_goes_back_to_an_epoch_that_was_closed_since(
-    pictures: Path, tmp_path: Path
-) -> None:
-    """A crash between saving where the next one starts and removing where this one did."""
+def test_a_stale_or_damaged_epoch_start_is_removed(pictures: Path, tmp_path: Path) -> None:
+    """A crash between the two writes at the end of an epoch leaves a stale one."""
     out = tmp_path / "run"
     list(start(pictures, out, epochs=1).train())
     earlier = (out / "training.safetensors").read_bytes()
     list(start(pictures, out, epochs=2).train())
     (out / "epoch.safetensors").write_bytes(earlier)
     run = start(pictures, out, epochs=3)
-    assert_same(weights.load(run.folder.last_epoch()), run.trainer.state())
+    assert_equal_states(weights.load(run.folder.last_epoch_state()), run.trainer.state())
     (out / "epoch.safetensors").write_bytes(b"")
     start(pictures, out, epochs=3)
     assert not (out / "epoch.safetensors").exists()
 
 
-def test_the_best_that_was_kept_alone_is_not_cleared_away(pictures: Path, tmp_path: Path) -> None:
+def test_a_folder_with_only_the_best_weights_is_not_cleared(pictures: Path, tmp_path: Path) -> None:
     out = tmp_path / "run"
     list(start(pictures, out, model="began", epochs=1).train())
     for path in (out / weights.GENERATOR, out / "training.safetensors", out / "losses.png"):
         path.unlink()
-    with pytest.raises(FileError, match="holds a model"):
+    with pytest.raises(FileError, match=r"training\.safetensors") as raised:
         start(pictures, out, model="began", epochs=1)
+    assert f"--out {out}-2" in str(raised.value.hint)
     assert (out / weights.BEST).exists()
 
 
-def test_divergence_ends_the_run_after_three_times_and_keeps_the_last_good_checkpoint(
+def test_divergence_after_three_rollbacks_is_an_error_and_keeps_the_checkpoint(
     pictures: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "run"
     run = start(pictures, out)
-    spoiled_while(run, epoch=2, rollbacks=9)
+    diverge(run, epoch=2, rollbacks=9)
     reports = run.train()
     next(r for r in reports if r.epoch_ended)
     good = (out / "training.safetensors").read_bytes()
-    with pytest.raises(
-        GanError, match=r"diverged in epoch 2.* went back 3 times.* last good checkpoint is kept"
-    ) as raised:
+    with pytest.raises(GanError, match=rf"epoch 2\b.*\b3 times.*{re.escape(str(out))}") as raised:
         list(reports)
     assert raised.value.hint == "--lr 0.0001875 --fresh"
     assert (out / "training.safetensors").read_bytes() == good
 
 
-def test_weights_that_are_no_numbers_are_never_saved(pictures: Path, tmp_path: Path) -> None:
+def test_weights_that_are_not_finite_are_never_saved(pictures: Path, tmp_path: Path) -> None:
     run = start(pictures, tmp_path / "run", epochs=1)
-    close, spoilt = run.trainer.step, []
+    step, inserted = run.trainer.step, []
 
-    def planted() -> None:
-        close()
-        if run.trainer.images_seen == 60 and not spoilt:
-            spoilt.append(spoil(run))  # after the last loss of the epoch was taken
+    def step_with_nan() -> None:
+        step()
+        if run.trainer.images_seen == 60 and not inserted:
+            inserted.append(insert_nan(run))  # after the last loss of the epoch was computed
 
-    run.trainer.step = planted  # type: ignore[method-assign]
+    run.trainer.step = step_with_nan  # type: ignore[method-assign]
     list(run.train())
     assert run.trainer.schedule.rollbacks == 1
     saved = weights.load(tmp_path / "run" / weights.GENERATOR)
     assert all(v.isfinite().all() for v in saved.values())
 
 
-def test_the_doctor_speaks_once_and_not_again_after_a_restart(
+def test_the_doctor_reports_a_finding_once_also_in_a_resumed_run(
     pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(doctor, "UNFAIR_BEFORE", 0)
-    said: list[str] = []
+    monkeypatch.setattr(doctor, "MIN_STEPS", 0)
+    messages: list[str] = []
     for epochs in (3, 4):
-        run = start(pictures, tmp_path / "run", say=said.append, epochs=epochs)
+        run = start(pictures, tmp_path / "run", say=messages.append, epochs=epochs)
         generate = run.prepared.model.generate
-        run.prepared.model.generate = lambda g, z, y=None, made=generate: made(g, z * 0 + 0.5, y)  # type: ignore[method-assign, misc]
+        run.prepared.model.generate = lambda g, z, y=None, generate=generate: generate(
+            g, z * 0 + 0.5, y
+        )  # type: ignore[method-assign, misc]
         list(run.train())
-    (alarm,) = [s for s in said if "collapse" in s]
-    assert alarm.startswith(
-        "Epoch 1: samples are all the same, unlike the data: mode collapse; try"
-    )
+    (finding,) = [s for s in messages if "collapse" in s]
+    assert finding.startswith("Epoch 1: ")
+    assert "--lr" in finding
     lines = RunFolder(tmp_path / "run").records()
     assert [line["fake_spread"] for line in lines] == pytest.approx([0] * 4, abs=1e-6)
     assert all(line["real_spread"] > 0.1 for line in lines)
 
 
-def test_the_best_epoch_by_the_model_s_measure_is_kept(pictures: Path, tmp_path: Path) -> None:
+def test_best_safetensors_holds_the_epoch_with_the_lowest_measure(
+    pictures: Path, tmp_path: Path
+) -> None:
     out = tmp_path / "run"
     run = start(pictures, out, model="began")
     reports, measures = run.trainer.run, {1: 0.5, 2: 0.3, 3: 0.4}
 
-    def planted() -> Iterator[Report]:
+    def reports_with_measures() -> Iterator[Report]:
         for r in reports():
             yield replace(r, metrics={**r.metrics, "convergence": measures.get(r.epoch, 0.0)})
 
-    run.trainer.run = planted  # type: ignore[assignment]
+    run.trainer.run = reports_with_measures  # type: ignore[assignment]
     generators = [(out / weights.GENERATOR).read_bytes() for r in run.train() if r.epoch_ended]
     best = weights.read_generator(out / weights.BEST).best
     assert best == weights.Best(epoch=2, measure="convergence", value=0.3)
-    (tmp_path / "then.safetensors").write_bytes(generators[1])
-    then = weights.load(tmp_path / "then.safetensors")
+    (tmp_path / "epoch-2.safetensors").write_bytes(generators[1])
+    epoch_2 = weights.load(tmp_path / "epoch-2.safetensors")
     kept = weights.load(find(str(out / weights.BEST)))
-    assert all(torch.equal(then[k], kept[k]) for k in kept)
+    assert all(torch.equal(epoch_2[k], kept[k]) for k in kept)
     digest = weights.digest(out / weights.BEST)
     assert find_digest(digest, tmp_path) == out / weights.BEST
 
 
 @pytest.mark.parametrize(("size", "taper", "d_lr_scale"), [(32, 2, 0.1), (36, 1, 0.25)])
-def test_began_s_defaults_go_by_the_size_of_the_pictures(
+def test_defaults_of_began_depend_on_the_image_size(
     pictures: Path, size: int, taper: int, d_lr_scale: float
 ) -> None:
     job = Job(
@@ -290,10 +291,10 @@ def test_began_s_defaults_go_by_the_size_of_the_pictures(
 
 
 @pytest.mark.parametrize("reports", [None, 1])
-def test_recordings_are_let_go_when_training_ends(
+def test_captured_graphs_are_dropped_when_training_ends(
     pictures: Path, tmp_path: Path, reports: int | None
 ) -> None:
-    """At its end, or where whoever looks on breaks off: NCCL would wait for them on leaving."""
+    """At its end, or when the caller stops iterating. NCCL would wait for them on exit."""
     run = start(pictures, tmp_path / "run", epochs=2)
     run.trainer._step._graphs["kept"] = None  # type: ignore[assignment]
     list(islice(run.train(), reports))
@@ -301,21 +302,22 @@ def test_recordings_are_let_go_when_training_ends(
 
 
 def test_patience_needs_a_measure(pictures: Path, tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="dcgan has no measure"):
+    with pytest.raises(UsageError, match=r"patience=3.* dcgan") as raised:
         start(pictures, tmp_path / "run", patience=3)
+    assert "--set lr_decay=0.5" in str(raised.value.hint)
 
 
 @pytest.mark.parametrize("epochs", [1, 2])
-@pytest.mark.parametrize("gone", ["training.safetensors", "run.json"])
-def test_what_was_trained_is_not_started_over_where_a_file_of_it_is_gone(
-    pictures: Path, tmp_path: Path, gone: str, epochs: int
+@pytest.mark.parametrize("missing", ["training.safetensors", "run.json"])
+def test_a_run_with_a_missing_file_is_an_error_and_is_not_overwritten(
+    pictures: Path, tmp_path: Path, missing: str, epochs: int
 ) -> None:
     out = tmp_path / "run"
     list(start(pictures, out, epochs=epochs).train())
-    (out / gone).unlink()
+    (out / missing).unlink()
     (out / "metrics.jsonl").unlink()
     before = (out / weights.GENERATOR).read_bytes()
-    with pytest.raises(FileError, match=f"holds a model, but no {gone}"):
+    with pytest.raises(FileError, match=missing):
         start(pictures, out, epochs=3)
     assert (out / weights.GENERATOR).read_bytes() == before
     list(start(pictures, out, epochs=1, fresh=True).train())
@@ -323,27 +325,25 @@ def test_what_was_trained_is_not_started_over_where_a_file_of_it_is_gone(
     assert len(list((out / "samples").iterdir())) == 1
 
 
-def test_strange_lines_and_pictures_among_its_own_end_no_run(
-    pictures: Path, tmp_path: Path
-) -> None:
-    out, said = tmp_path / "run", []
+def test_damaged_metrics_and_sample_grids_are_skipped(pictures: Path, tmp_path: Path) -> None:
+    out, messages = tmp_path / "run", []
     list(start(pictures, out, epochs=2).train())
     with (out / "metrics.jsonl").open("ab") as file:
         file.write(b'[]\n{"a": 1}\n{"images_seen": null}\n\xff\n')
     (out / "samples" / "epoch-0001.png").write_bytes(b"")
-    list(start(pictures, out, epochs=3, say=said.append).train())
+    list(start(pictures, out, epochs=3, say=messages.append).train())
     assert [m["epoch"] for m in RunFolder(out).records()] == [1, 2, 3]
-    assert "Left out of progress.gif" in said[-1]
+    assert "progress.gif" in messages[-1]
     with Image.open(out / "progress.gif") as film:
         assert film.n_frames == 2
 
 
-def test_fewer_epochs_than_were_run_change_nothing(pictures: Path, tmp_path: Path) -> None:
-    out, said = tmp_path / "run", []
+def test_fewer_epochs_than_already_trained_change_nothing(pictures: Path, tmp_path: Path) -> None:
+    out, messages = tmp_path / "run", []
     list(start(pictures, out, epochs=2).train())
     before = (out / "run.json").read_bytes()
-    list(start(pictures, out, epochs=1, say=said.append).train())
-    assert "--epochs 27 goes on" in said[-1]
+    list(start(pictures, out, epochs=1, say=messages.append).train())
+    assert "--epochs 27" in messages[-1]
     assert (out / "run.json").read_bytes() == before
 
 
@@ -351,47 +351,46 @@ def test_fewer_epochs_than_were_run_change_nothing(pictures: Path, tmp_path: Pat
     ("name", "text"),
     [("run.json", "{"), ("run.json", '{"training": {}}'), ("training.safetensors", "")],
 )
-def test_a_damaged_run_says_how_to_start_over(
+def test_a_damaged_run_is_a_file_error_that_suggests_fresh(
     pictures: Path, tmp_path: Path, name: str, text: str
 ) -> None:
     out = tmp_path / "run"
     list(start(pictures, out, epochs=1).train())
     (out / name).write_text(text)
-    with pytest.raises(FileError, match="is damaged") as failure:
+    with pytest.raises(FileError, match=name) as raised:
         start(pictures, out, epochs=1)
-    assert "--fresh" in str(failure.value.hint)
+    assert "--fresh" in str(raised.value.hint)
 
 
-def states(run: Run) -> dict[str, torch.Tensor]:
+def trained_state(run: Run) -> dict[str, torch.Tensor]:
     list(run.train())
     return run.trainer.state()
 
 
 @pytest.mark.parametrize("stream", [None, True])
-def test_what_does_not_fit_is_streamed_and_trains_the_same(
+def test_data_that_does_not_fit_is_streamed_and_trains_the_same(
     pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stream: bool | None
 ) -> None:
     held = start(pictures, tmp_path / "held", epochs=1)
-    a, size = states(held), held.prepared.pictures.images.nbytes
-    assert isinstance(held.trainer.data, Resident)
+    a, size = trained_state(held), held.prepared.pictures.images.nbytes
+    assert isinstance(held.trainer.data, ResidentDataset)
     if stream is None:
         monkeypatch.setattr("gancli.hardware.room", lambda device: 2 * size - 1)
-    said: list[str] = []
-    streamed = start(pictures, tmp_path / "streamed", epochs=1, stream=stream, say=said.append)
-    assert isinstance(streamed.trainer.data, Streaming)
-    assert any(line.startswith("Streaming 0.0 GB of pictures from disk") for line in said)
-    b = states(streamed)
+    messages: list[str] = []
+    streamed = start(pictures, tmp_path / "streamed", epochs=1, stream=stream, say=messages.append)
+    assert isinstance(streamed.trainer.data, StreamingDataset)
+    assert any("0.0 GB" in line for line in messages)
+    b = trained_state(streamed)
     assert all(torch.equal(a[k], b[k]) for k in a)
     if stream is None:
         forced = start(pictures, tmp_path / "forced", epochs=1, stream=False)
-        assert isinstance(forced.trainer.data, Resident)
+        assert isinstance(forced.trainer.data, ResidentDataset)
 
 
-def test_there_is_nothing_to_stream_where_no_file_holds_the_pictures(
-    pictures: Path, tmp_path: Path
-) -> None:
+def test_stream_without_a_cache_file_is_a_usage_error(pictures: Path, tmp_path: Path) -> None:
     (tmp_path / "cache").write_text("in the way")
-    said: list[str] = []
-    with pytest.raises(UsageError, match="there is nothing to stream from"):
-        start(pictures, tmp_path / "run", stream=True, say=said.append)
-    assert any("held in memory" in line for line in said)
+    messages: list[str] = []
+    with pytest.raises(UsageError, match="--stream") as raised:
+        start(pictures, tmp_path / "run", stream=True, say=messages.append)
+    assert raised.value.hint == "--no-stream"
+    assert any(str(tmp_path / "cache") in line for line in messages)

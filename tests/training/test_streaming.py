@@ -1,8 +1,9 @@
-"""What is streamed from disk trains as what is held in memory does, to the bit."""
+"""Streaming from disk gives bit-identical training to data held in memory."""
 
 import multiprocessing
 import os
 import pickle
+import re
 import signal
 import time
 from dataclasses import replace
@@ -17,8 +18,8 @@ from gancli.config import Training
 from gancli.data.rows import Rows, RowWriter, stamp
 from gancli.errors import DataError
 from gancli.gan import Shape
-from gancli.training.resident import Resident, Vary, order
-from gancli.training.streaming import Streaming, _Reader
+from gancli.training.resident import Augmentation, ResidentDataset, order
+from gancli.training.streaming import StreamingDataset, _RowsDataset
 from gancli.training.trainer import Trainer
 
 CPU = torch.device("cpu")
@@ -26,33 +27,37 @@ COUNT = 20
 PLAIN = Shape(channels=3, size=16)
 LABELLED = Shape(channels=1, size=16, classes=3)
 PAIRED = Shape(channels=3, size=16, source=3)
-MIXED = Vary(jitter=0.1, mirror=True, crisp_source=True)
+MIXED = Augmentation(jitter=0.1, mirror=True, source_is_label_map=True)
 
 
-def stored(path: Path, shape: Shape) -> tuple[Rows, Tensor]:
-    """Random pictures, or pairs of them, in a file, and in memory as uint8 (N, P, H, W, C)."""
+def write_images(path: Path, shape: Shape) -> tuple[Rows, Tensor]:
+    """Random images or pairs as rows of a file, and the same as uint8 (N, P, H, W, C)."""
     parts = 2 if shape.source else 1
     generator = torch.Generator().manual_seed(1)
     size = (COUNT, parts, shape.size, shape.size, shape.channels)
-    pictures = torch.randint(0, 256, size, dtype=torch.uint8, generator=generator)
-    with (path / "pictures").open("w+b") as file:
+    images = torch.randint(0, 256, size, dtype=torch.uint8, generator=generator)
+    with (path / "images").open("w+b") as file:
         into = RowWriter(file)
-        into.append(pictures.numpy())
-        return into.rows(), pictures
+        into.append(images.numpy())
+        return into.rows(), images
 
 
-def sources(path: Path, shape: Shape, made: int = 0, device=CPU, **options):
-    """The same pictures in memory and on disk."""
-    rows, pictures = stored(path, shape)
+def both_datasets(path: Path, shape: Shape, target: int = 0, device=CPU, **options):
+    """The same images as a resident and as a streaming data set."""
+    rows, images = write_images(path, shape)
     labels = torch.arange(COUNT) % shape.classes if shape.classes else None
-    given = pictures[:, 1 - made] if shape.source else None
+    sources = images[:, 1 - target] if shape.source else None
     return (
-        Resident(pictures[:, made], labels, shape.classes, device, sources=given, vary=MIXED),
-        Streaming(rows, labels, shape.classes, device, vary=MIXED, made=made, **options),
+        ResidentDataset(
+            images[:, target], labels, shape.classes, device, sources=sources, augmentation=MIXED
+        ),
+        StreamingDataset(
+            rows, labels, shape.classes, device, augmentation=MIXED, target=target, **options
+        ),
     )
 
 
-def trainer(data: Resident | Streaming) -> Trainer:
+def trainer(data: ResidentDataset | StreamingDataset) -> Trainer:
     gan = small("acgan", LABELLED).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return Trainer(gan, data, Training(batch_size=8, epochs=3))
 
@@ -63,21 +68,23 @@ def steps(trainer: Trainer, count: int) -> dict[str, Tensor]:
     return trainer.state()
 
 
-def assert_same(a: dict[str, Tensor], b: dict[str, Tensor]) -> None:
+def assert_equal_states(a: dict[str, Tensor], b: dict[str, Tensor]) -> None:
     assert a.keys() == b.keys()
     assert [k for k in a if not torch.equal(a[k], b[k])] == []
 
 
 @pytest.mark.parametrize("options", [{}, {"workers": 2}, {"workers": 1, "start_method": "spawn"}])
-def test_streamed_and_resident_training_are_equal_to_the_bit(tmp_path, options):
-    resident, streamed = sources(tmp_path, LABELLED, **options)
-    assert_same(steps(trainer(streamed), 4), steps(trainer(resident), 4))  # into the second pass
+def test_streamed_training_is_bit_identical_to_resident_training(tmp_path, options):
+    resident, streamed = both_datasets(tmp_path, LABELLED, **options)
+    assert_equal_states(
+        steps(trainer(streamed), 4), steps(trainer(resident), 4)
+    )  # into the second pass
 
 
-@pytest.mark.parametrize(("shape", "made"), [(PLAIN, 0), (LABELLED, 0), (PAIRED, 0), (PAIRED, 1)])
-def test_a_step_is_shown_the_same_pictures_labels_and_sources(tmp_path, shape, made):
+@pytest.mark.parametrize(("shape", "target"), [(PLAIN, 0), (LABELLED, 0), (PAIRED, 0), (PAIRED, 1)])
+def test_batches_are_the_same_as_from_memory(tmp_path, shape, target):
     batches = []
-    for data in sources(tmp_path, shape, made):
+    for data in both_datasets(tmp_path, shape, target):
         torch.manual_seed(3)
         data.fetch(8, 8, lambda at: order(0, COUNT, at, at + 8))
         batches.append(data.batch(order(0, COUNT, 8, 16)))
@@ -86,57 +93,61 @@ def test_a_step_is_shown_the_same_pictures_labels_and_sources(tmp_path, shape, m
     assert (batches[0].source is None) == (not shape.source)
 
 
-def test_a_restart_goes_on_to_the_bit(tmp_path):
-    _, data = sources(tmp_path, LABELLED)
-    whole = trainer(data)
-    half = steps(whole, 2)
-    end = steps(whole, 2)
-    _, data = sources(tmp_path, LABELLED)
-    again = trainer(data)
-    for _ in range(2):  # the second time it goes back, with the same source
-        again.load({k: v.clone() for k, v in half.items()})
-        assert_same(steps(again, 2), end)
+def test_resuming_with_streamed_data_is_bit_identical(tmp_path):
+    _, data = both_datasets(tmp_path, LABELLED)
+    uninterrupted = trainer(data)
+    half = steps(uninterrupted, 2)
+    end = steps(uninterrupted, 2)
+    _, data = both_datasets(tmp_path, LABELLED)
+    resumed = trainer(data)
+    for _ in range(2):  # the second time it returns to an earlier position of the same data set
+        resumed.load({k: v.clone() for k, v in half.items()})
+        assert_equal_states(steps(resumed, 2), end)
 
 
-def test_another_size_of_batch_goes_on_from_the_same_place(tmp_path):
-    rows, pictures = stored(tmp_path, PLAIN)
-    data = Streaming(rows, None, 0, CPU, vary=Vary())
+def test_fetch_follows_changes_of_batch_size_and_position(tmp_path):
+    rows, images = write_images(tmp_path, PLAIN)
+    data = StreamingDataset(rows, None, 0, CPU, augmentation=Augmentation())
     for start, size in ((0, 8), (8, 8), (16, 4), (20, 4), (4, 4)):
         data.fetch(start, size, lambda at, size=size: order(5, COUNT, at, at + size))
         index = order(5, COUNT, start, start + size)
-        expected = pictures[index, 0].float().div(127.5).sub(1).permute(0, 3, 1, 2)
+        expected = images[index, 0].float().div(127.5).sub(1).permute(0, 3, 1, 2)
         assert torch.equal(data.batch(index).image, expected)
 
 
-def test_reading_draws_no_noise(tmp_path):
-    data = Streaming(stored(tmp_path, PLAIN)[0], None, 0, CPU, vary=Vary())
+def test_reading_leaves_the_default_generator_unchanged(tmp_path):
+    data = StreamingDataset(
+        write_images(tmp_path, PLAIN)[0], None, 0, CPU, augmentation=Augmentation()
+    )
     before = torch.get_rng_state()
     data.fetch(0, 8, lambda at: order(0, COUNT, at, at + 8))
     assert torch.equal(torch.get_rng_state(), before)
     assert data.waited > 0
 
 
-def test_workers_are_sent_no_pictures(tmp_path):
-    rows, pictures = stored(tmp_path, PLAIN)
-    assert len(pickle.dumps(_Reader(rows))) < 1000 < pictures.numel()
+def test_workers_receive_the_path_and_not_the_images(tmp_path):
+    rows, images = write_images(tmp_path, PLAIN)
+    assert len(pickle.dumps(_RowsDataset(rows))) < 1000 < images.numel()
 
 
 @pytest.mark.parametrize("workers", [0, 1])
-def test_a_file_that_is_gone_or_another_is_said(tmp_path, workers):
-    rows, _ = stored(tmp_path, PLAIN)
-    other = replace(rows, stamp=(0, 0))
-    gone = replace(rows, path=tmp_path / "gone")
+def test_a_missing_replaced_or_truncated_file_is_a_data_error(tmp_path, workers):
+    rows, _ = write_images(tmp_path, PLAIN)
+    replaced = replace(rows, stamp=(0, 0))
+    missing = replace(rows, path=tmp_path / "missing")
     (tmp_path / "cut").write_bytes(rows.path.read_bytes()[:100])
     cut = replace(rows, path=tmp_path / "cut", stamp=stamp((tmp_path / "cut").stat()))
-    for wrong, said in ((other, "was replaced"), (gone, "cannot be read"), (cut, "is cut short")):
-        data = Streaming(wrong, None, 0, CPU, vary=Vary(), workers=workers)
-        with pytest.raises(DataError, match=said):
+    for wrong in (replaced, missing, cut):
+        data = StreamingDataset(wrong, None, 0, CPU, augmentation=Augmentation(), workers=workers)
+        with pytest.raises(DataError, match=re.escape(str(wrong.path))):
             data.fetch(0, 8, lambda at: order(0, COUNT, at, at + 8))
 
 
-def test_a_reader_reads_on_when_asked_to_stop_and_its_death_is_said_where_it_is_missed(tmp_path):
-    """SIGTERM reaches every process of a job, and the one that trains has yet to save."""
-    data = Streaming(stored(tmp_path, PLAIN)[0], None, 0, CPU, vary=Vary(), workers=1)
+def test_a_worker_outlives_sigterm_and_its_death_is_a_data_error_at_the_next_fetch(tmp_path):
+    """SIGTERM reaches every process of a job, and the training process has yet to save."""
+    data = StreamingDataset(
+        write_images(tmp_path, PLAIN)[0], None, 0, CPU, augmentation=Augmentation(), workers=1
+    )
 
     def fetch(starts):
         for start in starts:
@@ -144,14 +155,15 @@ def test_a_reader_reads_on_when_asked_to_stop_and_its_death_is_said_where_it_is_
 
     others = set(multiprocessing.active_children())  # of other tests
     fetch([0])
-    (reader,) = set(multiprocessing.active_children()) - others
-    os.kill(reader.pid, signal.SIGTERM)
+    (worker,) = set(multiprocessing.active_children()) - others
+    os.kill(worker.pid, signal.SIGTERM)
     fetch(range(8, 80, 8))
-    os.kill(reader.pid, signal.SIGKILL)
-    reader.join()
-    time.sleep(0.1)  # nothing is raised here
-    with pytest.raises(DataError, match="read no more"):
+    os.kill(worker.pid, signal.SIGKILL)
+    worker.join()
+    time.sleep(0.1)  # no error is raised here
+    with pytest.raises(DataError, match=re.escape(str(tmp_path))) as raised:
         fetch(range(80, 160, 8))
+    assert raised.value.hint == "--workers 0"
     fetch([0])
     data.close()
     assert set(multiprocessing.active_children()) <= others
@@ -162,10 +174,10 @@ def test_a_reader_reads_on_when_asked_to_stop_and_its_death_is_said_where_it_is_
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 @pytest.mark.parametrize("capture", [False, True])
 @pytest.mark.parametrize("workers", [0, 2])
-def test_what_is_sent_ahead_to_a_gpu_is_what_lies_there(tmp_path, capture, workers):
+def test_streamed_training_on_a_gpu_equals_resident_training(tmp_path, capture, workers):
     device, states = torch.device("cuda"), []
-    for data in sources(tmp_path, LABELLED, device=device, workers=workers):
-        data.vary = Vary()
+    for data in both_datasets(tmp_path, LABELLED, device=device, workers=workers):
+        data.augmentation = Augmentation()
         gan = small("acgan", LABELLED).to(device)
         trained = Trainer(gan, data, Training(batch_size=8, epochs=9), capture=capture)
         states.append(steps(trained, 20))

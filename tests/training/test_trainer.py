@@ -1,4 +1,4 @@
-"""The loop: when it reports, how the learning rate falls, and when it ends."""
+"""The training loop: its reports, its learning rate, its end, and its state."""
 
 import copy
 
@@ -13,15 +13,15 @@ SHAPE = Shape(channels=1, size=16)
 
 
 @pytest.mark.parametrize(("size", "seen"), [(16, [48, 80, 128]), (32, [64, 96, 128])])
-def test_an_epoch_ends_when_every_picture_was_seen(size: int, seen: list[int]) -> None:
-    trainer = small_trainer("dcgan", SHAPE, epochs=3, batch_size=size)  # of 40 pictures
+def test_an_epoch_ends_with_the_step_that_completes_a_pass(size: int, seen: list[int]) -> None:
+    trainer = small_trainer("dcgan", SHAPE, epochs=3, batch_size=size)  # of 40 images
     ends = [r for r in trainer.run() if r.epoch_ended]
     assert [r.images_seen for r in ends] == seen
     assert [r.epoch for r in ends] == [1, 2, 3]
     assert trainer.images_seen == trainer.total == 128
 
 
-def test_reports_hold_the_means_of_the_epoch() -> None:
+def test_reports_come_between_epochs_and_have_metrics_and_speed() -> None:
     trainer = small_trainer("dcgan", SHAPE, epochs=1)
     reports = list(trainer.run(seconds=0))
     assert [r.epoch_ended for r in reports] == [False] * 4 + [True]
@@ -29,7 +29,7 @@ def test_reports_hold_the_means_of_the_epoch() -> None:
     assert all(r.images_per_second > 0 for r in reports)
 
 
-def test_learning_rate_is_constant_then_falls_to_zero() -> None:
+def test_both_learning_rates_are_constant_then_fall_to_zero() -> None:
     trainer = small_trainer("dcgan", SHAPE, epochs=10, lr=0.01, lr_decay=0.5, d_lr_scale=2.0)
     rates = []
     while trainer.images_seen < trainer.total:
@@ -40,7 +40,7 @@ def test_learning_rate_is_constant_then_falls_to_zero() -> None:
     assert rates[25:] == pytest.approx([0.01 * (1 - i / 25) for i in range(25)])
 
 
-def test_reporting_more_often_changes_nothing() -> None:
+def test_the_report_interval_does_not_affect_the_training() -> None:
     states = []
     for seconds in (0, 99):
         trainer = small_trainer("dcgan", SHAPE)
@@ -50,16 +50,16 @@ def test_reporting_more_often_changes_nothing() -> None:
     assert all(torch.equal(a[k], b[k]) for k in a)
 
 
-@pytest.mark.filterwarnings("ignore")  # torch.compile looks at things it warns of itself
-def test_networks_can_be_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
-    """By a compiler that changes nothing, in seconds instead of minutes."""
+@pytest.mark.filterwarnings("ignore")  # torch.compile causes warnings in torch itself
+def test_compiled_networks_train_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the eager backend, which takes seconds instead of minutes and changes no result."""
     compiled, compile = [], nn.Module.compile
 
-    def traced(network: nn.Module) -> None:
+    def compile_eagerly(network: nn.Module) -> None:
         compiled.append(network)
         compile(network, backend="eager")
 
-    monkeypatch.setattr(nn.Module, "compile", traced)
+    monkeypatch.setattr(nn.Module, "compile", compile_eagerly)
     trainers = [small_trainer("dcgan", SHAPE, compile=c) for c in (False, True)]
     assert compiled == [trainers[1].gan.generator, trainers[1].gan.discriminator]
     for _ in range(2):
@@ -71,7 +71,7 @@ def test_networks_can_be_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
     assert all(torch.equal(a[k], b[k]) for k in a)
 
 
-def test_a_state_that_was_loaded_stays_what_it_was() -> None:
+def test_steps_after_load_leave_the_loaded_state_unchanged() -> None:
     first = small_trainer("dcgan", SHAPE)
     first.step()
     state = first.state()
@@ -82,18 +82,18 @@ def test_a_state_that_was_loaded_stays_what_it_was() -> None:
     assert [k for k in kept if not torch.equal(kept[k], state[k])] == []
 
 
-def test_same_seed_same_weights_another_seed_others() -> None:
+def test_the_seed_decides_the_weights() -> None:
     weights = []
     for seed in (5, 5, 6):
         trainer = small_trainer("dcgan", SHAPE, seed=seed)
         trainer.step()
         weights.append(trainer.state()["ema.0.weight"])
-    same, again, other = weights
-    assert torch.equal(same, again)
-    assert not torch.equal(same, other)
+    first, same_seed, other_seed = weights
+    assert torch.equal(first, same_seed)
+    assert not torch.equal(first, other_seed)
 
 
-def test_what_is_loaded_is_recorded_anew() -> None:
+def test_load_resets_the_captured_step() -> None:
     trainer = small_trainer("dcgan", SHAPE)
     trainer.step()
     trainer._step._warm_ups["a step"] = 1
