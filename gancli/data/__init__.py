@@ -1,1 +1,1 @@
-"""What data sets share: reading files, decoding pictures, pairs, the cache, downloads."""
+"""Code that all datasets share: downloads, file formats, decoding, pairs, folders and the cache."""

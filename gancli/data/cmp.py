@@ -1,4 +1,4 @@
-"""The twelve labels of the CMP facade database and their colours.
+"""The twelve labels of the CMP Facade Database and the colours of its label maps.
 
 Radim Tylecek, Radim Sara: Spatial Pattern Templates for Recognition of Objects with Regular
 Structure (GCPR 2013).

@@ -1,4 +1,7 @@
-"""Pictures from files and between sizes: whatever Pillow reads, as upright 8-bit gray or RGB."""
+"""Decode picture files to upright 8-bit gray or RGB, and crop and resize them, on several threads.
+
+Any format that Pillow reads is accepted. Resizing uses Lanczos, which antialiases.
+"""
 
 import os
 import warnings
@@ -23,18 +26,18 @@ SUFFIXES = (
 
 
 class Openable(Protocol):
-    """A file, or one inside an archive or a shard."""
+    """A file on disk, or a member of an archive or a shard."""
 
     def open(self, mode: str) -> Any:
-        """What it holds, as a file; `mode` is "rb"."""
+        """Open it as a binary file; `mode` is always "rb"."""
 
 
 Crop = Callable[[Image.Image], Image.Image]
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-THREADS = min(8, os.cpu_count() or 1)  # Pillow decodes and resizes without the interpreter's lock
-BATCH = 256  # pictures handed to the threads at once, and held in memory
+THREADS = min(8, os.cpu_count() or 1)  # threads help: Pillow decodes and resizes without the GIL
+BATCH = 256  # pictures in flight, and so in memory, at a time
 
 
 def decode_all(
@@ -45,40 +48,44 @@ def decode_all(
     progress: Progress = silent,
     crop: Crop | None = None,
 ) -> list[str]:
-    """Write every readable picture, as uint8 (size, size, C), one to a row; why others are not.
+    """Decode `paths` and append each readable picture as a row (1, size, size, C), uint8.
 
-    Each is cut by `crop`, then about its centre to a square, and resized to `size`. Without
-    `channels` they are gray (C = 1) only where every one is. What `crop` raises ends the reading;
-    it is given pictures in their own size.
+    Each picture is cropped by `crop`, which sees it at its own size, then centre-cropped to a
+    square and resized to `size`. Without `channels`, C is 1 if all pictures are gray, else 3.
+    An error that `crop` raises propagates and ends the reading.
+
+    Returns for each path the reason why it is unreadable, or "" if it was written.
     """
-    colour: list[Openable] = []  # pictures that are not gray: one will do
+    colour: list[Openable] = []  # colour pictures seen so far; non-empty is all that matters
 
     def read(path: Openable, row: Any) -> str:
         try:
-            picture = decode(path, room=None if crop else size)
+            picture = decode(path, target_size=None if crop else size)
         except DataError as error:
             return error.message
-        _put(_square(crop(picture) if crop else picture, size), row[0])
+        _copy_into(_crop_and_resize(crop(picture) if crop else picture, size), row[0])
+        # An RGB file can still be gray: compare its channels, until one colour picture is found.
         if not colour and picture.mode != "L" and (row != row[..., :1]).any():
             colour.append(path)
         return ""
 
-    reasons = write_all(into, (1, size, size, channels or 3), paths, read, progress)
+    reasons = write_rows(into, (1, size, size, channels or 3), paths, read, progress)
     if channels is None and not colour:
         into.to_gray()
     return reasons
 
 
-def write_all(
+def write_rows(
     into: RowWriter,
     shape: tuple[int, ...],
     items: Sequence[Item],
     read: Callable[[Item, Any], str],
     progress: Progress = silent,
 ) -> list[str]:
-    """Write a row of `shape` for each of `items`, which `read` fills or says why it cannot.
+    """Append a uint8 row of `shape` for each item, filled by `read(item, row)`.
 
-    What comes back are the reasons, "" where there is a row. BATCH rows are in memory.
+    `read` returns "" or, if it cannot fill the row, the reason; such rows are left out. Returns the
+    reason for each item. At most BATCH rows are in memory.
     """
     batch = np.empty((min(BATCH, len(items)), *shape), np.uint8)
     reasons: list[str] = []
@@ -86,18 +93,22 @@ def write_all(
     def numbered(i: int) -> str:
         return read(items[i], batch[i % BATCH])
 
-    for why in each(numbered, range(len(items)), progress):
+    for why in map_threaded(numbered, range(len(items)), progress):
         reasons.append(why)
-        if len(reasons) % BATCH == 0 or len(reasons) == len(items):  # the threads wait
+        # The batch is full, and no thread writes to it until the next result is taken.
+        if len(reasons) % BATCH == 0 or len(reasons) == len(items):
             some = reasons[(len(reasons) - 1) // BATCH * BATCH :]
             into.append(batch[: len(some)][[not why for why in some]])
     return reasons
 
 
-def each(
+def map_threaded(
     work: Callable[[Item], Result], items: Sequence[Item], progress: Progress = silent
 ) -> Iterator[Result]:
-    """`work` done on every item by threads, in order, `strictly`; an exception of it ends all."""
+    """Run `work` on every item with threads, and yield the results in order.
+
+    Decompression bombs are refused (see `strictly`). The first exception ends the iteration.
+    """
     with strictly(), ThreadPoolExecutor(THREADS) as pool:
         for start in range(0, len(items), BATCH):
             done = pool.map(work, items[start : start + BATCH])
@@ -106,27 +117,30 @@ def each(
                 progress("reading pictures", i, len(items))
 
 
-def decode(path: Openable, room: int | None = None) -> Image.Image:
-    """The picture in a file, upright, mode L or RGB, alpha over white; its first frame.
+def decode(path: Openable, target_size: int | None = None) -> Image.Image:
+    """Decode the first frame of a file, turned upright, in mode L or RGB, with alpha over white.
 
-    One that is only wanted at `room` x `room` pixels may come smaller than the file has it, which
-    decodes a large JPEG several times faster. Raises DataError for whatever is no whole picture;
-    a decompression bomb counts as one only inside `strictly`.
+    With `target_size`, a large JPEG is decoded at a reduced size, but with no side below twice the
+    target: several times faster. Raises DataError if the file is not a complete picture, or, inside
+    `strictly`, if it is a decompression bomb.
     """
     try:
         with path.open("rb") as file, Image.open(file) as image:
-            if room:
-                image.draft(None, (2 * room, 2 * room))
+            if target_size:
+                image.draft(None, (2 * target_size, 2 * target_size))
             image.load()
-            with suppress(Exception):  # of damaged EXIF data; the picture may be whole
+            with suppress(Exception):  # damaged EXIF data; the pixels may be fine
                 ImageOps.exif_transpose(image, in_place=True)
-            return _plain(image)
-    except Exception as error:  # decoders raise whatever they like over damaged files
-        raise DataError(_why(error)) from error
+            return _to_gray_or_rgb(image)
+    except Exception as error:  # decoders raise all kinds of errors for damaged files
+        raise DataError(_error_text(error)) from error
 
 
 def natural_size(paths: Sequence[Openable], legal: Sequence[int], otherwise: int) -> int:
-    """The side of pictures that are all square and alike, if that is `legal`; or `otherwise`."""
+    """Return the side if all pictures are squares of one size in `legal`, else `otherwise`.
+
+    Reads headers only; unreadable files are ignored.
+    """
     sizes: set[tuple[int, int]] = set()
     with strictly():
         for path in paths:
@@ -139,7 +153,10 @@ def natural_size(paths: Sequence[Openable], legal: Sequence[int], otherwise: int
 
 
 def fit(pictures: Pictures, size: int | None = None, channels: int | None = None) -> Pictures:
-    """The same pictures at `size` x `size`, antialiased, in `channels`; None changes nothing."""
+    """Return `pictures` at `size` x `size` with `channels` channels; None keeps the current value.
+
+    Pairs lose their partners if anything changes.
+    """
     images = pictures.images
     height, width, depth = images.shape[1:]
     size, channels = size or height, channels or depth
@@ -148,16 +165,16 @@ def fit(pictures: Pictures, size: int | None = None, channels: int | None = None
     fitted = np.empty((len(images), size, size, channels), np.uint8)
     for image, into in zip(images, fitted, strict=True):
         picture = Image.fromarray(image if depth == 3 else image[..., 0])
-        _put(_square(picture, size), into)
+        _copy_into(_crop_and_resize(picture, size), into)
     found = digest(fitted, pictures.labels)
     return replace(pictures, images=fitted, partners=None, digest=found, stored=None)
 
 
 @contextmanager
 def strictly() -> Iterator[None]:
-    """Refuse decompression bombs, and keep Pillow's other remarks from the user.
+    """Turn Pillow's decompression bomb warning into an error, and hide its other warnings.
 
-    Filters belong to the whole process: enter this once, around the threads that decode.
+    Warning filters are global to the process: enter this once, outside the decoding threads.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -165,18 +182,19 @@ def strictly() -> Iterator[None]:
         yield
 
 
-def _square(picture: Image.Image, size: int) -> Image.Image:
+def _crop_and_resize(picture: Image.Image, size: int) -> Image.Image:
+    """Centre-crop to a square and resize to `size`."""
     return ImageOps.fit(picture, (size, size), Image.Resampling.LANCZOS)
 
 
-def _put(picture: Image.Image, into: Any) -> None:
-    """Copy a picture into uint8 (H, W, C), gray to every channel, colour to gray where C is 1."""
+def _copy_into(picture: Image.Image, into: Any) -> None:
+    """Copy a picture into uint8 (H, W, C), converting between gray and colour as C needs."""
     picture = picture.convert("L") if into.shape[-1] == 1 else picture
     into[...] = np.asarray(picture).reshape(*into.shape[:2], -1)
 
 
-def _plain(image: Image.Image) -> Image.Image:
-    """Mode L or RGB of any mode."""
+def _to_gray_or_rgb(image: Image.Image) -> Image.Image:
+    """Convert a picture of any Pillow mode to L or RGB."""
     if image.mode in ("L", "RGB") and "transparency" not in image.info:
         return image.copy()
     if image.mode in ("1", "F") or image.mode.startswith("I"):
@@ -187,17 +205,21 @@ def _plain(image: Image.Image) -> Image.Image:
 
 
 def _over_white(image: Image.Image, gray: bool) -> Image.Image:
+    """Composite an RGBA picture over white; to gray if `gray`, else to RGB."""
     white = Image.new("RGBA", image.size, "white")
     return Image.alpha_composite(white, image).convert("L" if gray else "RGB")
 
 
 def _eight_bit(image: Image.Image) -> Image.Image:
-    """Gray of one bit, of 16 or 32 bits, or of floats, by the range that the values need."""
+    """Scale 1-bit, 16-bit, 32-bit or float gray to 8 bits. The values decide the range.
+
+    Raises DataError for NaN or infinity.
+    """
     if image.mode == "1":
         return image.convert("L")
     values = np.asarray(image, np.float32)
     if not np.isfinite(values).all():
-        raise DataError("values that are no numbers")
+        raise DataError("it holds NaN or infinite values")
     top = float(values.max(initial=0))
     if image.mode.startswith("I;16") or top > 255:
         values = values / (65535 / 255)
@@ -206,13 +228,13 @@ def _eight_bit(image: Image.Image) -> Image.Image:
     return Image.fromarray(values.round().clip(0, 255).astype(np.uint8))
 
 
-def _why(error: Exception) -> str:
-    """A few words on a damaged file; Pillow's own often name objects instead."""
+def _error_text(error: Exception) -> str:
+    """Return a short reason for the user; Pillow's own messages often show object reprs."""
     if isinstance(error, DataError):
         return error.message
     if isinstance(error, UnidentifiedImageError):
-        return "no picture"
+        return "not a picture"
     if isinstance(error, Image.DecompressionBombError | Image.DecompressionBombWarning):
         return "too many pixels"
     text = str(getattr(error, "strerror", None) or error or type(error).__name__)
-    return "cut short" if "truncated" in text.lower() else text.splitlines()[0][:80]
+    return "truncated" if "truncated" in text.lower() else text.splitlines()[0][:80]

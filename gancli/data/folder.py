@@ -1,14 +1,13 @@
-"""Any folder of pictures; sub-folders are classes.
+"""Use any folder of pictures as a dataset; sub-folders are classes.
 
-The name of the data set is then the folder's path: `--dataset ./pictures`. Its layout says the
-rest:
+The dataset is named by its path: `--dataset ./pictures`. The layout of the folder decides the rest:
 
-- `train/` and `test/` (or `val/`) inside it are the splits. Without a `train/`, every tenth
-  picture, chosen by its name, is held out as the test split, so that there is something to measure
-  against; put all of them into `train/` to train on all.
-- Two or more sub-folders with pictures, and no picture beside them, are classes. Else there are no
-  labels, and pictures are found at any depth.
-- A `.tar` file is a shard of samples in WebDataset's layout, and their `cls` says the classes.
+- `train/` and `test/` (or `val/`) are the splits. Without `train/`, about a tenth of the pictures,
+  chosen by a hash of their names, is held out as the test split for evaluation. To train on all
+  pictures, put them into `train/`.
+- Two or more sub-folders with pictures, and no pictures beside them, are classes. Other layouts
+  have no labels. Pictures are found at any depth.
+- A `.tar` file is a shard in WebDataset's layout; its `cls` members are the classes.
 """
 
 import hashlib
@@ -29,27 +28,23 @@ from gancli.errors import DataError
 from gancli.reporting import Progress, Say, silent
 from gancli.shape import SIZES
 
-VERSION = "folder-1"  # of how pictures are found, decoded and fitted
-SIZE = 64  # where the pictures suggest none
+VERSION = "folder-1"  # part of the cache key: change it when finding or decoding changes
+SIZE = 64  # for pictures of mixed or unsupported sizes
 TEST_FOLDERS = ("test", "val", "valid", "validation")
-FEW = 20  # with fewer pictures, none is held out
-NAMED = 5  # files that a message names
+MIN_FOR_HOLDOUT = 20  # with fewer pictures, no test split is held out
+MAX_NAMED = 5  # a message names this many files
 
 Notes = tuple[str, ...]  # sentences for the user
 
 
 @dataclass(frozen=True, kw_only=True)
-class Found:
-    """A picture file: its path, that path inside the folder, and the sub-folder it belongs to, or
-    the class that its shard says.
+class PictureFile:
+    """One picture file of a folder, or one pair of files."""
 
-    `partner` is the file that B is in, of a pair that is not one picture.
-    """
-
-    path: Any  # a Path, or one inside an archive or a shard
-    name: str
-    group: str
-    partner: Path | None = None
+    path: Any  # a Path, or a member of an archive or a shard
+    name: str  # the path inside the folder
+    group: str  # the top sub-folder, or the class in a shard: a class if all pictures have one
+    partner: Path | None = None  # B, if a pair is two files: `path` is then A
 
 
 def load(
@@ -62,21 +57,23 @@ def load(
     say: Say = silent,
     progress: Progress = silent,
 ) -> Pictures:
-    """The pictures of one split of the folder `path`, uint8 (N, size, size, C).
+    """Load one split of the folder `path` as uint8 (N, size, size, C).
 
-    They are cropped about their centre and resized to `size`: by default to their own, where all
-    are alike and that is a legal one, else to 64. They are gray where all are, or as `channels` (1
-    or 3) says: ask for the test split with what the train split came in. Unreadable files are
-    named, and skipped or refused as `broken` says. The result is written into the cache as it is
-    decoded, and kept there until a file changes; it may be larger than memory.
+    Pictures are centre-cropped and resized to `size`. By default that is their own size if all are
+    squares of one supported size, else 64. By default C is 1 if all pictures are gray, else 3;
+    when you load the test split, pass the `channels` of the train split. Unreadable files are named
+    in `notes` and skipped, or with `broken="refuse"` raise DataError.
 
-    Raises DataError where there is nothing to read.
+    The result is written to the cache while decoding, so it may be larger than memory. It is reused
+    until a file changes.
+
+    Raises DataError if there is nothing to read.
     """
-    found, classes, notes = of_split(path, split)
-    files = hashed(VERSION, classes, *map(stamp, found))
+    found, classes, notes = find_split(path, split)
+    files = sha256_of(VERSION, classes, *map(file_stamp, found))
 
     def fill(into: RowWriter) -> Pictures:
-        say(f"{path}: reading {len(found):,} pictures, once.")
+        say(f"{path}: decoding {len(found):,} pictures into the cache.")
         paths = [f.path for f in found]
         side = size or natural_size(paths, SIZES, SIZE)
         reasons = decode_all(into, paths, side, channels, progress)
@@ -88,95 +85,106 @@ def load(
             images=None,
             labels=_labels(good, classes) if classes else None,
             classes=classes,
-            notes=notes + complaints(path, names, reasons, broken),
+            notes=notes + unreadable_notes(path, names, reasons, broken),
         )
 
     def fits(kept: Pictures) -> bool:
         _, side, _, depth = kept.images.shape
         return size in (None, side) and channels in (None, depth)
 
-    # What was made without being asked for a size, say, may have it all the same.
-    asked = (size, None), (channels, None), (broken, "refuse")
-    less = product(*map(dict.fromkeys, asked))
-    paths = [kept_at(places, path, split, *some) for some in less]
-    return cache.once(paths, files, fill, say, fits)
+    # A cache file made with default options may have the requested size and channels too, and one
+    # made with "refuse" has no broken files: try all of these before decoding again.
+    options = (size, None), (channels, None), (broken, "refuse")
+    candidates = product(*map(dict.fromkeys, options))
+    paths = [cache_path(places, path, split, *some) for some in candidates]
+    return cache.load_or_create(paths, files, fill, say, fits)
 
 
-def kept_at(places: Places, folder: Path, split: str, *asked: object) -> Path:
-    """Where the pictures of a folder are kept that were read as `asked`."""
-    return places.cache / "folders" / f"{hashed(folder.resolve(), split, *asked)}.rows"
+def cache_path(places: Places, folder: Path, split: str, *options: object) -> Path:
+    """Return the cache file for a split of a folder, decoded with these options."""
+    return places.cache / "folders" / f"{sha256_of(folder.resolve(), split, *options)}.rows"
 
 
-def of_split(folder: Path, split: str) -> tuple[list[Found], tuple[str, ...], Notes]:
-    """The pictures of one split, the classes of all, and notes. DataError where there are none."""
-    every, notes = splits(folder)
-    if not every[split]:
+def find_split(folder: Path, split: str) -> tuple[list[PictureFile], tuple[str, ...], Notes]:
+    """Return the picture files of one split, the class names, and notes for the user.
+
+    Raises DataError if the split is empty.
+    """
+    by_split, notes = find_splits(folder)
+    if not by_split[split]:
         raise DataError(
-            f"There are no {split} pictures in {folder}.",
-            hint=f"Put some of them into {folder / split}.",
+            f"{folder} has no {split} pictures.",
+            hint=f"put {split} pictures into {folder / split}",
         )
-    return every[split], classes_of(every), notes
+    return by_split[split], classes_of(by_split), notes
 
 
-def classes_of(every: dict[str, list[Found]]) -> tuple[str, ...]:
-    """The sub-folders that are classes, by number or name; none where they are something else."""
-    groups = sorted({found.group for some in every.values() for found in some}, key=_in_order)
+def classes_of(by_split: dict[str, list[PictureFile]]) -> tuple[str, ...]:
+    """Return the class names in order, or () if some picture has none or all have the same."""
+    groups = sorted({found.group for some in by_split.values() for found in some}, key=_class_order)
     return tuple(groups) if len(groups) > 1 and "" not in groups else ()
 
 
-def _in_order(name: str) -> tuple[bool, int, str]:
-    """Numbers before names, 10 after 9: class 10 is then the one that is called so."""
+def _class_order(name: str) -> tuple[bool, int, str]:
+    """Sort key: numbers by value before names. Folders 0 to 10 then are classes 0 to 10."""
     number = name.isdecimal()
     return not number, int(name) if number else 0, name
 
 
-def splits(folder: Path) -> tuple[dict[str, list[Found]], Notes]:
-    """Every picture by split, by the folders `train` and `test`, else by names; and notes.
+def find_splits(folder: Path) -> tuple[dict[str, list[PictureFile]], Notes]:
+    """Return the picture files by split, and notes for the user.
 
-    Raises DataError where there is no picture at all.
+    The splits are the folders `train` and `test` (or `val`). Without `train`, a tenth is held out.
+    Raises DataError if `folder` contains no pictures.
     """
-    if train := pictures_in(folder / "train"):
-        others = (pictures_in(folder / name) for name in TEST_FOLDERS)
+    if train := find_pictures(folder / "train"):
+        others = (find_pictures(folder / name) for name in TEST_FOLDERS)
         return {"train": train, "test": next(filter(None, others), [])}, ()
-    found = pictures_in(folder)
+    found = find_pictures(folder)
     if not found:
         raise DataError(
-            f"There are no pictures in {folder}.",
-            hint=f"Pictures end in {' '.join(SUFFIXES)}, shards of them in {shards.SUFFIX}.",
+            f"{folder} contains no pictures.",
+            hint=f"add pictures ({' '.join(SUFFIXES)}) or shards ({shards.SUFFIX})",
         )
-    return tenth(folder, found)
+    return hold_out_tenth(folder, found)
 
 
-def tenth(folder: Path, found: Sequence[Found]) -> tuple[dict[str, list[Found]], Notes]:
-    """Every tenth picture, by its name, as the test split, where there are not too few; a note."""
-    test = [f for f in found if held_out(f.name)] if len(found) >= FEW else []
+def hold_out_tenth(
+    folder: Path, found: Sequence[PictureFile]
+) -> tuple[dict[str, list[PictureFile]], Notes]:
+    """Hold out about a tenth of the pictures, chosen by name, as the test split, and return a note.
+
+    With fewer than MIN_FOR_HOLDOUT pictures, all are for training.
+    """
+    test = [f for f in found if is_held_out(f.name)] if len(found) >= MIN_FOR_HOLDOUT else []
     if not test:
         return {"train": list(found), "test": []}, ()
     note = (
         f"{len(test):,} of the {len(found):,} pictures in {folder} are held out as the test split."
     )
-    return {"train": [f for f in found if not held_out(f.name)], "test": test}, (note,)
+    return {"train": [f for f in found if not is_held_out(f.name)], "test": test}, (note,)
 
 
-def pictures_in(root: Path) -> list[Found]:
-    """The pictures at any depth under `root`, also in shards, by name; hidden ones are none.
+def find_pictures(root: Path) -> list[PictureFile]:
+    """Find the pictures at any depth under `root`, also in shards, sorted by name.
 
-    Raises DataError for a shard that is none.
+    Hidden files and folders, and those that start with "__" (`__MACOSX`), are ignored. Raises
+    DataError for a shard that is not a complete, uncompressed tar archive.
     """
     found = []
     for folder, folders, files in os.walk(root):
         folders[:] = [f for f in folders if not f.startswith((".", "__"))]
         below = Path(folder).relative_to(root)
         group = below.parts[0] if below.parts else ""
-        # names put together as strings: a Path for each takes twice as long
+        # Build names as strings: a Path for each file takes twice as long.
         start = f"{below.as_posix()}/" if group else ""
         found += [
-            Found(path=Path(folder, file), name=start + file, group=group)
+            PictureFile(path=Path(folder, file), name=start + file, group=group)
             for file in files
             if file.lower().endswith(SUFFIXES) and not file.startswith(".")
         ]
         found += [
-            Found(path=member, name=f"{start}{file}/{member.name}", group=label or group)
+            PictureFile(path=member, name=f"{start}{file}/{member.name}", group=label or group)
             for file in files
             if file.lower().endswith(shards.SUFFIX) and not file.startswith(".")
             for member, label in shards.members(Path(folder, file))
@@ -184,47 +192,53 @@ def pictures_in(root: Path) -> list[Found]:
     return sorted(found, key=lambda f: f.name)
 
 
-def held_out(name: str) -> bool:
-    """One name in ten, whatever other pictures there are."""
-    return int(hashed(name)[:8], 16) % 10 == 0
+def is_held_out(name: str) -> bool:
+    """Return whether a picture is in the test split: about one in ten, by a hash of its name alone.
+
+    Adding pictures never moves one from one split to the other.
+    """
+    return int(sha256_of(name)[:8], 16) % 10 == 0
 
 
-def _labels(found: Sequence[Found], classes: tuple[str, ...]) -> Any:
-    """The class of every picture, int64 (N,)."""
+def _labels(found: Sequence[PictureFile], classes: tuple[str, ...]) -> Any:
+    """Return the class index of each picture, int64 (N,)."""
     number = {name: i for i, name in enumerate(classes)}
     return np.array([number[f.group] for f in found], np.int64)
 
 
-def complaints(folder: Path, names: Sequence[object], reasons: Sequence[str], broken: str) -> Notes:
-    """What to say of the files that could not be read, each for a reason.
+def unreadable_notes(
+    folder: Path, names: Sequence[object], reasons: Sequence[str], broken: str
+) -> Notes:
+    """Return a note that names the unreadable files. `reasons[i]` is "" if `names[i]` is fine.
 
-    Raises DataError where they are refused, or all there is.
+    Raises DataError if no file is readable, or if one is unreadable and `broken` is "refuse".
     """
     named = [f"{name} ({why})" for name, why in zip(names, reasons, strict=True) if why]
     if not named:
         return ()
-    listed = shortened(named)
+    listed = first_few(named)
     if len(named) == len(reasons):
-        raise DataError(f"No picture in {folder} can be read: {listed}.")
+        raise DataError(f"None of the pictures in {folder} can be read: {listed}.")
     if broken == "refuse":
         raise DataError(
-            f"Pictures in {folder} cannot be read: {listed}.",
-            hint="Remove them, or let them be skipped with --broken skip.",
+            f"Some pictures in {folder} cannot be read: {listed}.",
+            hint="remove these files, or skip them with --broken skip",
         )
-    return (f"Skipped in {folder}, as they cannot be read: {listed}.",)
+    return (f"Skipped unreadable files in {folder}: {listed}.",)
 
 
-def shortened(named: Sequence[str]) -> str:
-    """The first of the names, and how many more there are."""
-    more = f" and {len(named) - NAMED:,} more" if len(named) > NAMED else ""
-    return ", ".join(named[:NAMED]) + more
+def first_few(named: Sequence[str]) -> str:
+    """List the first MAX_NAMED names and count the rest: "a, b and 3 more"."""
+    more = f" and {len(named) - MAX_NAMED:,} more" if len(named) > MAX_NAMED else ""
+    return ", ".join(named[:MAX_NAMED]) + more
 
 
-def stamp(found: Found) -> str:
-    """What changes when a file does."""
+def file_stamp(found: PictureFile) -> str:
+    """Return name, size and modification time of a file (or of both files of a pair) as text."""
     states = [path.stat() for path in (found.path, found.partner) if path]
     return " ".join([found.name, *(f"{s.st_size} {s.st_mtime_ns}" for s in states)])
 
 
-def hashed(*parts: object) -> str:
+def sha256_of(*parts: object) -> str:
+    """Return the hex SHA-256 of the parts as text, one per line."""
     return hashlib.sha256("\n".join(map(str, parts)).encode("utf-8", "surrogateescape")).hexdigest()

@@ -1,4 +1,4 @@
-"""The idx format of MNIST and its kin, and data sets of four such files."""
+"""Read the idx file format of MNIST, and load datasets that consist of four such files."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,19 +15,23 @@ from gancli.reporting import Progress, Say, silent
 
 @dataclass(frozen=True, kw_only=True)
 class IdxSet:
-    """A data set whose splits are two idx files each: pictures (N, H, W), and labels (N,)."""
+    """A dataset like MNIST: each split is two idx files, pictures (N, H, W) and labels (N,)."""
 
     name: str
     classes: tuple[str, ...]
     files: Mapping[str, tuple[File, File]]
-    sources: tuple[Source, ...]  # in the order they are tried, after the data folders
+    sources: tuple[Source, ...]  # tried in this order, after the data folders
 
     def load(
         self, places: Places, split: str, say: Say = silent, progress: Progress = silent
     ) -> Pictures:
-        """The `train` or `test` pictures, uint8 (N, H, W, 1), fetched first where missing."""
+        """Load the `train` or `test` split, uint8 (N, H, W, 1). Missing files are downloaded first.
+
+        Raises DataError if no source serves a missing file, and FileError if it cannot be written.
+        """
         files = self.files[split]
         system = [s.path for s in self.sources if isinstance(s, Folder)]
+        # Ask for the files of this split only: the other split need not be there.
         data = [find(file, (*places.folders(self.name), *system)) for file in files]
         if None in data:
             found = self._fetch(places, say, progress)
@@ -44,11 +48,11 @@ class IdxSet:
         )
 
     def download(self, places: Places, say: Say = silent, progress: Progress = silent) -> Path:
-        """Have all four files on this machine; the folder they lie in."""
+        """Download the files that are missing and return the folder they are in."""
         return next(iter(self._fetch(places, say, progress).values())).parent
 
     def _fetch(self, places: Places, say: Say, progress: Progress) -> dict[str, Path]:
-        """Every file by name, from the first source that has it."""
+        """Return the path of all four files by name, each from the first source that has it."""
         files = [file for pair in self.files.values() for file in pair]
         folders = [Folder(folder) for folder in places.folders(self.name)]
         into = places.keep / self.name
@@ -56,11 +60,11 @@ class IdxSet:
 
 
 def parse(data: bytes) -> Any:
-    """The uint8 array in an idx file, writable; `data` was verified to be one by its SHA-256.
+    """Parse the contents of an idx file to a writable uint8 array.
 
-    Two zero bytes, the type (8: unsigned bytes), the number of axes, the length of each as a
-    big-endian 32-bit number, then the values. torchvision's reader takes files that are unpacked,
-    not bytes, and asserts what the checksum has proved.
+    The format: two zero bytes, the type (8: unsigned bytes), the number of axes, the length of each
+    axis as a big-endian 32-bit integer, then the values. The caller has checked the SHA-256, so
+    nothing is validated here. torchvision's reader needs unpacked files on disk.
     """
     axes = data[3]
     shape = np.frombuffer(data, ">u4", axes, offset=4)

@@ -1,6 +1,6 @@
-"""A data set in memory: its pictures, what is known of it, and where its files lie.
+"""The types that describe a dataset: Info (its facts), Pictures (a loaded split), Places (folders).
 
-Importing this module loads no numpy: the list of data sets is part of `gan --help`.
+This module does not import numpy, because `gan --help` imports it.
 """
 
 import hashlib
@@ -14,31 +14,31 @@ from gancli.errors import FileError
 if TYPE_CHECKING:
     from gancli.data.rows import Rows
 
-SLICE = 256  # pictures that are hashed at a time
+SLICE = 256  # pictures that are hashed, and so in memory, at a time
 
 
 @dataclass(frozen=True, kw_only=True)
 class Info:
-    """What `gan datasets info` tells without loading a picture."""
+    """The facts that `gan datasets info` shows, known without loading a picture."""
 
     title: str
-    size: str  # "28x28 gray"
-    train: int
+    size: str  # for people: "28x28 gray"
+    train: int  # number of pictures or pairs
     test: int
     classes: tuple[str, ...] = ()
-    terms: str = ""  # licence, and whom to cite
-    home: str = ""  # where it comes from
+    terms: str = ""  # licence and citation
+    home: str = ""  # web page
 
 
 @dataclass(frozen=True, kw_only=True)
 class Pictures:
-    """One split of a data set.
+    """One split of a dataset.
 
-    `images` is uint8 (N, H, W, C) with C 1 (gray) or 3 (RGB); `labels` is int64 (N,) into
-    `classes`, or None. Of pairs, `images` are the A and `partners`, of the same kind, the B;
-    `palette` names the colours of B where it is a map of labels. All arrays are writable, as torch
-    wants them. `digest` is a hex SHA-256 that changes when any picture or label does. Pictures that
-    lie in the cache are mapped from there, and `stored` are the rows they can be read from.
+    `images` is uint8 (N, H, W, C), where C is 1 (gray) or 3 (RGB). `labels` is int64 (N,), indices
+    into `classes`, or None. For pairs, `images` are A and `partners` are B, of the same shape; if B
+    are label maps, `palette` has the name and colour of each label. All arrays are writable, since
+    torch warns about others. `digest` is a hex SHA-256 of all pixels and labels. If the pictures
+    are in the cache, the arrays are memory-mapped and `stored` reads the same rows from the file.
     """
 
     name: str
@@ -49,29 +49,33 @@ class Pictures:
     classes: tuple[str, ...] = ()
     palette: tuple[tuple[str, tuple[int, int, int]], ...] = ()
     digest: str = ""
-    notes: tuple[str, ...] = field(default=())  # sentences for the user: skipped files and the like
+    notes: tuple[str, ...] = field(default=())  # sentences for the user, say about skipped files
     stored: "Rows | None" = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Places:
-    """Where data sets are looked for (`data`, which may be read-only) and kept (`keep`)."""
+    """The folders of datasets: `data`, which may be read-only, and the user's `cache`."""
 
     data: Path
     cache: Path
 
     @property
     def keep(self) -> Path:
-        """The data folder where it can be written, else the user's cache."""
+        """The folder that new files go to: `data` if it is writable, else `cache`."""
         return self.data if _writable(self.data) else self.cache
 
     def folders(self, name: str) -> tuple[Path, ...]:
-        """Where the files of the data set `name` may lie, in the order they are looked for."""
+        """Return the folders to search for the files of the dataset `name`, in order."""
         return tuple(dict.fromkeys((self.data / name, self.cache / name)))
 
 
 def places(data_dir: Path | None = None) -> Places:
-    """Folders by option, then by GAN_DATA_DIR, then the user's cache (XDG_CACHE_HOME/gancli)."""
+    """Return the folders: data is `data_dir`, else GAN_DATA_DIR, else the cache.
+
+    The cache is XDG_CACHE_HOME/gancli, by default ~/.cache/gancli. Raises FileError if the data
+    folder is a file.
+    """
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "gancli"
     chosen = data_dir or os.environ.get("GAN_DATA_DIR")
     if chosen and not Path(chosen).is_dir() and Path(chosen).exists():
@@ -80,9 +84,9 @@ def places(data_dir: Path | None = None) -> Places:
 
 
 def digest(images: Any, labels: Any = None, partners: Any = None) -> str:
-    """Hex SHA-256 over the shape and bytes of `images`, and the bytes of what goes with them.
+    """Return the hex SHA-256 of the shape of `images` and the bytes of all three arrays.
 
-    Whatever has a shape and can be sliced will do; no more than a slice is in memory at a time.
+    Memory-mapped arrays work too: only SLICE pictures are in memory at a time.
     """
     total = hashlib.sha256(repr(images.shape).encode())
     for array in (images, labels, partners):
@@ -92,6 +96,9 @@ def digest(images: Any, labels: Any = None, partners: Any = None) -> str:
 
 
 def _writable(folder: Path) -> bool:
-    """Whether files can be put there. Root may write anywhere, but not where nobody is meant to."""
+    """Return whether files can be created in `folder`, or in its nearest parent that exists.
+
+    Root may write anywhere, so the mode must also give someone permission to write.
+    """
     nearest = next(p for p in (folder, *folder.absolute().parents) if p.exists())
     return os.access(nearest, os.W_OK) and bool(nearest.stat().st_mode & 0o222)

@@ -1,8 +1,7 @@
-"""Pictures as rows of a file: appended as they are decoded, read back by their number.
+"""Rows of pixels in a file: appended while decoding, and read back by index.
 
-A row is uint8 (P, H, W, C), with P pictures in it: 1, or 2 for a pair, A and B. Rows start at byte
-0 with nothing between them, so that any of them is one read away, and no more than a few need ever
-be in memory.
+A row is uint8 (P, H, W, C), where P is 1, or 2 for a pair (A and B). Rows start at byte 0, without
+gaps. So each row is one seek and one read, and only a few need to be in memory.
 """
 
 import os
@@ -16,15 +15,15 @@ import numpy as np
 
 from gancli.errors import DataError
 
-BLOCK = 256  # rows that are in memory at a time
+BLOCK = 256  # rows in memory at a time
 
 
 @dataclass(frozen=True, kw_only=True)
 class Rows:
-    """uint8 (N, P, H, W, C) at the start of the file `path`.
+    """The rows at the start of the file `path`: uint8 (N, P, H, W, C), given by `shape`.
 
-    Pickled, it takes the path along and not the pictures. `stamp` is what the file was like when it
-    was found; one that another process has replaced since is refused.
+    Pickling stores the path, not the pixels. `stamp` is the size and modification time of the file
+    when it was opened. If another process has replaced the file since, reading raises DataError.
     """
 
     path: Path
@@ -36,14 +35,14 @@ class Rows:
 
     @property
     def row_bytes(self) -> int:
-        """Bytes of one row."""
+        """The number of bytes in one row."""
         return prod(self.shape[1:])
 
     def read(self, index: Sequence[int]) -> Any:
-        """The rows at `index`, uint8 (B, P, H, W, C), in memory of their own.
+        """Return the rows at `index` as a new array, uint8 (B, P, H, W, C).
 
-        Reads instead of mapping, so that of all that was read only the page cache keeps anything.
-        Raises DataError where the file is no longer what it was.
+        Reads go through the page cache only: a memory map would count towards the resident memory
+        of this process. Raises DataError if the file was replaced, is truncated or unreadable.
         """
         rows = np.empty((len(index), *self.shape[1:]), np.uint8)
         size = self.row_bytes
@@ -53,7 +52,7 @@ class Rows:
                 for i, row in zip(index, rows.reshape(len(index), size), strict=True):
                     file.seek(i * size)
                     left = row.data
-                    while left and (got := file.readinto(left)):  # most often all at once
+                    while left and (got := file.readinto(left)):  # usually one call
                         left = left[got:]
                     if left:
                         raise DataError(f"{self.path} is cut short.")
@@ -62,35 +61,43 @@ class Rows:
         return rows
 
     def mapped(self) -> Any:
-        """All rows, read by the system as they are touched. Writing to them changes no file."""
+        """Return all rows as a memory map. Writing to the array does not change the file.
+
+        Raises DataError if the file was replaced.
+        """
         self._check(self.path.stat())
         try:
             return np.memmap(self.path, np.uint8, "c", shape=self.shape)
-        except OSError:  # more than the system would promise memory for, if all were written to
+        # Copy-on-write reserves memory for every page. If that is refused, map read-only.
+        except OSError:
             return np.memmap(self.path, np.uint8, "r", shape=self.shape)
 
     def _check(self, state: os.stat_result) -> None:
+        """Raise DataError if the file is not the one that was opened."""
         if stamp(state) != self.stamp:
             raise DataError(
                 f"{self.path} was replaced while it was read.",
-                hint="the same command goes on, with the pictures as they are now",
+                hint="run the same command again: it uses the new pictures",
             )
 
 
 class RowWriter:
-    """Appends rows to a file that is open for reading and writing, or to a BytesIO."""
+    """Append rows to a file that is open for reading and writing, or to a BytesIO."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
-        self.shape: tuple[int, ...] = (0,)  # with the first rows, (N, P, H, W, C)
+        self.shape: tuple[int, ...] = (0,)  # (N, P, H, W, C) once there are rows
 
     def append(self, rows: Any) -> None:
-        """Write uint8 (n, P, H, W, C) after the rows before."""
+        """Append uint8 (n, P, H, W, C)."""
         self._file.write(np.ascontiguousarray(rows).data)
         self.shape = (self.shape[0] + len(rows), *rows.shape[1:])
 
     def to_gray(self) -> None:
-        """Keep the first of three channels, in place: what is written lies before what is read."""
+        """Reduce the written rows to their first channel, in place.
+
+        Gray rows are a third as long, so each block is written before the position it was read at.
+        """
         count, *row = self.shape
         self.shape = (0,)
         for start in range(0, count, BLOCK):
@@ -101,12 +108,12 @@ class RowWriter:
         self._file.truncate()
 
     def rows(self) -> Rows:
-        """What was written, where that is a file."""
+        """Return the rows written so far. They must be in a file, not in a BytesIO."""
         self._file.flush()
         path = Path(self._file.name)
         return Rows(path=path, shape=self.shape, stamp=stamp(path.stat()))
 
 
 def stamp(state: os.stat_result) -> tuple[int, int]:
-    """What changes when a file does."""
+    """Return the size and modification time of a file, which change when the file does."""
     return state.st_size, state.st_mtime_ns

@@ -1,9 +1,9 @@
-"""Shards: tar archives of many samples, as WebDataset writes them.
+"""Read shards: uncompressed tar archives of many samples, in WebDataset's layout.
 
-The files of a sample follow one another and share a key, the name up to its first dot:
-`0001.jpg`, `0001.cls`. A picture is any member that is one by its suffix; `cls`, where there is
-one, holds the class of the sample, as a number or a name. Other members are passed over, and
-nothing is unpacked: a picture is read from where it lies.
+The members of a sample are adjacent and share a key, the name up to the first dot: `0001.jpg`,
+`0001.cls`. Members with a picture suffix are pictures. The optional `cls` member holds the class of
+the sample, a number or a name. Other members are ignored. Nothing is unpacked: pictures are read
+from their offset in the shard.
 """
 
 import io
@@ -18,12 +18,12 @@ from gancli.errors import DataError
 
 SUFFIX = ".tar"
 LABEL = "cls"
-LONGEST = 200  # characters of a class
+MAX_CLASS_BYTES = 200  # longer class names are cut
 
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """A picture inside a shard, which can be read, and named, like a file of its own."""
+    """A picture inside a shard. It can be opened and named like a file of its own."""
 
     shard: Path
     name: str
@@ -31,49 +31,51 @@ class Member:
     size: int
 
     def open(self, mode: str = "rb") -> io.BytesIO:
-        """What it holds; `mode` is "rb"."""
+        """Read the member into memory; `mode` is always "rb"."""
         with self.shard.open(mode) as file:
             file.seek(self.offset)
             return io.BytesIO(file.read(self.size))
 
     def stat(self) -> os.stat_result:
-        """Of the shard, which changes when any of its members does."""
+        """Return the status of the shard, which changes when any member does."""
         return self.shard.stat()
 
     def relative_to(self, root: Path) -> Path:
-        """Its shard below `root`, and the name inside."""
+        """Return the path of the shard relative to `root`, followed by the member's name."""
         return self.shard.relative_to(root) / self.name
 
 
 def members(shard: Path) -> Iterator[tuple[Member, str]]:
-    """Every picture in `shard`, and the class of its sample, "" where it has none.
+    """Yield every picture in `shard` with the class of its sample, or "" without a class.
 
-    Raises DataError where it is no tar archive, is compressed, or is cut short between members; a
-    picture that is cut short itself is found, and cannot be read.
+    Raises DataError if `shard` is not a tar archive, is compressed, or is truncated between two
+    members. If it is truncated inside a picture, that picture is yielded but cannot be decoded.
     """
     try:
         with tarfile.open(shard, "r:") as archive:
             yield from _pictures(shard, archive)
-        with shard.open("rb") as file:  # tarfile takes half a header for the end
+        with shard.open("rb") as file:  # tarfile takes a truncated header for the end
             file.seek(archive.offset)
             if file.read(tarfile.BLOCKSIZE) != bytes(tarfile.BLOCKSIZE):
-                raise tarfile.ReadError("the end is missing")
+                raise tarfile.ReadError("the end marker is missing")
     except (tarfile.TarError, OSError) as error:
         raise DataError(
-            f"{shard} is no whole, uncompressed tar archive.", hint=f"tar --list --file {shard}"
+            f"{shard} is not a complete, uncompressed tar archive.",
+            hint=f"tar --list --file {shard}",
         ) from error
 
 
 def _pictures(shard: Path, archive: tarfile.TarFile) -> Iterator[tuple[Member, str]]:
-    sample, label, held = ("", ""), "", list[Member]()
+    """Yield the pictures of an open shard. `cls` may come last, so hold each sample to its end."""
+    sample, label, pending = ("", ""), "", list[Member]()
     for entry in filter(tarfile.TarInfo.isfile, archive):
         folder, _, name = entry.name.rpartition("/")
         key, _, suffix = name.partition(".")
         if (folder, key) != sample:
-            yield from ((member, label) for member in held)
-            sample, label, held = (folder, key), "", []
+            yield from ((member, label) for member in pending)
+            sample, label, pending = (folder, key), "", []
         if suffix == LABEL and (text := archive.extractfile(entry)):
-            label = text.read(LONGEST).decode("utf-8", "replace").strip()
+            label = text.read(MAX_CLASS_BYTES).decode("utf-8", "replace").strip()
         elif name.lower().endswith(SUFFIXES) and not name.startswith("."):
-            held.append(Member(shard, entry.name, entry.offset_data, entry.size))
-    yield from ((member, label) for member in held)
+            pending.append(Member(shard, entry.name, entry.offset_data, entry.size))
+    yield from ((member, label) for member in pending)

@@ -1,7 +1,7 @@
-"""Files from several sources, tried in order until one holds the right contents.
+"""Fetch files from several sources, tried in order until one has a valid copy of each file.
 
-Sources are folders, HTTPS mirrors, and a Debian package unpacked without root; each either serves a
-file or says why not. Nothing takes its final name before it was verified.
+A source is a local folder, an HTTPS mirror or a Debian package. It either serves a file or gives a
+reason why not. A file gets its final name only after its SHA-256 was verified.
 """
 
 import tempfile
@@ -13,76 +13,82 @@ from typing import Protocol
 from urllib.parse import urlsplit
 
 from gancli.data import apt
-from gancli.data.transfer import OutOfReach, download, writing
-from gancli.data.verify import BLOCK, File, candidates, fault
+from gancli.data.transfer import SourceUnavailable, download, explain_write_errors
+from gancli.data.verify import BLOCK, File, candidates, problem_with
 from gancli.errors import DataError
 from gancli.reporting import Progress, Say, silent
 
 
 @dataclass(frozen=True, kw_only=True)
-class Served:
-    """What one source gave: verified files by name, and a reason for each that it did not give."""
+class SourceResult:
+    """What one source returned: verified files by name, and the reasons why others failed."""
 
     files: dict[str, Path]
-    refused: tuple[str, ...] = ()
+    failures: tuple[str, ...] = ()
 
 
 class Source(Protocol):
-    """Somewhere files come from; `str()` is what the user calls it."""
+    """A place to get files from. Its `str()` is shown to the user."""
 
-    def serve(self, files: Sequence[File], into: Path, progress: Progress) -> Served:
-        """Give as many of `files` as there are here, new ones written to the folder `into`."""
+    def serve(self, files: Sequence[File], into: Path, progress: Progress) -> SourceResult:
+        """Get as many of `files` as possible; downloads are written to the folder `into`."""
 
 
 @dataclass(frozen=True)
 class Folder:
-    """Files that are on this machine; used where they lie."""
+    """A folder on this machine. Its files are used in place, not copied."""
 
     path: Path
 
     def __str__(self) -> str:
         return str(self.path)
 
-    def serve(self, files: Sequence[File], into: Path, progress: Progress) -> Served:
+    def serve(self, files: Sequence[File], into: Path, progress: Progress) -> SourceResult:
+        """Return the files of this folder that are valid."""
         found: dict[str, Path] = {}
-        refused = []
+        failures = []
         for file, path in ((f, p) for f in files for p in candidates(f, (self.path,))):
-            if reason := fault(path, file):
-                refused.append(reason)
+            if reason := problem_with(path, file):
+                failures.append(reason)
             else:
                 found.setdefault(file.name, path)
-        return Served(files=found, refused=tuple(refused))
+        return SourceResult(files=found, failures=tuple(failures))
 
 
 @dataclass(frozen=True)
 class Mirror:
-    """A web folder: `url` plus "/" plus a file's name; or one file, at `url` as it stands."""
+    """A web server. A file is at `url`/NAME or, with `single_file`, at `url` itself."""
 
     url: str
-    whole: bool = False
+    single_file: bool = False
 
     def __str__(self) -> str:
         return urlsplit(self.url).netloc
 
-    def serve(self, files: Sequence[File], into: Path, progress: Progress) -> Served:
-        found, refused = {}, []
+    def serve(self, files: Sequence[File], into: Path, progress: Progress) -> SourceResult:
+        """Download the files one by one; stop if the server is unreachable."""
+        found, failures = {}, []
         for file in files:
             try:
                 found[file.name] = self._get(file, into, progress)
             except DataError as error:
-                refused.append(error.message)
-                if isinstance(error, OutOfReach):
+                failures.append(error.message)
+                if isinstance(error, SourceUnavailable):
                     break
-        return Served(files=found, refused=tuple(refused))
+        return SourceResult(files=found, failures=tuple(failures))
 
     def _get(self, file: File, into: Path, progress: Progress) -> Path:
-        """Download, verify, rename. A resumed file may have begun at another mirror: then anew."""
+        """Download, verify and rename one file. Raises DataError if it is not valid.
+
+        A `.part` file may be from a mirror that compresses differently. If the resumed file is
+        invalid, it is deleted and downloaded once more from the start.
+        """
         part = into / f"{file.name}.part"
         resumed = part.exists()
-        # Compressed, a file is never noticeably larger than its contents.
-        url = self.url if self.whole else f"{self.url}/{file.name}"
+        # A compressed file is never more than 10 % larger than its contents.
+        url = self.url if self.single_file else f"{self.url}/{file.name}"
         download(url, part, progress, limit=file.size * 11 // 10 + BLOCK)
-        if reason := fault(part, file):
+        if reason := problem_with(part, file):
             part.unlink()
             if not resumed:
                 raise DataError(reason.replace(part.name, file.name))
@@ -92,23 +98,27 @@ class Mirror:
 
 @dataclass(frozen=True)
 class DebianPackage:
-    """A package of the system's own, fetched and unpacked by apt, which needs no root for that."""
+    """A Debian package, downloaded and unpacked by the system's apt. This needs no root."""
 
     package: str
     folder: str  # inside the package, without the leading slash
 
     def __str__(self) -> str:
-        return f"the system's package {self.package}"
+        return f"Debian package {self.package}"
 
-    def serve(self, files: Sequence[File], into: Path, progress: Progress) -> Served:
-        with writing(into), tempfile.TemporaryDirectory(dir=into, prefix=".package-") as room:
+    def serve(self, files: Sequence[File], into: Path, progress: Progress) -> SourceResult:
+        """Unpack the package into a temporary folder and move the valid files to `into`."""
+        with (
+            explain_write_errors(into),
+            tempfile.TemporaryDirectory(dir=into, prefix=".package-") as workdir,
+        ):
             try:
-                unpacked = apt.unpack(self.package, Path(room), progress) / self.folder
+                unpacked = apt.unpack(self.package, Path(workdir), progress) / self.folder
             except DataError as error:
-                return Served(files={}, refused=(error.message,))
+                return SourceResult(files={}, failures=(error.message,))
             served = Folder(unpacked).serve(files, into, progress)
             kept = {name: _rename(path, into / name) for name, path in served.files.items()}
-        return Served(files=kept, refused=served.refused)
+        return SourceResult(files=kept, failures=served.failures)
 
 
 def fetch(
@@ -119,25 +129,26 @@ def fetch(
     say: Say = silent,
     progress: Progress = silent,
 ) -> dict[str, Path]:
-    """The verified path of each of `files`, by name; what is fetched is written to `into`.
+    """Return the path of a verified copy of each of `files`, by name. Downloads go to `into`.
 
-    Raises DataError, listing everything that was tried, where a file is to be had from no source,
-    and FileError where `into` cannot be written.
+    Local folders are tried first, without a lock. Raises DataError, listing all sources that were
+    tried, if no source has a valid copy of some file, and FileError if `into` cannot be written.
     """
     here = [source for source in sources if isinstance(source, Folder)]
-    found, tried = _ask(title, files, here, into, say, progress)
+    found, tried = _try_sources(title, files, here, into, say, progress)
     if missing := [f for f in files if f.name not in found]:
-        with _alone(into, title, say) as waited:
+        with _download_lock(into, title, say) as waited:
+            # The process we waited for may have put the files into a folder: try those again.
             others = sources if waited else [s for s in sources if s not in here]
-            more, reasons = _ask(title, missing, others, into, say, progress)
+            more, reasons = _try_sources(title, missing, others, into, say, progress)
         found |= more
         tried += reasons
     if missing := [f for f in files if f.name not in found]:
-        raise DataError(*_nowhere(title, missing, tried, into))
+        raise DataError(*_failure(title, missing, tried, into))
     return found
 
 
-def _ask(
+def _try_sources(
     title: str,
     files: Sequence[File],
     sources: Sequence[Source],
@@ -145,7 +156,7 @@ def _ask(
     say: Say,
     progress: Progress,
 ) -> tuple[dict[str, Path], list[str]]:
-    """What `sources` have of `files`, each asked for what those before it lack; and its reasons."""
+    """Ask each source for the files still missing. Returns the files, and one line per failure."""
     found: dict[str, Path] = {}
     tried: list[str] = []
     for source in sources:
@@ -154,29 +165,34 @@ def _ask(
             break
         served = source.serve(missing, into, progress)
         found |= served.files
-        for reason in served.refused:
+        for reason in served.failures:
             say(f"{title}: {source}: {reason}.")
         if served.files:
-            say(f"{title}: {_counted(served.files)} from {source}.")
-        tried += [f"{source}: {reason}" for reason in served.refused or ("not there",)]
+            say(f"{title}: {_files_text(served.files)} from {source}.")
+        tried += [f"{source}: {reason}" for reason in served.failures or ("not found",)]
     return found, tried
 
 
 def _rename(path: Path, target: Path) -> Path:
-    with writing(target):
+    """Move `path` to `target` and return that. Raises FileError if it cannot be written."""
+    with explain_write_errors(target):
         path.replace(target)
     return target
 
 
 @contextmanager
-def _alone(folder: Path, title: str, say: Say) -> Iterator[bool]:
-    """Let one process at a time fetch into `folder`; whether this one had to wait for another."""
-    with writing(folder):
+def _download_lock(folder: Path, title: str, say: Say) -> Iterator[bool]:
+    """Create `folder` and lock it, so that one process at a time downloads into it.
+
+    Yields whether this process had to wait for another one.
+    """
+    with explain_write_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
         lock = (folder / ".lock").open("wb")
     waited = False
     with lock:
-        # Windows has no fcntl, and some file systems no locks: every file is verified all the same.
+        # Windows has no fcntl and some file systems have no locks. We then go on without a lock:
+        # every file is verified anyway.
         with suppress(ImportError, OSError):
             import fcntl
 
@@ -184,21 +200,24 @@ def _alone(folder: Path, title: str, say: Say) -> Iterator[bool]:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 waited = True
-                say(f"{title}: waiting for another process that is fetching it.")
+                say(f"{title}: waiting for another process that is downloading it.")
                 fcntl.flock(lock, fcntl.LOCK_EX)
         yield waited
 
 
-def _nowhere(
+def _failure(
     title: str, missing: Sequence[File], tried: Sequence[str], into: Path
 ) -> tuple[str, str]:
+    """Return the message and the hint for files that no source has."""
     names = ", ".join(f.name for f in missing)
     listed = "".join(f"\n  {line}" for line in tried)
     return (
-        f"No source serves {title} ({names}). Tried:{listed}",
-        f"--dataset glyphs needs no network; or put the files into {into}.",
+        f"Could not download {title} ({names}): no source is reachable or has valid files. "
+        f"Tried:{listed}",
+        f"put the files into {into}, or use --dataset glyphs, which needs no download",
     )
 
 
-def _counted(files: dict[str, Path]) -> str:
+def _files_text(files: dict[str, Path]) -> str:
+    """Return the name of the only file, or the number of files."""
     return f"{len(files)} files" if len(files) > 1 else next(iter(files))

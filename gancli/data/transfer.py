@@ -1,4 +1,4 @@
-"""One URL to one file: resumed where it broke off, and given up where it comes too slowly."""
+"""Download one URL to one file: resume a partial download, and give up on a slow server."""
 
 import queue
 import threading
@@ -13,131 +13,136 @@ from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
 from gancli import __version__
-from gancli.data.verify import BLOCK, reason, title_of_page
+from gancli.data.verify import BLOCK, reason, web_page_title
 from gancli.errors import DataError, FileError
 from gancli.reporting import Progress, silent
 
-ANSWER_SECONDS = 5.0  # a mirror that has not answered by then is passed over
-STALL_SECONDS = 10.0  # one that brings less than STALL_BYTES in that time, too
+RESPONSE_SECONDS = 5.0  # give up on a server that does not respond within this time
+STALL_SECONDS = 10.0  # and on one that sends fewer than STALL_BYTES in this time
 STALL_BYTES = 10_000
 
 
-class OutOfReach(DataError):
-    """A source that does not answer, or breaks off: no use in asking it for another file.
+class SourceUnavailable(DataError):
+    """A source is unreachable, too slow or broke the connection. Ask it for no more files.
 
-    What there is of a download stays as `.part` and is resumed, here or from another mirror.
+    The partial download stays as `.part`. It is resumed later, from this source or another mirror.
     """
 
 
 def download(url: str, part: Path, progress: Progress = silent, limit: int | None = None) -> None:
-    """Complete the file `part` from `url`, resuming what is there by an HTTP range.
+    """Download `url` to the file `part`. If `part` exists, resume it with an HTTP range request.
 
-    Raises OutOfReach (nobody there, too slow, cut off), DataError (an answer that is no file, or
-    one of more than `limit` bytes), and FileError where `part` cannot be written.
+    Raises SourceUnavailable if the server is unreachable, too slow or breaks the connection,
+    DataError if it sends an error, a web page or more than `limit` bytes, and FileError if `part`
+    cannot be written.
     """
     offset = part.stat().st_size if part.exists() else 0
-    response = _answer(url, offset)
+    response = _open_url(url, offset)
     if response is None:
         return
     with response:
         block = _read(response)
-        if page := title_of_page(block):
-            raise DataError(f"a web page came ({page!r}) instead of the file")
-        offset = offset if response.status == 206 else 0
+        if page := web_page_title(block):
+            raise DataError(f"the server sent a web page ({page!r}) instead of the file")
+        offset = offset if response.status == 206 else 0  # 200: the server ignored the range
         length = response.headers.get("Content-Length", "")
         total = offset + int(length) if length.isdigit() else None
-        amount = Amount(part.name.removesuffix(".part"), offset, total, limit)
-        with writing(part), part.open("r+b" if offset else "wb") as out:
+        state = DownloadState(part.name.removesuffix(".part"), offset, total, limit)
+        with explain_write_errors(part), part.open("r+b" if offset else "wb") as out:
             out.seek(offset)
-            _copy(response, block, out, amount, progress)
+            _copy(response, block, out, state, progress)
 
 
 @dataclass
-class Amount:
-    """How much of a download is there (`done`), of how much, and how much would be too much."""
+class DownloadState:
+    """The progress of one download, in bytes."""
 
     name: str
     done: int
-    total: int | None
-    limit: int | None
+    total: int | None  # None if the server did not send a length
+    limit: int | None  # more than this is an error
 
 
 def _copy(
-    response: HTTPResponse, block: bytes, out: BinaryIO, amount: Amount, progress: Progress
+    response: HTTPResponse, block: bytes, out: BinaryIO, state: DownloadState, progress: Progress
 ) -> None:
-    """Write `block` and all that follows it."""
-    mark, marked = time.monotonic(), amount.done
+    """Write `block`, the first of the response, and all that follow."""
+    mark, marked = time.monotonic(), state.done
     while block:
         out.write(block)
-        amount.done += len(block)
-        progress(amount.name, amount.done, amount.total)
-        if amount.limit and amount.done > amount.limit:
+        state.done += len(block)
+        progress(state.name, state.done, state.total)
+        if state.limit and state.done > state.limit:
             out.truncate(0)
-            raise DataError(f"{amount.name} is longer than it should be")
+            raise DataError(f"{state.name} is larger than expected")
         if time.monotonic() - mark > STALL_SECONDS:
-            if amount.done - marked < STALL_BYTES:
-                raise OutOfReach(f"{amount.name} came too slowly")
-            mark, marked = time.monotonic(), amount.done
+            if state.done - marked < STALL_BYTES:
+                raise SourceUnavailable(f"the download of {state.name} is too slow")
+            mark, marked = time.monotonic(), state.done
         block = _read(response)
-    if amount.total is not None and amount.done < amount.total:
-        raise OutOfReach(f"{amount.name} broke off after {amount.done:,} of {amount.total:,} bytes")
+    if state.total is not None and state.done < state.total:
+        raise SourceUnavailable(
+            f"the download of {state.name} stopped after {state.done:,} of {state.total:,} bytes"
+        )
 
 
 def _read(response: HTTPResponse) -> bytes:
+    """Read the next block, b"" at the end. Raises SourceUnavailable if the connection fails."""
     try:
         return response.read1(BLOCK)
     except TimeoutError as error:
-        raise OutOfReach("the transfer stalled") from error
+        raise SourceUnavailable("the download stalled") from error
     except (OSError, HTTPException) as error:
-        raise OutOfReach(f"the transfer broke off ({reason(error)})") from error
+        raise SourceUnavailable(f"the connection was lost ({reason(error)})") from error
 
 
-def _answer(url: str, offset: int) -> HTTPResponse | None:
-    """The response to a request for `url` from byte `offset` on; None where nothing is left."""
+def _open_url(url: str, offset: int) -> HTTPResponse | None:
+    """Request `url` from byte `offset` on. Returns None if `offset` is at or past the end."""
     headers = {"User-Agent": f"gancli/{__version__}"}
     if offset:
         headers["Range"] = f"bytes={offset}-"
-    answer = _asked(Request(url, headers=headers))
-    if isinstance(answer, HTTPResponse):
-        return answer
-    if isinstance(answer, HTTPError):
-        answer.close()
-        if answer.code == 416 and offset:  # what was resumed is as long as the file, or longer
+    result = _request(Request(url, headers=headers))
+    if isinstance(result, HTTPResponse):
+        return result
+    if isinstance(result, HTTPError):
+        result.close()
+        if result.code == 416 and offset:  # range not satisfiable: `part` has all bytes, or more
             return None
-        raise DataError(f"the server answers {answer.code} {answer.reason}") from answer
-    raise OutOfReach(f"not reachable ({reason(answer)})") from answer
+        raise DataError(f"the server responded {result.code} {result.reason}") from result
+    raise SourceUnavailable(f"could not connect ({reason(result)})") from result
 
 
-def _asked(request: Request) -> HTTPResponse | Exception:
-    """What comes of a request. Raises OutOfReach where nothing does within ANSWER_SECONDS.
+def _request(request: Request) -> HTTPResponse | Exception:
+    """Send a request; return the response or the exception it raised.
 
-    A thread asks, and is left alone then: neither looking up a name nor trying one address after
-    another is bounded by a socket's timeout.
+    Raises SourceUnavailable if neither comes within RESPONSE_SECONDS. The request runs in a thread
+    that we can abandon, because a socket timeout does not cover DNS lookups and starts again for
+    each address that is tried.
     """
-    answers: queue.SimpleQueue[HTTPResponse | Exception] = queue.SimpleQueue()
+    results: queue.SimpleQueue[HTTPResponse | Exception] = queue.SimpleQueue()
     late = threading.Event()
 
-    def ask() -> None:
+    def send() -> None:
         try:
             response = urlopen(request, timeout=STALL_SECONDS)
-            answers.put(response)
-            if late.is_set():
+            results.put(response)
+            if late.is_set():  # no one waits for the response any more
                 response.close()
         except Exception as error:
-            answers.put(error)
+            results.put(error)
 
-    threading.Thread(target=ask, daemon=True, name=f"ask {request.full_url}").start()
+    threading.Thread(target=send, daemon=True, name=f"request {request.full_url}").start()
     try:
-        return answers.get(timeout=ANSWER_SECONDS)
+        return results.get(timeout=RESPONSE_SECONDS)
     except queue.Empty:
         late.set()
-        raise OutOfReach(f"no answer within {ANSWER_SECONDS:g} seconds") from None
+        raise SourceUnavailable(f"no response within {RESPONSE_SECONDS:g} seconds") from None
 
 
 @contextmanager
-def writing(path: Path) -> Iterator[None]:
-    """Say in one sentence why `path` cannot be written, and how to choose another place."""
-    hint = "Choose another folder with --data-dir, or make room there."
+def explain_write_errors(path: Path) -> Iterator[None]:
+    """Turn errors from writing `path` into a FileError whose hint offers another folder."""
+    hint = "choose another folder with --data-dir, or free some space"
     try:
         yield
     except OSError as error:

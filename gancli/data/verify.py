@@ -1,6 +1,6 @@
-"""Whether a file holds what it should: the SHA-256 of its contents, and why it does not.
+"""Verify downloaded files by size and SHA-256, and say what is wrong with a bad one.
 
-Contents are hashed decompressed, since mirrors compress anew.
+The hash is of the decompressed contents, because mirrors compress the same file differently.
 """
 
 import hashlib
@@ -21,7 +21,7 @@ BLOCK = 1 << 16
 
 @dataclass(frozen=True, kw_only=True)
 class File:
-    """A file to have: its `name`, and the SHA-256 and bytes of its decompressed contents."""
+    """An expected file. SHA-256 and size (in bytes) are of its decompressed contents."""
 
     name: str
     sha256: str
@@ -29,7 +29,7 @@ class File:
 
 
 def find(file: File, folders: Sequence[Path]) -> bytes | None:
-    """The contents of `file` from the first copy in `folders` that verifies, or None."""
+    """Return the contents of the first valid copy of `file` in `folders`, or None."""
     for path in candidates(file, folders):
         with suppress(DataError):
             return contents(path, file)
@@ -37,18 +37,21 @@ def find(file: File, folders: Sequence[Path]) -> bytes | None:
 
 
 def candidates(file: File, folders: Sequence[Path]) -> list[Path]:
-    """The files in `folders` that may be `file`: under its name, or that name without `.gz`."""
+    """Return the files in `folders` with the name of `file`, with or without `.gz`."""
     names = dict.fromkeys((file.name, file.name.removesuffix(".gz")))
     return [path for folder in folders for name in names if _is_file(path := folder / name)]
 
 
 def contents(path: Path, file: File) -> bytes:
-    """The decompressed bytes of `path`, gzip or plain. DataError says why it is not `file`."""
-    return b"".join(verified(path, file))
+    """Return the decompressed bytes of `path`. Raises DataError if it is not `file`."""
+    return b"".join(read_verified(path, file))
 
 
-def verified(path: Path, file: File) -> Iterator[bytes]:
-    """The same block by block: that it is `file` is known when the last one has come."""
+def read_verified(path: Path, file: File) -> Iterator[bytes]:
+    """Yield the decompressed blocks of `path`. Raises DataError at the end if it is not `file`.
+
+    Do not use the blocks before the iteration has ended.
+    """
     total, length = hashlib.sha256(), 0
     for block in _blocks(path):
         length += len(block)
@@ -57,37 +60,43 @@ def verified(path: Path, file: File) -> Iterator[bytes]:
         total.update(block)
         yield block
     if length < file.size:
-        raise DataError(f"{path.name} is cut short ({length:,} of {file.size:,} bytes)")
+        raise DataError(f"{path.name} is truncated ({length:,} of {file.size:,} bytes)")
     if length > file.size or total.hexdigest() != file.sha256:
-        raise DataError(f"{path.name} does not hold what it should")
+        raise DataError(f"{path.name} has the wrong contents (its SHA-256 does not match)")
 
 
 def _blocks(path: Path) -> Iterator[bytes]:
-    """What `path` holds, decompressed where it is gzip. DataError for a page or a damaged file."""
+    """Yield the contents of `path`, decompressed if it is gzip.
+
+    Raises DataError for a web page, damaged gzip data or an unreadable file.
+    """
     try:
         with path.open("rb") as source:
             block = source.read(BLOCK)
-            if page := title_of_page(block):
+            if page := web_page_title(block):
                 raise DataError(f"{path.name} is a web page ({page!r}), not the file")
-            packed = block[:2] == b"\x1f\x8b"
+            packed = block[:2] == b"\x1f\x8b"  # gzip's magic number
             rest = chain([block], iter(lambda: source.read(BLOCK), b""))
             yield from _gunzip(rest, path.name) if packed else rest
     except OSError as error:
         raise DataError(f"{path.name} cannot be read ({reason(error)})") from error
 
 
-def fault(path: Path, file: File) -> str:
-    """Why `path` is not `file`, or nothing where it is."""
+def problem_with(path: Path, file: File) -> str:
+    """Return why `path` is not a valid copy of `file`, or "" if it is."""
     try:
-        for _ in verified(path, file):
+        for _ in read_verified(path, file):
             pass
     except DataError as error:
         return error.message
     return ""
 
 
-def title_of_page(data: bytes) -> str:
-    """The title of a web page that came instead of a file, or `` where `data` is no page."""
+def web_page_title(data: bytes) -> str:
+    """Return the title of `data` if it is an HTML or XML page, else "".
+
+    Servers often send an error page (quota exceeded, access denied) instead of a file.
+    """
     start = data[:2048].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
     if not start.startswith((b"<!doctype html", b"<html", b"<head", b"<?xml", b"<!--")):
         return ""
@@ -97,7 +106,7 @@ def title_of_page(data: bytes) -> str:
 
 
 def _gunzip(blocks: Iterable[bytes], name: str) -> Iterator[bytes]:
-    """Decompressed in small pieces, so that no file can fill the memory."""
+    """Decompress in pieces of at most BLOCK bytes, so that a gzip bomb cannot fill the memory."""
     stream = zlib.decompressobj(wbits=31)
     try:
         for block in blocks:
@@ -109,14 +118,15 @@ def _gunzip(blocks: Iterable[bytes], name: str) -> Iterator[bytes]:
 
 
 def _is_file(path: Path) -> bool:
+    """Return whether `path` is a file that we may look at."""
     try:
         return path.is_file()
-    except OSError:  # a folder that may not be looked into
+    except OSError:  # no permission to look into the folder
         return False
 
 
 def reason(error: Exception) -> str:
-    """What an exception says, without its number."""
+    """Return the message of an exception without its errno, starting in lower case."""
     cause = error.reason if isinstance(error, URLError) else error
     text = getattr(cause, "strerror", None) or str(cause) or type(cause).__name__
     return text[:1].lower() + text[1:]

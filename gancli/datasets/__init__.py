@@ -1,12 +1,15 @@
-"""One data set, one file: an `INFO` and `load(places, split, say, progress) -> Pictures`.
+"""The registry of datasets: one file per dataset.
 
-A module whose pictures must be fetched also offers `download(places, say, progress) -> Path`; where
-they are one archive, which people may have already, `adopt(file, places, say, progress) -> Path`.
-One whose files are larger than the pictures it makes of them says `SCALES = True`: its `load` takes
-`size` as well, so that pictures are resized once. One whose pictures come in pairs says
-`PAIRS = True`.
-Data sets return arrays and know nothing of models. Importing this module loads no numpy: the list
-of data sets is part of `gan --help`.
+A dataset module defines `INFO` and `load(places, split, say, progress) -> Pictures`. Optional:
+
+- `download(places, say, progress) -> Path`, if its files must be downloaded;
+- `adopt(file, places, say, progress) -> Path`, if it is one archive that users may already have;
+- `SCALES = True`, if its files are larger than the pictures made of them: `load` then also takes
+  `size`, so that pictures are resized only once;
+- `PAIRS = True`, if its pictures come in pairs.
+
+The first line of its docstring is the summary in `gan datasets list`. Datasets return arrays and
+know nothing about models. This module does not import numpy, because `gan --help` imports it.
 """
 
 import os
@@ -30,14 +33,14 @@ def open_pictures(
     say: Say = silent,
     progress: Progress = silent,
 ) -> Pictures:
-    """One split (`train` or `test`) of a data set by name, or of a folder of pictures by path.
+    """Load one split (`train` or `test`) of a dataset by name, or of a folder of pictures by path.
 
-    `size` and `channels` (1 or 3) ask for other pictures than the data set has; None keeps its own.
-    `pairs` asks for pairs, which are in colour whatever `channels` says. `broken` ("skip" or
-    "refuse") is about unreadable files of a folder.
+    `size` (pixels) and `channels` (1 or 3) convert the pictures; None keeps what the dataset has.
+    `pairs` requires pairs; those of a folder are always RGB. `broken` says what to do with
+    unreadable files in a folder: "skip" them, or "refuse" to load.
 
-    Raises UsageError for a name or a path that is not there, or has no pairs; DataError and
-    FileError as loading does.
+    Raises UsageError if the dataset or folder does not exist or, with `pairs`, has no pairs.
+    Raises DataError or FileError if it cannot be loaded.
     """
     from gancli.data import decode, folder
     from gancli.data.pairs import load as load_pairs
@@ -54,12 +57,13 @@ def open_pictures(
 
 
 def check(name_or_path: str, pairs: bool = False) -> Path | None:
-    """The folder that is meant, or None where it is the name of a data set (with `pairs`).
+    """Return the folder that `name_or_path` names, or None if it is the name of a dataset.
 
-    Imports nothing heavy. Raises UsageError where it is neither.
+    Imports nothing heavy. Raises UsageError if it is neither or, with `pairs`, if the dataset has
+    no pairs.
     """
     if name_or_path == "folder":
-        raise UsageError("A folder of pictures is named by its path.", hint="--dataset ./pictures")
+        raise UsageError("To use a folder of pictures, give its path.", hint="--dataset ./pictures")
     if name_or_path in registry.names("datasets"):
         if pairs and not registry.declared("datasets", name_or_path, "PAIRS"):
             raise UsageError(f"{name_or_path} has no pairs.", hint="--dataset toy-facades")
@@ -68,8 +72,10 @@ def check(name_or_path: str, pairs: bool = False) -> Path | None:
     if path.is_dir():
         return path
     if path.exists():
-        raise UsageError(f"{path} is no folder of pictures.", hint=f"--dataset {path.parent}")
+        raise UsageError(
+            f"{path} is a file, not a folder of pictures.", hint=f"--dataset {path.parent}"
+        )
     if name_or_path.startswith((".", "~")) or {"/", os.sep} & set(name_or_path):
-        raise UsageError(f"There is no folder {path}.", hint="gan datasets list")
+        raise UsageError(f"The folder {path} does not exist.", hint="gan datasets list")
     registry.check("datasets", name_or_path)
     return None

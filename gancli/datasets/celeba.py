@@ -1,13 +1,13 @@
-"""Faces: 202,599 aligned colour pictures of celebrities, for research alone.
+"""Faces of celebrities: 202,599 aligned colour photos; for non-commercial research only.
 
 Ziwei Liu, Ping Luo, Xiaogang Wang, Xiaoou Tang: Deep Learning Face Attributes in the Wild (ICCV
 2015), arXiv:1411.7766.
 
-The pictures lie in the data folder as `celeba/img_align_celeba.zip`, which is read without being
-unpacked, or in the folder `celeba/img_align_celeba`; the archive, being whole, goes before the
-folder, which may hold a part. Their own partition goes by the number in a file's name: 1 to 162770
-are for training, 182638 to 202599 for testing, and those between, meant for validation, are left
-alone. Where hardly any of the pictures are beyond 182637, a tenth of all is held out instead.
+The pictures are read from `celeba/img_align_celeba.zip` in the data folder, without unpacking it,
+or from the folder `celeba/img_align_celeba`. The archive comes first, because the folder may hold
+only a part of the pictures. The official split goes by the number in the file name: 1 to 162770 are
+for training and 182638 to 202599 for testing; the validation pictures between them are not used. If
+one of the two splits has almost no pictures, a tenth of all pictures is held out instead.
 """
 
 from collections.abc import Iterator, Sequence
@@ -21,22 +21,22 @@ from PIL import Image
 
 from gancli.data import cache, folder
 from gancli.data.decode import SUFFIXES, decode_all
-from gancli.data.folder import Found, Notes
+from gancli.data.folder import Notes, PictureFile
 from gancli.data.pictures import Info, Pictures, Places
 from gancli.data.rows import RowWriter
 from gancli.data.sources import Folder, Mirror, Source, fetch
-from gancli.data.transfer import writing
-from gancli.data.verify import File, verified
+from gancli.data.transfer import explain_write_errors
+from gancli.data.verify import File, read_verified
 from gancli.errors import DataError, UsageError
 from gancli.files import replacing
 from gancli.reporting import Progress, Say, silent
 
 INFO = Info(
     title="CelebA: aligned faces of celebrities",
-    size="178x218 colour; the square of 128 about the face, resized, to 64x64 if nothing is asked",
+    size="178x218 colour; cropped to the 128x128 around the face and resized (default: 64x64)",
     train=162_770,
     test=19_962,
-    terms="non-commercial research only, no redistribution, nor of any part; cite Liu, Luo, Wang "
+    terms="non-commercial research only, no redistribution of all or any part; cite Liu, Luo, Wang "
     "and Tang, Deep Learning Face Attributes in the Wild (ICCV 2015)",
     home="https://mmlab.ie.cuhk.edu.hk/projects/CelebA.html",
 )
@@ -44,13 +44,13 @@ SCALES = True
 
 NAME = "celeba"
 FOLDER = "img_align_celeba"
-VERSION = "celeba-1"  # of how faces are cut, fitted and parted
+VERSION = "celeba-1"  # part of the cache key: change it when cropping or the splits change
 SIZE = 64
-ALL = 202_599
-OWN = {"train": range(1, 162_771), "test": range(182_638, 202_600)}  # by number
-BOXES = {  # left, top, right, bottom by width and height
+TOTAL = 202_599
+OFFICIAL_SPLITS = {"train": range(1, 162_771), "test": range(182_638, 202_600)}  # file numbers
+CROP_BOXES = {  # (width, height) -> (left, top, right, bottom)
     (178, 218): (25, 50, 153, 178),
-    (89, 109): (0, 10, 89, 99),  # half size: everything across, a little more than above
+    (89, 109): (0, 10, 89, 99),  # half size: the full width, so a wider crop than above
 }
 ARCHIVE = File(
     name="img_align_celeba.zip",
@@ -61,14 +61,16 @@ MIRRORS: tuple[Source, ...] = (
     Mirror("https://s3.amazonaws.com/pytorch-tutorial-assets"),
     Mirror("https://graal.ift.ulaval.ca/public/celeba"),
     Mirror("https://cseweb.ucsd.edu/~weijian/static/datasets/celeba"),
-    Mirror(  # where its authors put it; often no more than a page about a quota comes
+    Mirror(  # the authors' own copy; Google Drive often sends a "quota exceeded" page instead
         "https://drive.usercontent.google.com/download"
         "?id=0B7EVK8r0v71pZjFTYXZWM3FlRnM&export=download&confirm=t",
-        whole=True,
+        single_file=True,
     ),
 )
-BY_HAND = f"Download it from {INFO.home}, then: gan datasets download celeba --from {ARCHIVE.name}"
-UNPACKED = f"If it holds the pictures all the same, unpack them into DATA_DIR/{NAME}/{FOLDER}."
+MANUAL_HINT = (
+    f"download it from {INFO.home}, then: gan datasets download celeba --from {ARCHIVE.name}"
+)
+UNPACK_HINT = f"if you trust this archive, unpack its pictures into DATA_DIR/{NAME}/{FOLDER}"
 
 
 def load(
@@ -78,66 +80,72 @@ def load(
     say: Say = silent,
     progress: Progress = silent,
 ) -> Pictures:
-    """The faces of one split at `size` x `size` (64), uint8 (N, size, size, 3), without labels.
+    """Load the faces of one split, uint8 (N, size, size, 3) with `size` 64 by default; no labels.
 
-    They are cut to a square about the face, resized once, and kept in the cache until a file
-    changes; downloaded first where there are none. Unreadable files are skipped and named.
+    Each picture is cropped to a square around the face and resized. The result stays in the cache
+    until a file changes. If this machine has no pictures, they are downloaded first. Unreadable
+    files are skipped and named in `notes`.
 
-    Raises DataError where there is nothing to read, or pictures of other sizes.
+    Raises DataError if there is nothing to read, or if a picture has an unexpected size.
     """
-    root = _here(places) or download(places, say, progress) / ARCHIVE.name
+    root = _find_local(places) or download(places, say, progress) / ARCHIVE.name
     side = size or SIZE
-    with _faces(root) as faces:
-        chosen, notes = _of_split(root, faces, split)
-        stamped = chosen if root.is_dir() else [Found(path=root, name=root.name, group="")]
-        key = folder.hashed(VERSION, *map(folder.stamp, stamped))
+    with _open_faces(root) as faces:
+        chosen, notes = _find_split(root, faces, split)
+        stamped = chosen if root.is_dir() else [PictureFile(path=root, name=root.name, group="")]
+        key = folder.sha256_of(VERSION, *map(folder.file_stamp, stamped))
 
         def fill(into: RowWriter) -> Pictures:
-            say(f"{root}: reading {len(chosen):,} pictures, once.")
+            say(f"{root}: decoding {len(chosen):,} pictures into the cache.")
             paths = [f.path for f in chosen]
-            reasons = decode_all(into, paths, side, 3, progress, partial(_face, root))
-            skipped = folder.complaints(root, [p.name for p in paths], reasons, "skip")
+            reasons = decode_all(into, paths, side, 3, progress, partial(_crop_face, root))
+            skipped = folder.unreadable_notes(root, [p.name for p in paths], reasons, "skip")
             return Pictures(name=NAME, split=split, images=None, notes=notes + skipped)
 
-        return cache.once([folder.kept_at(places, root, split, NAME, side)], key, fill, say)
+        return cache.load_or_create(
+            [folder.cache_path(places, root, split, NAME, side)], key, fill, say
+        )
 
 
 def download(places: Places, say: Say = silent, progress: Progress = silent) -> Path:
-    """Have all pictures on this machine; the folder that they or their archive lie in."""
+    """Download the archive unless all pictures are here. Returns the folder that holds them.
+
+    Raises DataError if no source has the archive, and FileError if it cannot be written.
+    """
     for here in places.folders(NAME):
-        if not (here / ARCHIVE.name).exists() and len(folder.pictures_in(here / FOLDER)) >= ALL:
+        if not (here / ARCHIVE.name).exists() and len(folder.find_pictures(here / FOLDER)) >= TOTAL:
             return here
     say(f"celeba: {INFO.terms}.")
     sources = [*map(Folder, places.folders(NAME)), *MIRRORS]
     try:
         found = fetch(NAME, [ARCHIVE], sources, places.keep / NAME, say, progress)
     except DataError as error:
-        raise DataError(error.message, hint=BY_HAND) from error
+        raise DataError(error.message, hint=MANUAL_HINT) from error
     return found[ARCHIVE.name].parent
 
 
 def adopt(file: Path, places: Places, say: Say = silent, progress: Progress = silent) -> Path:
-    """Copy the archive `file`, downloaded by hand, into the data folder; the folder it lies in.
+    """Verify the archive `file`, which the user downloaded, and copy it into the data folder.
 
-    Raises UsageError where there is none, DataError where it is not the archive, and FileError
-    where it cannot be put there.
+    Returns the folder of the copy. Raises UsageError if `file` does not exist, DataError if it is
+    not the archive of CelebA, and FileError if the copy cannot be written.
     """
     if not file.is_file():
-        raise UsageError(f"There is no file {file}.", hint=BY_HAND)
+        raise UsageError(f"The file {file} does not exist.", hint=MANUAL_HINT)
     say(f"celeba: {INFO.terms}.")
     target = places.keep / NAME / ARCHIVE.name
     try:
-        with writing(target), replacing(target) as beside, beside.open("wb") as out:
-            for block in verified(file, ARCHIVE):
+        with explain_write_errors(target), replacing(target) as beside, beside.open("wb") as out:
+            for block in read_verified(file, ARCHIVE):
                 out.write(block)
                 progress(file.name, out.tell(), ARCHIVE.size)
     except DataError as error:
-        raise DataError(f"{error.message}.", hint=UNPACKED) from error
+        raise DataError(f"{error.message}.", hint=UNPACK_HINT) from error
     return target.parent
 
 
-def _here(places: Places) -> Path | None:
-    """The archive, or else the folder of pictures, where this machine has one."""
+def _find_local(places: Places) -> Path | None:
+    """Return the archive, else the folder of pictures, else None."""
     folders = places.folders(NAME)
     archives = (path for here in folders if (path := here / ARCHIVE.name).is_file())
     unpacked = (path for here in folders if (path := here / FOLDER).is_dir())
@@ -145,57 +153,68 @@ def _here(places: Places) -> Path | None:
 
 
 @contextmanager
-def _faces(root: Path) -> Iterator[list[Found]]:
-    """Every picture that has a number, in a folder or, while this lasts, in an archive."""
+def _open_faces(root: Path) -> Iterator[list[PictureFile]]:
+    """Yield the pictures with a number as name, from a folder or an archive.
+
+    Pictures from an archive can be read only inside the `with` block. Raises DataError if the
+    archive cannot be opened.
+    """
     if root.is_dir():
-        yield [f for f in folder.pictures_in(root) if _number(f)]
+        yield [f for f in folder.find_pictures(root) if _number(f)]
         return
     try:
         archive = ZipFile(root)
     except (OSError, BadZipFile) as error:
         raise DataError(
-            f"{root} is no archive that can be read.", hint="gan datasets download celeba"
+            f"{root} is not a readable zip archive.", hint="gan datasets download celeba"
         ) from error
     with archive:
         members = [
-            Found(path=Member(archive, name), name=PurePosixPath(name).name, group="")
+            PictureFile(path=Member(archive, name), name=PurePosixPath(name).name, group="")
             for name in sorted(archive.namelist())
             if PurePosixPath(name).suffix.lower() in SUFFIXES
         ]
         yield [f for f in members if _number(f)]
 
 
-def _number(face: Found) -> int:
-    """The number that names a picture; 0 where none does."""
+def _number(face: PictureFile) -> int:
+    """Return the number in a picture's name, or 0 if its name is not a number."""
     stem = PurePosixPath(face.name).stem
     return int(stem) if stem.isdecimal() else 0
 
 
-def _of_split(root: Path, faces: Sequence[Found], split: str) -> tuple[list[Found], Notes]:
-    """The pictures of one split, by CelebA's own partition, or of a part of it by a tenth."""
+def _find_split(
+    root: Path, faces: Sequence[PictureFile], split: str
+) -> tuple[list[PictureFile], Notes]:
+    """Return the pictures of one split, and notes: the official split, or a held-out tenth.
+
+    Raises DataError if `faces` is empty.
+    """
     if not faces:
         raise DataError(
-            f"There are no pictures of CelebA in {root}: none is named by a number.",
+            f"{root} contains no CelebA pictures: no file is named like 000001.jpg.",
             hint="gan datasets download celeba",
         )
-    parted = {name: [f for f in faces if _number(f) in own] for name, own in OWN.items()}
+    by_split = {
+        name: [f for f in faces if _number(f) in own] for name, own in OFFICIAL_SPLITS.items()
+    }
     notes: Notes = ()
-    if min(map(len, parted.values())) < folder.FEW:
-        parted, notes = folder.tenth(root, faces)
-        notes += (f"CelebA's own test pictures, {OWN['test'][0]}.jpg and on, are not there.",)
-    if not parted[split]:
-        raise DataError(
-            f"There are no {split} pictures in {root}.", hint="gan datasets download celeba"
+    if min(map(len, by_split.values())) < folder.MIN_FOR_HOLDOUT:
+        by_split, notes = folder.hold_out_tenth(root, faces)
+        notes += (
+            f"The official test pictures, {OFFICIAL_SPLITS['test'][0]}.jpg and up, are missing.",
         )
-    return parted[split], notes
+    if not by_split[split]:
+        raise DataError(f"{root} has no {split} pictures.", hint="gan datasets download celeba")
+    return by_split[split], notes
 
 
-def _face(root: Path, picture: Image.Image) -> Image.Image:
-    """The square about the face."""
-    if box := BOXES.get(picture.size):
+def _crop_face(root: Path, picture: Image.Image) -> Image.Image:
+    """Crop a picture to the square around the face. Raises DataError for an unexpected size."""
+    if box := CROP_BOXES.get(picture.size):
         return picture.crop(box)
     width, height = picture.size
     raise DataError(
-        f"A picture in {root} is {width}x{height}: CelebA's are 178x218, or 89x109 at half size.",
-        hint=f"--dataset {root} takes pictures of any size" if root.is_dir() else None,
+        f"A picture in {root} is {width}x{height}. CelebA has 178x218, or 89x109 at half size.",
+        hint=f"use --dataset {root}, which accepts pictures of any size" if root.is_dir() else None,
     )

@@ -1,12 +1,13 @@
-"""Building fronts: photos (A) and their label maps in 12 colours (B), side by side.
+"""Building facades: 606 pairs of a photo (A) and its label map in 12 colours (B), for pix2pix.
 
 Radim Tylecek, Radim Sara: Spatial Pattern Templates for Recognition of Objects with Regular
-Structure (GCPR 2013), the CMP Facade Database; in pairs side by side by Isola et al. 2016,
-arXiv:1611.07004.
+Structure (GCPR 2013), the CMP Facade Database. Isola et al. 2016, arXiv:1611.07004 (pix2pix),
+published it as pairs side by side.
 
-They lie in the data folder as `facades/train` with `facades/test` or `facades/val` (the former
-where there are both), 512x256 pixels, photo on the left. CMP's own base archive lies in
-`facades/base`, a .jpg and a .png of each front, and a tenth of it is held out.
+Two layouts in the data folder work. The archive of pix2pix has `facades/train` and `facades/test`
+(or, without it, `facades/val`), pictures of 512x256 pixels with the photo on the left. CMP's own
+archive has `facades/base`, with a .jpg and a .png of each facade; a tenth of its pairs is held out
+as the test split.
 """
 
 import gzip
@@ -20,19 +21,19 @@ from urllib.parse import urlsplit
 
 from gancli.data import folder
 from gancli.data.cmp import PALETTE
-from gancli.data.decode import each
-from gancli.data.folder import Found, Notes
-from gancli.data.pairs import SIZE, halves, matched, read
+from gancli.data.decode import map_threaded
+from gancli.data.folder import Notes, PictureFile
+from gancli.data.pairs import SIZE, match_or_raise, read, read_pair
 from gancli.data.pictures import Info, Pictures, Places
 from gancli.data.transfer import download as transfer
-from gancli.data.transfer import writing
+from gancli.data.transfer import explain_write_errors
 from gancli.errors import DataError, UsageError
 from gancli.files import replacing
 from gancli.reporting import Progress, Say, silent
 
 INFO = Info(
-    title="CMP Facades: photos of building fronts and their label maps",
-    size="256x256 colour, photo (A) and label map (B)",
+    title="CMP Facades: photos of building facades and their label maps",
+    size="256x256 colour, pairs of photo (A) and label map (B)",
     train=400,
     test=106,
     terms="for research; cite Tylecek and Sara, Spatial Pattern Templates for Recognition of "
@@ -44,22 +45,22 @@ PAIRS = True
 
 NAME = "facades"
 BASE = "base"
-PARTS = ("train", "val", "test", BASE)  # folders in the archives
-ALL = {"train": 606, BASE: 378}  # pairs in an archive, by a folder in it
-LIMIT = 100_000_000  # bytes; both archives are well below
-LARGEST = 10_000_000  # bytes of one picture; theirs have a hundredth of that
+FOLDERS = ("train", "val", "test", BASE)  # the folders of pictures in the archives
+EXPECTED_PAIRS = {"train": 606, BASE: 378}  # pairs in the archive that has this folder
+MAX_ARCHIVE_BYTES = 100_000_000  # both archives are well below this
+MAX_PICTURE_BYTES = 10_000_000  # the real pictures have about a hundredth of this
 MIRRORS = (
     "https://efrosgans.eecs.berkeley.edu/pix2pix/datasets/facades.tar.gz",
     "https://people.eecs.berkeley.edu/~tinghuiz/projects/pix2pix/datasets/facades.tar.gz",
     "https://cmp.felk.cvut.cz/~tylecr1/facade/CMP_facade_DB_base.zip",
 )
-DAMAGED = (
+ARCHIVE_ERRORS = (
     *(tarfile.TarError, gzip.BadGzipFile, zipfile.BadZipFile, zlib.error, EOFError),
-    RuntimeError,  # zipfile's, for what is encrypted or packed in a way it does not know
+    RuntimeError,  # zipfile raises it for encrypted files and unknown compression methods
 )
-BY_HAND = (
-    f"Download it from {INFO.home}, then: gan datasets download facades --from "
-    "CMP_facade_DB_base.zip. Without any download: --dataset toy-facades"
+MANUAL_HINT = (
+    f"download it from {INFO.home}, then: gan datasets download facades --from "
+    "CMP_facade_DB_base.zip; or use --dataset toy-facades, which needs no download"
 )
 
 
@@ -70,139 +71,156 @@ def load(
     say: Say = silent,
     progress: Progress = silent,
 ) -> Pictures:
-    """The pairs of one split at `size` x `size` (256): photos A and label maps B, both in colour.
+    """Load the pairs of one split at `size` x `size` (default 256): photos A and label maps B, RGB.
 
-    Every pixel of B has one of the 12 colours of the palette exactly. Downloaded first where there
-    are none. Raises DataError where there is nothing to read.
+    Every pixel of B has exactly one of the 12 palette colours. If this machine has no pairs, they
+    are downloaded first. Raises DataError if there is nothing to read.
     """
-    root = _here(places) or download(places, say, progress)
-    every, notes = _splits(root)
-    if not every[split]:
-        raise DataError(f"There are no {split} pairs in {root}.", hint=BY_HAND)
+    root = _find_local(places) or download(places, say, progress)
+    by_split, notes = _find_splits(root)
+    if not by_split[split]:
+        raise DataError(f"{root} has no {split} pairs.", hint=MANUAL_HINT)
     pairs = Pictures(name=NAME, split=split, images=None, palette=PALETTE, notes=notes)
-    chosen = every[split]
+    chosen = by_split[split]
     return read(pairs, chosen, root, places, size or SIZE, "skip", say, progress)
 
 
 def download(places: Places, say: Say = silent, progress: Progress = silent) -> Path:
-    """Have the pairs on this machine; the folder that they lie in."""
-    if here := _here(places):
+    """Download the pairs unless they are here. Returns the folder that holds them.
+
+    Raises DataError if no source serves a complete archive, FileError if it cannot be written.
+    """
+    if here := _find_local(places):
         return here
     say(f"facades: {INFO.terms}.")
     for url in MIRRORS:
         host, name = urlsplit(url).netloc, PurePosixPath(url).name
         try:
-            with tempfile.TemporaryDirectory() as room:
-                transfer(url, Path(room, name), progress, LIMIT)
-                found = _unpacked(Path(room, name), places, progress)
+            with tempfile.TemporaryDirectory() as workdir:
+                transfer(url, Path(workdir, name), progress, MAX_ARCHIVE_BYTES)
+                found = _unpack(Path(workdir, name), places, progress)
         except DataError as error:
             say(f"facades: {host}: {error.message}.")
         else:
-            say(f"facades: from {host}.")
+            say(f"facades: downloaded from {host}.")
             return found
-    raise DataError("The facades are to be had from no source.", hint=BY_HAND)
+    raise DataError(
+        "Could not download facades: no source is reachable or has a valid archive.",
+        hint=MANUAL_HINT,
+    )
 
 
 def adopt(file: Path, places: Places, say: Say = silent, progress: Progress = silent) -> Path:
-    """Unpack an archive downloaded by hand, of pairs side by side or CMP's own; the folder.
+    """Unpack the archive `file`, which the user downloaded: that of pix2pix or CMP's own.
 
-    Raises UsageError where there is none, DataError where it is not what it should be, and
-    FileError where the folder cannot be put there.
+    Returns the folder. Raises UsageError if `file` does not exist, DataError if it is not a
+    complete archive of facades, and FileError if the folder cannot be written.
     """
     if not file.is_file():
-        raise UsageError(f"There is no file {file}.", hint=BY_HAND)
+        raise UsageError(f"The file {file} does not exist.", hint=MANUAL_HINT)
     say(f"facades: {INFO.terms}.")
     try:
-        return _unpacked(file, places, progress)
+        return _unpack(file, places, progress)
     except DataError as error:
         raise DataError(f"{error.message}.", hint=error.hint) from error
 
 
-def _here(places: Places) -> Path | None:
-    """The folder of pairs, where this machine has one."""
+def _find_local(places: Places) -> Path | None:
+    """Return the folder of pairs, or None if this machine has none."""
     folders = [here for here in places.folders(NAME) if here.is_dir()]
     return next((f for f in folders if any((f / s).is_dir() for s in ("train", BASE))), None)
 
 
-def _splits(root: Path) -> tuple[dict[str, list[Found]], Notes]:
+def _find_splits(root: Path) -> tuple[dict[str, list[PictureFile]], Notes]:
+    """Return the pairs by split in either layout, and notes for the user."""
     if (root / "train").is_dir():
-        return folder.splits(root)
-    pairs = _base(root / BASE)
-    return folder.tenth(root, pairs)
+        return folder.find_splits(root)
+    pairs = _cmp_pairs(root / BASE)
+    return folder.hold_out_tenth(root, pairs)
 
 
-def _base(root: Path) -> list[Found]:
-    """CMP's own pairs: a photo and a label map of the same name."""
-    found = folder.pictures_in(root)
+def _cmp_pairs(root: Path) -> list[PictureFile]:
+    """Return the pairs of CMP's own archive: a .jpg and a .png with the same name."""
+    found = folder.find_pictures(root)
     photos = [f for f in found if f.path.suffix.lower() == ".jpg"]
-    pairs, _ = matched(root, photos, [f for f in found if f.path.suffix.lower() == ".png"])
+    pairs, _ = match_or_raise(root, photos, [f for f in found if f.path.suffix.lower() == ".png"])
     return pairs
 
 
-def _unpacked(file: Path, places: Places, progress: Progress) -> Path:
-    """Unpack an archive, look at every pair, and only then give the folder its name.
+def _unpack(file: Path, places: Places, progress: Progress) -> Path:
+    """Unpack an archive next to the data folder, check every pair, then rename it into place.
 
-    No hash of these archives was ever published: what one is known by is the number of its pairs,
-    all of them readable. Raises DataError where it is not what it should be.
+    No hash of these archives was ever published. So an archive is valid if it has the expected
+    number of pairs and all of them can be decoded. Raises DataError if it is not valid.
     """
     root = places.keep / NAME
-    with writing(root), replacing(root) as beside:
-        for name, data in _members(file):
-            inside = beside / _inside(name)
+    with explain_write_errors(root), replacing(root) as beside:
+        for name, data in _read_members(file):
+            inside = beside / _path_inside(name)
             inside.parent.mkdir(parents=True, exist_ok=True)
             inside.write_bytes(data)
-        _check(file, beside, progress)
+        _check_pairs(file, beside, progress)
     return root
 
 
-def _inside(name: str) -> Path:
-    """Where a member of an archive lies: its folder and its name."""
+def _path_inside(name: str) -> Path:
+    """Return the last folder and the name of a member: no path can leave the target folder."""
     return Path(*PurePosixPath(name).parts[-2:])
 
 
-def _members(file: Path) -> Iterator[tuple[str, bytes]]:
-    """Names and contents of the pictures in a tar or zip archive, of LARGEST bytes at most."""
+def _read_members(file: Path) -> Iterator[tuple[str, bytes]]:
+    """Yield the names and contents of the pictures in a tar.gz or zip archive.
+
+    Raises DataError if the archive is damaged or a picture is larger than MAX_PICTURE_BYTES.
+    """
     try:
         if zipfile.is_zipfile(file):
             with zipfile.ZipFile(file) as packed:
                 for entry in packed.infolist():
-                    if _wanted(file, entry.filename, entry.file_size):
+                    if _is_picture(file, entry.filename, entry.file_size):
                         yield entry.filename, packed.read(entry)
         else:
             with tarfile.open(file, "r:gz") as tar:
                 for member in filter(tarfile.TarInfo.isfile, tar):
-                    wanted = _wanted(file, member.name, member.size)
+                    wanted = _is_picture(file, member.name, member.size)
                     if wanted and (found := tar.extractfile(member)):
                         yield member.name, found.read()
-    except DAMAGED as error:
-        raise DataError(f"{file.name} is no whole archive", hint=BY_HAND) from error
+    except ARCHIVE_ERRORS as error:
+        raise DataError(f"{file.name} is not a complete archive", hint=MANUAL_HINT) from error
 
 
-def _wanted(file: Path, name: str, size: int) -> bool:
-    """Whether a member is one of the pictures. Raises DataError for one that is too large."""
-    inside = _inside(name)
-    wanted = inside.parent.name in PARTS and inside.suffix in (".jpg", ".png")
-    if wanted and size > LARGEST:
-        raise DataError(f"{file.name} holds {name} of {size / 1e6:.0f} MB", hint=BY_HAND)
+def _is_picture(file: Path, name: str, size: int) -> bool:
+    """Return whether a member is one of the pictures. Raises DataError if that is too large."""
+    inside = _path_inside(name)
+    wanted = inside.parent.name in FOLDERS and inside.suffix in (".jpg", ".png")
+    if wanted and size > MAX_PICTURE_BYTES:
+        raise DataError(
+            f"{file.name} contains {name}, which is too large ({size / 1e6:.0f} MB)",
+            hint=MANUAL_HINT,
+        )
     return wanted
 
 
-def _check(file: Path, root: Path, progress: Progress) -> None:
-    """Raise DataError unless `root` holds all pairs of an archive, and none is broken."""
+def _check_pairs(file: Path, root: Path, progress: Progress) -> None:
+    """Raise DataError unless `root` has all expected pairs and each can be decoded."""
     base = (root / BASE).is_dir()
-    expected = ALL[BASE if base else "train"]
+    expected = EXPECTED_PAIRS[BASE if base else "train"]
     try:
-        pairs = _base(root / BASE) if base else folder.pictures_in(root)
-    except DataError:  # no photo has its map
+        pairs = _cmp_pairs(root / BASE) if base else folder.find_pictures(root)
+    except DataError:  # no photo has a label map
         pairs = []
-    good = sum(each(_is_whole, pairs, progress))
+    good = sum(map_threaded(_is_readable, pairs, progress))
     if good != len(pairs) or good != expected:
-        raise DataError(f"{file.name} holds {good} of {expected} pairs", hint=BY_HAND)
+        raise DataError(
+            f"{file.name} has {len(pairs)} pairs, {good} of them readable, instead of {expected}",
+            hint=MANUAL_HINT,
+        )
 
 
-def _is_whole(pair: Found) -> bool:
+def _is_readable(pair: PictureFile) -> bool:
+    """Return whether both pictures of a pair can be decoded and have the same size."""
     try:
-        halves(pair)
+        read_pair(pair)
     except DataError:
         return False
     return True

@@ -1,4 +1,4 @@
-"""Clothes from a shop: 70,000 gray pictures of 28x28 in ten classes, in MNIST's place.
+"""Clothes: 70,000 gray pictures, 28x28, in ten classes; a drop-in replacement for MNIST.
 
 Han Xiao, Kashif Rasul, Roland Vollgraf: Fashion-MNIST: a Novel Image Dataset for Benchmarking
 Machine Learning Algorithms (2017), arXiv:1708.07747.
@@ -32,7 +32,7 @@ INFO = Info(
     home="https://github.com/zalandoresearch/fashion-mnist",
 )
 
-# SHA-256 of the contents, decompressed: mirrors compress anew.
+# SHA-256 and size are of the decompressed contents: mirrors compress the files differently.
 _SET = IdxSet(
     name="fashion-mnist",
     classes=INFO.classes,

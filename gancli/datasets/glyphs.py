@@ -1,9 +1,9 @@
-"""Drawn digits: 70,000 gray pictures of 28x28, made here and now; needs no download.
+"""Digits drawn from a font: 70,000 gray pictures, 28x28, in ten classes; needs no download.
 
-Digits of Pillow's own scalable font, each turned, sheared, scaled, thickened and warped in its own
-way, white on black like MNIST. The elastic warp follows Simard, Steinkraus, Platt: Best Practices
-for Convolutional Neural Networks Applied to Visual Document Analysis (ICDAR 2003), with a coarse
-grid of displacements in place of filtered noise.
+The digits are of the font that comes with Pillow, white on black like MNIST. Each is rotated,
+sheared, scaled, thickened and warped at random. The elastic warp follows Simard, Steinkraus, Platt:
+Best Practices for Convolutional Neural Networks Applied to Visual Document Analysis (ICDAR 2003),
+with a coarse grid of displacements instead of filtered noise.
 """
 
 import contextlib
@@ -19,32 +19,32 @@ from gancli.errors import DataError
 from gancli.reporting import Progress, Say, silent
 
 INFO = Info(
-    title="Glyphs: drawn digits",
+    title="Glyphs: digits drawn from a font",
     size="28x28 gray",
     train=60_000,
     test=10_000,
     classes=tuple("0123456789"),
-    terms="none: drawn from the font that comes with Pillow (Aileron, CC0)",
+    terms="none: drawn with the font that comes with Pillow (Aileron, CC0)",
     home="built in",
 )
 
-VERSION = "glyphs-2"  # of the drawing; another one is drawn anew
+VERSION = "glyphs-2"  # the cache key: change it when the drawing changes
 SEED = 0
 SIZE = 28
-CHUNK = 1000  # pictures drawn at once, from one random stream
-FINE = 4  # digits are drawn once, this much larger, and every picture is looked up in those
-CANVAS = 144  # side of a drawn digit with its black margin, fine pixels
-HEIGHT = 108  # of the font, fine pixels: a digit is then 20 pixels tall, as in MNIST
-STROKES = (-1, 0, 1, 2, 3, 4)  # thickness taken away or added on each side, fine pixels
-KNOTS = 5  # displacements of the elastic warp along each side of a picture
+CHUNK = 1000  # pictures drawn at once, with one random generator
+FINE = 4  # digits are rendered once at this scale ("fine pixels"); pictures are sampled from them
+CANVAS = 144  # side of a rendered digit with its black margin, in fine pixels
+HEIGHT = 108  # font size in fine pixels: a digit is then 20 pixels tall, as in MNIST
+STROKES = (-1, 0, 1, 2, 3, 4)  # stroke width added on each side, in fine pixels
+KNOTS = 5  # grid points of the elastic warp along each side of a picture
 
 
 def load(places: Places, split: str, say: Say = silent, progress: Progress = silent) -> Pictures:
-    """The `train` or `test` pictures, uint8 (N, 28, 28, 1), drawn the first time and then kept."""
+    """Load the `train` or `test` split, uint8 (N, 28, 28, 1); drawn once, then read from disk."""
     first, count = (0, INFO.train) if split == "train" else (INFO.train, INFO.test)
 
     def fill(into: RowWriter) -> Pictures:
-        say(f"glyphs: drawing {count:,} digits, once.")
+        say(f"glyphs: drawing {count:,} digits (only the first time).")
         into.append(draw(first, count, progress=progress)[:, None])
         labels = np.arange(first, first + count, dtype=np.int64) % 10
         return Pictures(
@@ -52,14 +52,16 @@ def load(places: Places, split: str, say: Say = silent, progress: Progress = sil
         )
 
     folders = (places.keep / "glyphs", *places.folders("glyphs"))
-    return cache.once([folder / f"{split}.rows" for folder in folders], VERSION, fill, say)
+    return cache.load_or_create(
+        [folder / f"{split}.rows" for folder in folders], VERSION, fill, say
+    )
 
 
 def draw(first: int, count: int, seed: int = SEED, progress: Progress = silent) -> Any:
-    """Pictures `first` to `first + count`, uint8 (count, 28, 28, 1).
+    """Draw pictures `first` to `first + count - 1`, uint8 (count, 28, 28, 1).
 
-    Picture i shows the digit i % 10 and depends on `seed` and i alone. One core draws about 12,000
-    a second.
+    Picture i shows the digit i % 10 and depends only on `seed` and i. One core draws about 12,000
+    per second.
     """
     atlas = _atlas()
     images = np.empty((count, SIZE, SIZE, 1), np.uint8)
@@ -74,16 +76,16 @@ def draw(first: int, count: int, seed: int = SEED, progress: Progress = silent) 
 
 
 def _atlas() -> Any:
-    """Each digit in each thickness, float32 (thicknesses * 10, CANVAS, CANVAS) in 0..255.
+    """Render each digit in each stroke width, float32 (widths * 10, CANVAS, CANVAS) in 0..255.
 
-    Blurred by about half a pixel of the result, so that looking up single points does not alias.
+    The blur of about half an output pixel prevents aliasing when single points are sampled.
     """
     digits = [_digit(text, stroke) for stroke in STROKES for text in INFO.classes]
     return np.array(digits, np.float32)
 
 
 def _digit(text: str, stroke: int) -> Any:
-    """One digit, centred by its own outline; a negative `stroke` thins it."""
+    """Render one digit, centred by its bounding box; a negative `stroke` thins it."""
     font = _font()
     picture = Image.new("L", (CANVAS, CANVAS))
     pen = ImageDraw.Draw(picture)
@@ -96,28 +98,29 @@ def _digit(text: str, stroke: int) -> Any:
 
 
 def _font() -> ImageFont.FreeTypeFont:
+    """Return Pillow's scalable font. Raises DataError if Pillow has no FreeType."""
     with contextlib.suppress(ImportError):
         font = ImageFont.load_default(size=HEIGHT)
         if isinstance(font, ImageFont.FreeTypeFont):
             return font
     raise DataError(
-        "Pillow was built without FreeType here, so it cannot draw the glyphs.",
+        "This build of Pillow has no FreeType, so it cannot draw glyphs.",
         hint="pip install --force-reinstall pillow",
     )
 
 
 def _chunk(atlas: Any, rng: np.random.Generator) -> Any:
-    """CHUNK pictures, uint8 (CHUNK, 28, 28), the digits 0 to 9 in turn."""
+    """Draw CHUNK pictures, uint8 (CHUNK, 28, 28), of the digits 0 to 9 in turn."""
     stroke = rng.integers(len(STROKES), size=CHUNK)
     x, y = _points(rng)
-    images = _look_up(atlas, stroke * 10 + np.arange(CHUNK) % 10, x, y)
+    images = _sample_bilinear(atlas, stroke * 10 + np.arange(CHUNK) % 10, x, y)
     images *= _uniform(rng, 0.85, 1)
     images += _uniform(rng, 0, 8) * rng.standard_normal(images.shape, np.float32)
     return images.round().clip(0, 255).astype(np.uint8)
 
 
 def _points(rng: np.random.Generator) -> tuple[Any, Any]:
-    """Where each pixel lies on the fine canvas: x and y, each float32 (CHUNK, 28, 28)."""
+    """Return the point of the canvas that each pixel samples: x and y, float32 (CHUNK, 28, 28)."""
     turn, shear = _normal(rng, 0.12), _normal(rng, 0.15)  # radians
     wide, tall = _uniform(rng, 0.8, 1.15), _uniform(rng, 0.8, 1.15)
     axis = np.arange(SIZE, dtype=np.float32) - (SIZE - 1) / 2
@@ -129,7 +132,8 @@ def _points(rng: np.random.Generator) -> tuple[Any, Any]:
 
 
 def _warp(rng: np.random.Generator) -> Any:
-    """A smooth displacement of every pixel, in pixels: float32 (CHUNK, 28, 28)."""
+    """Return a smooth random displacement of every pixel, in pixels: float32 (CHUNK, 28, 28)."""
+    # Random offsets at the grid points, interpolated by raised cosines along both axes.
     knots = 0.8 * rng.standard_normal((CHUNK, KNOTS, KNOTS), np.float32)
     place = np.linspace(0, KNOTS - 1, SIZE)[:, None] - np.arange(KNOTS)
     bumps = np.where(abs(place) < 1, np.cos(np.pi * place) / 2 + 0.5, 0)  # rows sum to 1
@@ -138,23 +142,25 @@ def _warp(rng: np.random.Generator) -> Any:
 
 
 def _normal(rng: np.random.Generator, deviation: float) -> Any:
-    """One number a picture, float32 (CHUNK, 1, 1)."""
+    """Draw one normal number per picture, mean 0, float32 (CHUNK, 1, 1)."""
     return deviation * rng.standard_normal((CHUNK, 1, 1), np.float32)
 
 
 def _uniform(rng: np.random.Generator, low: float, high: float) -> Any:
-    """One number a picture, float32 (CHUNK, 1, 1)."""
+    """Draw one uniform number per picture, float32 (CHUNK, 1, 1)."""
     return low + (high - low) * rng.random((CHUNK, 1, 1), np.float32)
 
 
-def _look_up(fine: Any, number: Any, x: Any, y: Any) -> Any:
-    """Bilinear samples, float32 (N, h, w), of the pictures `fine[number]` at the points (x, y).
+def _sample_bilinear(fine: Any, number: Any, x: Any, y: Any) -> Any:
+    """Sample the pictures `fine[number]` at the points (x, y), bilinear: float32 (N, h, w).
 
     `fine` is (M, CANVAS, CANVAS), `number` (N,), and `x` and `y` are (N, h, w).
     """
+    # Stay below CANVAS - 1, so that the right and lower neighbours exist.
     x, y = x.clip(0, CANVAS - 1.01), y.clip(0, CANVAS - 1.01)
     left, top = x.astype(np.int32), y.astype(np.int32)
     right, low = x - left.astype(np.float32), y - top.astype(np.float32)
+    # Index into the flattened pictures: one gather per corner of the pixel.
     corner = (number[:, None, None].astype(np.int32) * CANVAS + top) * CANVAS + left
     flat = fine.reshape(-1)
     above = flat[corner] * (1 - right) + flat[corner + 1] * right

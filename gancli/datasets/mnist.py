@@ -1,4 +1,4 @@
-"""Handwritten digits: 70,000 gray pictures of 28x28, the classic first data set.
+"""Handwritten digits: 70,000 gray pictures, 28x28, in ten classes; the classic first dataset.
 
 Yann LeCun, Corinna Cortes, Christopher Burges: The MNIST database of handwritten digits (1998).
 """
@@ -18,7 +18,7 @@ INFO = Info(
     home="http://yann.lecun.com/exdb/mnist/",
 )
 
-# SHA-256 of the contents, decompressed: mirrors compress anew.
+# SHA-256 and size are of the decompressed contents: mirrors compress the files differently.
 _SET = IdxSet(
     name="mnist",
     classes=INFO.classes,

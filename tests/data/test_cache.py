@@ -1,4 +1,4 @@
-"""What is kept comes back as it was, or counts as absent and is made anew."""
+"""The cache returns what was stored, and treats damaged or outdated files as missing."""
 
 import errno
 
@@ -22,8 +22,8 @@ def rows(count: int = 5, parts: int = 1, seed: int = 0) -> np.ndarray:
     return np.random.default_rng(seed).integers(0, 256, (count, parts, 4, 4, 3), np.uint8)
 
 
-def making(some: np.ndarray, gray: bool = False, labels: bool = True):
-    """What decodes `some`, in pieces."""
+def filling(some: np.ndarray, gray: bool = False, labels: bool = True):
+    """Return a `fill` that appends `some` in pieces."""
 
     def fill(into) -> Pictures:
         for start in range(0, len(some), 100):
@@ -43,8 +43,10 @@ def making(some: np.ndarray, gray: bool = False, labels: bool = True):
     return fill
 
 
-def keep(path, some=None, key="k", **options) -> Pictures:
-    return cache.once([path], key, making(rows() if some is None else some, **options), print)
+def store(path, some=None, key="k", **options) -> Pictures:
+    return cache.load_or_create(
+        [path], key, filling(rows() if some is None else some, **options), print
+    )
 
 
 def assert_same(a: Pictures, b: Pictures) -> None:
@@ -55,137 +57,145 @@ def assert_same(a: Pictures, b: Pictures) -> None:
 
 
 @pytest.mark.parametrize("labels", [True, False])
-def test_everything_comes_back(path, labels):
-    made = keep(path, labels=labels)
-    assert_same(made, cache.recall(path, "k"))
-    np.testing.assert_array_equal(made.images, rows()[:, 0])
-    assert (made.palette, made.notes) == (PALETTE, ("One.", "Zwei ü."))
-    assert (made.labels is None) == (not labels)
+def test_load_returns_every_field_that_was_stored(path, labels):
+    created = store(path, labels=labels)
+    assert_same(created, cache.load(path, "k"))
+    np.testing.assert_array_equal(created.images, rows()[:, 0])
+    assert (created.palette, created.notes) == (PALETTE, ("One.", "Zwei ü."))
+    assert (created.labels is None) == (not labels)
     assert [p.name for p in path.parent.iterdir()] == ["x.rows"]
 
 
-def test_another_key_or_no_file_is_nothing(path):
-    keep(path)
-    assert cache.recall(path, "other") is None
-    assert cache.recall(path.with_name("y.rows"), "k") is None
-    assert cache.recall(path.parent, "k") is None
+def test_load_returns_none_for_another_key_or_a_missing_file(path):
+    store(path)
+    assert cache.load(path, "other") is None
+    assert cache.load(path.with_name("y.rows"), "k") is None
+    assert cache.load(path.parent, "k") is None
 
 
-def test_what_is_kept_is_not_made_again(path):
-    made = keep(path)
-    assert_same(made, keep(path, rows(seed=1)))
-    np.testing.assert_array_equal(keep(path, rows(seed=1), key="other").images, rows(seed=1)[:, 0])
+def test_load_or_create_calls_fill_only_for_a_new_key(path):
+    created = store(path)
+    assert_same(created, store(path, rows(seed=1)))
+    np.testing.assert_array_equal(store(path, rows(seed=1), key="other").images, rows(seed=1)[:, 0])
 
 
-def test_any_of_the_paths_will_do_if_it_fits(path):
+def test_load_or_create_takes_the_first_path_that_fits_and_creates_the_first(path):
     other = path.with_name("other.rows")
-    made = keep(other)
-    assert_same(made, cache.once([path, other], "k", making(rows(seed=1)), print))
+    created = store(other)
+    assert_same(created, cache.load_or_create([path, other], "k", filling(rows(seed=1)), print))
     assert not path.exists()
-    anew = cache.once([path, other], "k", making(rows(seed=1)), print, lambda _: False)
-    assert anew.stored.path == path
+    recreated = cache.load_or_create(
+        [path, other], "k", filling(rows(seed=1)), print, lambda _: False
+    )
+    assert recreated.stored.path == path
 
 
-def test_a_flipped_bit_anywhere_is_noticed_or_does_not_matter(path):
-    made = keep(path)
-    whole = path.read_bytes()
+def test_a_flipped_bit_is_detected_or_harmless(path):
+    created = store(path)
+    complete = path.read_bytes()
     noticed = 0
-    for at in range(len(whole)):
-        path.write_bytes(whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :])
-        if found := cache.recall(path, "k"):
-            assert_same(found, made)  # a date in the archive, say
+    for at in range(len(complete)):
+        path.write_bytes(complete[:at] + bytes([complete[at] ^ 1]) + complete[at + 1 :])
+        if found := cache.load(path, "k"):
+            assert_same(found, created)  # for example in a date of the zip archive
         else:
             noticed += 1
     assert noticed > len(rows().data.tobytes()) + len(repr(PALETTE))
 
 
 @pytest.mark.parametrize("checked", [2**30, 0])
-def test_a_file_cut_short_anywhere_is_none_whatever_its_size(path, monkeypatch, checked):
-    monkeypatch.setattr(cache, "CHECKED", checked)
-    keep(path)
-    whole = path.read_bytes()
-    for damaged in (*(whole[:end] for end in range(len(whole))), whole[1:], whole[:9] + whole[10:]):
+def test_load_returns_none_for_a_file_truncated_anywhere(path, monkeypatch, checked):
+    monkeypatch.setattr(cache, "MAX_HASHED_BYTES", checked)
+    store(path)
+    complete = path.read_bytes()
+    for damaged in (
+        *(complete[:end] for end in range(len(complete))),
+        complete[1:],
+        complete[:9] + complete[10:],
+    ):
         path.write_bytes(damaged)
-        assert cache.recall(path, "k") is None
+        assert cache.load(path, "k") is None
 
 
-def test_a_damaged_file_is_made_anew(path):
-    made = keep(path)
+def test_a_damaged_file_is_created_again(path):
+    created = store(path)
     path.write_bytes(path.read_bytes()[:-1])
-    assert_same(made, keep(path))
-    assert cache.recall(path, "k") is not None
+    assert_same(created, store(path))
+    assert cache.load(path, "k") is not None
 
 
 @pytest.mark.parametrize("parts", [1, 2])
 @pytest.mark.parametrize("gray", [False, True])
-def test_what_is_written_as_it_comes_is_what_would_be_held_in_memory(tmp_path, path, parts, gray):
-    some, said = rows(2 * BLOCK + 9, parts), []
+def test_pictures_on_disk_and_in_memory_are_equal(tmp_path, path, parts, gray):
+    some, messages = rows(2 * BLOCK + 9, parts), []
     (tmp_path / "file").write_text("in the way")
-    held = cache.once([tmp_path / "file" / "x"], "k", making(some, gray), said.append)
-    assert len(said) == 1 and "held in memory" in said[0]
-    kept = cache.once([path], "k", making(some, gray), said.append)
-    assert len(said) == 1
+    in_memory = cache.load_or_create(
+        [tmp_path / "file" / "x"], "k", filling(some, gray), messages.append
+    )
+    assert len(messages) == 1 and str(tmp_path / "file") in messages[0]
+    on_disk = cache.load_or_create([path], "k", filling(some, gray), messages.append)
+    assert len(messages) == 1
     wanted = some[..., :1] if gray else some
-    for found in (kept, held):
+    for found in (on_disk, in_memory):
         np.testing.assert_array_equal(found.images, wanted[:, 0])
         assert (found.partners is None) == (parts == 1)
         if parts == 2:
             np.testing.assert_array_equal(found.partners, wanted[:, 1])
         assert found.digest == digest(found.images, found.labels, found.partners)
         assert found.images.flags.writeable
-    assert_same(kept, held)
-    assert held.stored is None
-    np.testing.assert_array_equal(kept.stored.read([7, 500, 7]), wanted[[7, 500, 7]])
+    assert_same(on_disk, in_memory)
+    assert in_memory.stored is None
+    np.testing.assert_array_equal(on_disk.stored.read([7, 500, 7]), wanted[[7, 500, 7]])
 
 
-def test_what_fails_half_way_leaves_nothing_and_harms_nothing(path):
-    made = keep(path)
+def test_an_error_in_fill_leaves_the_old_file_and_no_new_one(path):
+    created = store(path)
 
     def fail(into):
         into.append(rows(200))
         raise DataError("a bad crop")
 
     with pytest.raises(DataError, match="a bad crop"):
-        cache.once([path], "other", fail, print)
+        cache.load_or_create([path], "other", fail, print)
     assert [p.name for p in path.parent.iterdir()] == ["x.rows"]
-    assert_same(made, cache.recall(path, "k"))
+    assert_same(created, cache.load(path, "k"))
 
 
-def test_where_the_disk_fills_up_the_pictures_are_held_in_memory(path):
-    said = []
+def test_a_full_disk_keeps_the_pictures_in_memory(path):
+    messages = []
 
     def fill(into):
-        if not said:
+        if not messages:
             into.append(rows(2))
             raise OSError(errno.ENOSPC, "No space left on device")
-        return making(rows())(into)
+        return filling(rows())(into)
 
-    held = cache.once([path], "k", fill, said.append)
-    assert "no space left" in said[0]
-    np.testing.assert_array_equal(held.images, rows()[:, 0])
+    in_memory = cache.load_or_create([path], "k", fill, messages.append)
+    assert len(messages) == 1 and str(path) in messages[0]
+    np.testing.assert_array_equal(in_memory.images, rows()[:, 0])
     assert not list(path.parent.iterdir())
 
 
-def test_many_pictures_are_not_read_at_the_start_and_all_else_is_checked(path, monkeypatch):
-    made = keep(path)
-    monkeypatch.setattr(cache, "CHECKED", 0)
+def test_large_files_are_checked_except_for_their_pixels(path, monkeypatch):
+    created = store(path)
+    monkeypatch.setattr(cache, "MAX_HASHED_BYTES", 0)
     data = bytearray(path.read_bytes())
     data[5] ^= 1  # in a picture
     path.write_bytes(data)
-    assert cache.recall(path, "k").digest == made.digest
+    assert cache.load(path, "k").digest == created.digest
     data[data.index(b'"labels"') + 12] ^= 1
     path.write_bytes(data)
-    assert cache.recall(path, "k") is None
+    assert cache.load(path, "k") is None
 
 
-def test_a_file_that_is_replaced_is_not_read_on_from(path):
-    found = keep(path)
-    keep(path, rows(4), key="other")
-    with pytest.raises(DataError, match="was replaced"):
+def test_reading_rows_of_a_replaced_file_raises_data_error(path):
+    found = store(path)
+    store(path, rows(4), key="other")
+    with pytest.raises(DataError, match="replaced"):
         found.stored.read([0])
 
 
-def test_pictures_in_the_cache_can_be_written_over_without_harm(path):
-    found = keep(path)
+def test_writing_to_mapped_pictures_does_not_change_the_file(path):
+    found = store(path)
     found.images[:] = 0
-    assert cache.recall(path, "k").images.any()
+    assert cache.load(path, "k").images.any()

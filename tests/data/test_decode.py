@@ -1,4 +1,4 @@
-"""Whatever Pillow reads becomes upright 8-bit gray or RGB; what is damaged is said so."""
+"""Decoding gives upright 8-bit gray or RGB, and a reason for each damaged file."""
 
 import io
 import struct
@@ -18,7 +18,7 @@ RAMP = np.arange(256, dtype=np.uint8).reshape(16, 16)
 
 
 def decoded_all(paths, size, *rest, **options):
-    """The readable pictures, uint8 (N, size, size, C), and why each file is none of them."""
+    """Return the readable pictures, uint8 (N, size, size, C), and the reasons for the others."""
     memory = io.BytesIO()
     into = RowWriter(memory)
     reasons = decode_all(into, paths, size, *rest, **options)
@@ -35,7 +35,7 @@ def colour(size=(40, 30), value=(200, 100, 50)) -> Image.Image:
 
 
 def header_of(width: int, height: int) -> bytes:
-    """A PNG that promises more than it has."""
+    """Return a PNG whose header claims more pixels than it has."""
 
     def chunk(kind: bytes, data: bytes) -> bytes:
         return (
@@ -59,7 +59,7 @@ def header_of(width: int, height: int) -> bytes:
         (Image.fromarray(np.full((4, 4), 128 * 257, np.uint16)), "L", 128),
     ],
 )
-def test_every_mode_becomes_gray_or_rgb(tmp_path, image, mode, expected):
+def test_decode_converts_every_mode_to_gray_or_rgb(tmp_path, image, mode, expected):
     picture = decode(save(tmp_path / "a.png", image))
     assert picture.mode == mode
     assert picture.getpixel((1, 1)) == expected
@@ -74,23 +74,23 @@ def test_every_mode_becomes_gray_or_rgb(tmp_path, image, mode, expected):
         (np.full((4, 4), 100.2, np.float32), 100),
     ],
 )
-def test_deep_tiffs_come_by_their_range(tmp_path, values, expected):
+def test_decode_scales_deep_tiffs_by_their_range(tmp_path, values, expected):
     picture = decode(save(tmp_path / "a.tif", Image.fromarray(values)))
     assert picture.getpixel((0, 0)) == expected
 
 
-def test_values_that_are_no_numbers_are_refused(tmp_path):
+def test_decode_refuses_nan(tmp_path):
     path = save(tmp_path / "a.tif", Image.fromarray(np.full((4, 4), np.nan, np.float32)))
-    with pytest.raises(DataError, match="no numbers"):
+    with pytest.raises(DataError, match="NaN"):
         decode(path)
 
 
-def test_a_transparent_colour_is_over_white(tmp_path):
+def test_decode_puts_a_transparent_colour_over_white(tmp_path):
     path = save(tmp_path / "a.png", colour((4, 4), (1, 2, 3)), transparency=(1, 2, 3))
     assert decode(path).getpixel((0, 0)) == (255, 255, 255)
 
 
-def test_cmyk_and_animations_and_other_formats_are_read(tmp_path):
+def test_decode_reads_cmyk_animations_and_other_formats(tmp_path):
     frames = [colour((8, 8), (0, 255, 0)), colour((8, 8), (255, 0, 0))]
     path = save(tmp_path / "a.gif", frames[0], save_all=True, append_images=frames[1:])
     assert decode(path).getpixel((0, 0)) == (0, 255, 0)
@@ -100,22 +100,22 @@ def test_cmyk_and_animations_and_other_formats_are_read(tmp_path):
     assert decode(save(tmp_path / "a.bmp", frames[0])).mode == "RGB"
 
 
-def test_exif_rotation_is_respected(tmp_path):
+def test_decode_applies_the_exif_rotation(tmp_path):
     image = Image.new("L", (40, 20))
     image.paste(255, (0, 0, 10, 20))  # white on the left
     exif = Image.Exif()
-    exif[0x0112] = 6  # to be turned clockwise: left becomes top
+    exif[0x0112] = 6  # rotate clockwise: left becomes top
     picture = decode(save(tmp_path / "a.jpg", image, exif=exif))
     assert picture.size == (20, 40)
     assert picture.getpixel((10, 2)) > 250
     assert picture.getpixel((10, 38)) < 5
 
 
-def test_a_large_jpeg_is_decoded_small_and_looks_the_same(tmp_path):
+def test_decode_reduces_a_large_jpeg_and_keeps_its_look(tmp_path):
     gradient = np.linspace(0, 255, 1600, dtype=np.float32)[None].repeat(800, 0).astype(np.uint8)
     path = save(tmp_path / "a.jpg", Image.fromarray(gradient), quality=95)
-    assert decode(path, room=64).size < (1600, 800)
-    assert min(decode(path, room=100).size) >= 200, "no smaller than twice what is wanted"
+    assert decode(path, target_size=64).size < (1600, 800)
+    assert min(decode(path, target_size=100).size) >= 200, "not below twice the target size"
     small = decoded_all([path], 64)[0][0].astype(int)
     exact = Image.fromarray(gradient[:, 400:1200]).resize((64, 64), Image.Resampling.LANCZOS)
     assert abs(small[..., 0] - np.asarray(exact)).max() <= 2
@@ -124,46 +124,46 @@ def test_a_large_jpeg_is_decoded_small_and_looks_the_same(tmp_path):
 @pytest.mark.parametrize(
     ("data", "why"),
     [
-        (b"", "no picture"),
-        (b"<html></html>", "no picture"),
-        (header_of(16, 16)[:40], "no picture"),
-        (header_of(16, 16), "cut short"),
+        (b"", "not a picture"),
+        (b"<html></html>", "not a picture"),
+        (header_of(16, 16)[:40], "not a picture"),
+        (header_of(16, 16), "truncated"),
         (header_of(12_000, 12_000), "too many pixels"),
         (header_of(60_000, 60_000), "too many pixels"),
     ],
 )
-def test_what_is_no_whole_picture_is_said(tmp_path, data, why):
+def test_decode_gives_a_reason_for_a_damaged_file(tmp_path, data, why):
     (tmp_path / "a.png").write_bytes(data)
     with strictly(), pytest.raises(DataError) as failure:
         decode(tmp_path / "a.png")
     assert why in failure.value.message
 
 
-def test_a_missing_and_a_truncated_file_are_broken(tmp_path):
+def test_decode_all_skips_missing_and_truncated_files(tmp_path):
     image = Image.fromarray(np.random.default_rng(0).integers(0, 255, (64, 64, 3), np.uint8))
     data = io.BytesIO()
     image.save(data, "JPEG")
     (tmp_path / "cut.jpg").write_bytes(data.getvalue()[:900])
     good = save(tmp_path / "good.jpg", image)
     images, reasons = decoded_all([tmp_path / "none.jpg", good, tmp_path / "cut.jpg"], 16)
-    assert reasons[1:] == ["", "cut short"]
+    assert reasons[1:] == ["", "truncated"]
     assert images.shape == (1, 16, 16, 3)
-    assert "no such file" in reasons[0].lower()
+    assert reasons[0]
 
 
-def test_the_crop_is_about_the_centre(tmp_path):
+def test_decode_all_crops_the_centre(tmp_path):
     image = Image.new("L", (60, 20))
     image.paste(255, (20, 0, 40, 20))
     images, _ = decoded_all([save(tmp_path / "a.png", image)], 20)
     assert (images == 255).all()
 
 
-def test_a_picture_of_the_right_size_keeps_its_values(tmp_path):
+def test_decode_all_does_not_change_pictures_of_the_right_size(tmp_path):
     images, _ = decoded_all([save(tmp_path / "a.png", Image.fromarray(RAMP))], 16)
     np.testing.assert_array_equal(images[0, ..., 0], RAMP)
 
 
-def test_gray_only_where_all_are_gray(tmp_path):
+def test_decode_all_is_gray_only_if_all_pictures_are(tmp_path):
     gray = save(tmp_path / "a.png", Image.fromarray(RAMP))
     same = save(tmp_path / "b.png", Image.fromarray(RAMP).convert("RGB"))
     red = save(tmp_path / "c.png", colour((16, 16)))
@@ -175,7 +175,7 @@ def test_gray_only_where_all_are_gray(tmp_path):
     assert decoded_all([gray], 16, channels=3)[0].shape == (1, 16, 16, 3)
 
 
-def test_many_pictures_keep_their_order_and_progress(tmp_path, monkeypatch):
+def test_decode_all_keeps_the_order_and_reports_progress_over_batches(tmp_path, monkeypatch):
     monkeypatch.setattr("gancli.data.decode.BATCH", 7)
     paths = [save(tmp_path / f"{i}.png", Image.new("L", (4, 4), i)) for i in range(40)]
     seen = []
@@ -184,7 +184,7 @@ def test_many_pictures_keep_their_order_and_progress(tmp_path, monkeypatch):
     assert [done for _, done, _ in seen] == list(range(1, 41))
 
 
-def test_the_natural_size_is_that_of_squares_all_alike(tmp_path):
+def test_natural_size_is_the_side_of_squares_of_one_legal_size(tmp_path):
     a = save(tmp_path / "a.png", colour((32, 32)))
     b = save(tmp_path / "b.png", colour((32, 32)))
     other = save(tmp_path / "c.png", colour((36, 36)))
@@ -202,7 +202,7 @@ def pictures(images: np.ndarray) -> Pictures:
     )
 
 
-def test_fit_changes_size_and_channels_and_the_digest():
+def test_fit_changes_size_channels_and_digest():
     gray = pictures(np.full((3, 28, 28, 1), 9, np.uint8))
     assert fit(gray) is fit(gray, 28) is fit(gray, 28, 1) is gray
     bigger = fit(gray, 32, 3)

@@ -1,4 +1,4 @@
-"""The numbers of a data set, against an independent count."""
+"""Dataset statistics, compared with a direct computation over the complete array."""
 
 import json
 
@@ -10,7 +10,7 @@ from gancli.data.pictures import Pictures
 
 
 @pytest.mark.parametrize("channels", [1, 3])
-def test_numbers_are_those_of_the_whole_array_at_once(channels):
+def test_stats_match_a_direct_computation(channels):
     noise = np.random.default_rng(0)
     images = noise.integers(0, 200, (300, 8, 12, channels), np.uint8)
     images[..., 0] //= 2
@@ -29,15 +29,15 @@ def test_numbers_are_those_of_the_whole_array_at_once(channels):
     assert found.classes == {"a": 150, "b": 150, "c": 0}
 
 
-def test_pictures_of_one_gray_have_no_deviation():
-    """Of some, the mean of the squares is rounded to less than the square of the mean."""
+def test_constant_pictures_have_zero_std_for_every_gray():
+    """For some grays, rounding makes E[x^2] less than E[x]^2."""
     for value in range(256):
         images = np.full((7, 5, 5, 1), value, np.uint8)
         found = stats.stats(Pictures(name="n", split="train", images=images))
         assert (found.std, found.spread) == ((0.0,), 0.0)
 
 
-def test_pictures_all_alike_have_no_spread():
+def test_identical_pictures_have_zero_spread():
     images = np.full((5, 4, 4, 1), 51, np.uint8)
     images[:, :2] = 204
     found = stats.stats(Pictures(name="n", split="train", images=images))
@@ -45,7 +45,7 @@ def test_pictures_all_alike_have_no_spread():
     assert dict(found.rows())["dark to bright"] == "[   #        #   ]"
 
 
-def test_the_command_prints_a_table_and_json(gan, pictures):
+def test_the_command_prints_a_table_or_json(gan, pictures):
     rows = dict(
         line.split("\t") for line in gan("datasets", "stats", "./pictures").stdout.splitlines()
     )

@@ -1,4 +1,4 @@
-"""Names and paths lead to pictures, every registered data set keeps the contract."""
+"""Datasets open by name or by path, and every registered dataset defines what it must."""
 
 import dataclasses
 import os
@@ -22,7 +22,7 @@ def here(tmp_path):
 
 
 @pytest.mark.parametrize("name", registry.names("datasets"))
-def test_every_data_set_introduces_itself(name):
+def test_every_dataset_defines_info_load_and_a_summary(name):
     module = registry.load("datasets", name)
     assert isinstance(module.INFO, Info)
     assert module.INFO.title and module.INFO.size and module.INFO.terms and module.INFO.home
@@ -30,7 +30,7 @@ def test_every_data_set_introduces_itself(name):
     assert registry.summary("datasets", name).endswith((".", ";", ":"))
 
 
-def test_importing_the_package_loads_nothing_heavy():
+def test_importing_the_registry_loads_no_heavy_module():
     code = (
         "import sys, gancli.datasets, gancli.registry as r; r.names('datasets');"
         "r.summary('datasets', 'glyphs'); gancli.datasets.check('glyphs');"
@@ -40,13 +40,13 @@ def test_importing_the_package_loads_nothing_heavy():
     assert done.stdout == "set()\n"
 
 
-def test_a_name_opens_a_data_set_and_fits_it(here, monkeypatch):
+def test_a_name_opens_a_dataset_at_the_requested_size(here, monkeypatch):
     monkeypatch.setattr(glyphs, "INFO", dataclasses.replace(glyphs.INFO, train=20, test=10))
-    said = []
-    pictures = open_pictures("glyphs", here, "test", size=32, channels=3, say=said.append)
+    messages = []
+    pictures = open_pictures("glyphs", here, "test", size=32, channels=3, say=messages.append)
     assert pictures.images.shape == (10, 32, 32, 3)
     assert pictures.digest == digest(pictures.images, pictures.labels)
-    assert said
+    assert messages
     assert open_pictures("glyphs", here).images.shape == (20, 28, 28, 1)
 
 
@@ -60,7 +60,7 @@ def test_a_path_opens_a_folder(here, tmp_path, monkeypatch):
         assert (pictures.name, pictures.images.shape) == ("faces", (1, 16, 16, 3))
 
 
-def test_a_data_set_goes_before_a_folder_of_its_name(tmp_path, monkeypatch):
+def test_a_dataset_name_takes_precedence_over_a_folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "glyphs").mkdir()
     assert check("glyphs") is None
@@ -68,26 +68,28 @@ def test_a_data_set_goes_before_a_folder_of_its_name(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("name", "sentence"),
+    ("name", "value"),
     [
-        ("glyfs", "no data set called 'glyfs'. Did you mean 'glyphs'?"),
-        ("fashion_mnist", "Did you mean 'fashion-mnist'?"),
-        ("./none", "There is no folder none."),
-        ("some/where", "There is no folder some/where."),
-        ("file.png", "file.png is no folder of pictures."),
-        ("folder", "A folder of pictures is named by its path."),
+        ("glyfs", "'glyphs'"),
+        ("fashion_mnist", "'fashion-mnist'"),
+        ("./none", "none"),
+        ("some/where", "some/where"),
+        ("file.png", "file.png"),
+        ("folder", "folder"),
     ],
 )
-def test_what_is_not_there_is_said(here, tmp_path, monkeypatch, name, sentence):
+def test_an_unknown_name_or_path_is_a_usage_error_with_a_hint(
+    here, tmp_path, monkeypatch, name, value
+):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "file.png").write_bytes(b"")
     with pytest.raises(UsageError) as failure:
         open_pictures(name, here)
-    assert sentence in failure.value.message
+    assert value in failure.value.message
     assert failure.value.hint
 
 
-def test_places_go_by_option_then_environment_then_cache(tmp_path, monkeypatch):
+def test_places_use_the_option_then_the_environment_then_the_cache(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
     monkeypatch.setenv("GAN_DATA_DIR", str(tmp_path / "env"))
     cache = tmp_path / "xdg" / "gancli"
@@ -99,14 +101,14 @@ def test_places_go_by_option_then_environment_then_cache(tmp_path, monkeypatch):
     assert places(tmp_path / "typed").folders("x") == (tmp_path / "typed" / "x", cache / "x")
 
 
-def test_a_data_folder_that_is_a_file_is_refused(tmp_path):
+def test_a_data_folder_that_is_a_file_is_a_file_error(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(FileError, match="is not a folder"):
+    with pytest.raises(FileError, match="file"):
         places(tmp_path / "file")
 
 
 @pytest.mark.skipif(os.name != "posix", reason="read-only folders are POSIX here")
-def test_a_read_only_data_folder_keeps_nothing_even_for_root(here):
+def test_downloads_go_to_the_cache_if_the_data_folder_is_read_only_even_for_root(here):
     assert here.keep == here.data
     here.data.mkdir()
     assert here.keep == here.data
@@ -114,7 +116,7 @@ def test_a_read_only_data_folder_keeps_nothing_even_for_root(here):
     assert here.keep == here.cache
 
 
-def test_the_digest_tells_pictures_shapes_and_labels_apart():
+def test_the_digest_depends_on_pixels_shape_and_labels():
     images = np.zeros((2, 2, 2, 1), np.uint8)
     others = images.copy()
     others[1, 1, 1] = 1

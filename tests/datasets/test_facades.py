@@ -1,6 +1,7 @@
-"""Facades come as folders or as archives, and an archive is whole or leaves nothing."""
+"""Facades load from both layouts, and an archive is unpacked completely or not at all."""
 
 import os
+import re
 import tarfile
 import threading
 import zipfile
@@ -24,7 +25,7 @@ PAGE = b"<!DOCTYPE html><html><head><title>Moved</title></head></html>"
 
 @pytest.fixture
 def places(tmp_path, monkeypatch):
-    monkeypatch.setattr(facades, "ALL", {"train": 4, "base": 3})
+    monkeypatch.setattr(facades, "EXPECTED_PAIRS", {"train": 4, "base": 3})
     return Places(data=tmp_path / "data", cache=tmp_path / "cache")
 
 
@@ -39,8 +40,8 @@ def photo(value):
 
 
 def labels(number):
-    """A map of two labels: below the background, above number `number`."""
-    colours = pairs.colours(PALETTE)
+    """Return a label map: label `number` in the upper half, background in the lower half."""
+    colours = pairs.palette_array(PALETTE)
     return colours[np.array([number] * 16 + [0] * 16)][:, None].repeat(32, 1)
 
 
@@ -49,14 +50,14 @@ def side_by_side(number) -> bytes:
 
 
 def isola() -> dict[str, bytes]:
-    """The files of an archive of pairs side by side."""
+    """Return the files of the pix2pix archive, with pairs side by side."""
     files = {f"facades/train/{i}.jpg": side_by_side(i) for i in (1, 2)}
     others = {f"facades/{name}/1.jpg": side_by_side(i) for name, i in (("val", 3), ("test", 4))}
     return {**files, **others, "facades/readme.txt": b"about"}
 
 
 def cmp_base() -> dict[str, bytes]:
-    """The files of CMP's own archive."""
+    """Return the files of CMP's own archive."""
     files = {"base/.DS_Store": b"", "readme.txt": b"about"}
     for i in (1, 2, 3):
         files[f"base/{i}.jpg"] = saved(photo(20 * i))
@@ -94,11 +95,11 @@ def archive(tmp_path, places):
 
 @pytest.fixture
 def site(archive, monkeypatch):
-    """A server: `/good/NAME` serves the archive, `/page/...` a page, `/none/...` nothing."""
+    """A server: `/good/NAME` sends the archive, `/page/...` a web page, `/none/...` a 404."""
 
     class Site(BaseHTTPRequestHandler):
         def do_GET(self):
-            asked.append(self.path)
+            requests.append(self.path)
             body = PAGE if self.path.startswith("/page") else archive.read_bytes()
             self.send_response(404 if self.path.startswith("/none") else 200)
             self.send_header("Content-Length", str(len(body)))
@@ -108,11 +109,11 @@ def site(archive, monkeypatch):
         def log_message(self, *_):
             pass
 
-    asked = []
+    requests = []
     monkeypatch.setenv("no_proxy", "*")
-    monkeypatch.setattr(transfer, "ANSWER_SECONDS", 30)
+    monkeypatch.setattr(transfer, "RESPONSE_SECONDS", 30)
     server = ThreadingHTTPServer(("127.0.0.1", 0), Site)
-    server.asked, server.at = asked, f"http://127.0.0.1:{server.server_port}"
+    server.requests, server.at = requests, f"http://127.0.0.1:{server.server_port}"
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
     yield server
@@ -122,9 +123,9 @@ def site(archive, monkeypatch):
 
 
 def tops(pictures) -> list[int]:
-    """The label in the upper half of every map; what lies below is background."""
+    """Return the label in the upper half of every map; the lower half must be background."""
     numbers = pairs.nearest(pictures.partners, PALETTE)
-    np.testing.assert_array_equal(pairs.colours(PALETTE)[numbers], pictures.partners)
+    np.testing.assert_array_equal(pairs.palette_array(PALETTE)[numbers], pictures.partners)
     half = numbers.shape[1] // 2
     assert not numbers[:, half:].any()
     assert (numbers[:, :half] == numbers[:, :1, :1]).all()
@@ -135,7 +136,7 @@ def nothing_is_left(places) -> bool:
     return not places.data.exists() or not list(places.data.iterdir())
 
 
-def test_train_and_val_are_the_splits_and_test_goes_before_val(places):
+def test_val_is_the_test_split_unless_there_is_a_test_folder(places):
     files = isola()
     last = files.pop("facades/test/1.jpg")
     unpack(places.data, files)
@@ -149,7 +150,7 @@ def test_train_and_val_are_the_splits_and_test_goes_before_val(places):
     assert facades.load(places, "test").images.shape == (1, 256, 256, 3)
 
 
-def test_the_base_folder_holds_photos_and_maps_beside_each_other(places):
+def test_the_base_folder_pairs_photos_and_label_maps_by_name(places):
     for i in range(60):
         front = {f"{i}.jpg": saved(photo(20)), f"{i}.png": saved(labels(1), ".png")}
         unpack(places.data / "facades" / "base", front)
@@ -158,23 +159,23 @@ def test_the_base_folder_holds_photos_and_maps_beside_each_other(places):
     assert len(test.images) >= 1
     assert set(tops(train)) == set(tops(test)) == {1}
     assert np.allclose(train.images, 20, atol=2)
-    assert "are held out as the test split" in train.notes[0]
+    assert f"{len(test.images)} of the 60 pictures" in train.notes[0]
 
 
 @pytest.mark.parametrize(
     ("pack", "files", "labelled"),
     [(tarred, isola, [1, 2]), (zipped, isola, [1, 2]), (zipped, cmp_base, [1, 2, 3])],
 )
-def test_an_archive_by_hand_is_unpacked_and_found(places, tmp_path, pack, files, labelled):
-    said, seen = [], []
+def test_adopt_unpacks_an_archive_that_load_then_finds(places, tmp_path, pack, files, labelled):
+    messages, seen = [], []
     by_hand = pack(tmp_path / "by hand", files())
-    where = facades.adopt(by_hand, places, said.append, lambda *a: seen.append(a))
+    where = facades.adopt(by_hand, places, messages.append, lambda *a: seen.append(a))
     assert where == places.data / "facades"
-    assert "cite Tylecek and Sara" in said[0]
-    pairs = sum(facades.ALL[k] for k in facades.ALL if (where / k).is_dir())
+    assert "cite Tylecek and Sara" in messages[0]
+    pairs = sum(facades.EXPECTED_PAIRS[k] for k in facades.EXPECTED_PAIRS if (where / k).is_dir())
     assert seen[-1] == ("reading pictures", pairs, pairs)
-    assert facades.download(places, said.append) == where
-    assert len(said) == 1
+    assert facades.download(places, messages.append) == where
+    assert len(messages) == 1
     assert tops(facades.load(places, "train", 16)) == labelled
     unpacked = {path.suffix for path in where.rglob("*") if path.is_file()}
     assert unpacked <= {".jpg", ".png"}
@@ -186,26 +187,30 @@ def less(files, *names):
 
 
 @pytest.mark.parametrize(
-    ("files", "reason"),
+    ("files", "pairs", "readable", "expected"),
     [
-        (lambda: less(isola(), "facades/val/1.jpg"), "holds 3 of 4 pairs."),
-        (lambda: {**isola(), "facades/train/3.jpg": side_by_side(5)}, "holds 5 of 4 pairs."),
-        (lambda: {**isola(), "facades/train/1.jpg": side_by_side(1)[:400]}, "holds 3 of 4 pairs."),
-        (lambda: less(cmp_base(), "base/2.png"), "holds 2 of 3 pairs."),
-        (lambda: {"base/1.jpg": saved(photo(1))}, "holds 0 of 3 pairs."),
-        (lambda: {"else/1.jpg": side_by_side(1)}, "holds 0 of 4 pairs."),
+        (lambda: less(isola(), "facades/val/1.jpg"), 3, 3, 4),
+        (lambda: {**isola(), "facades/train/3.jpg": side_by_side(5)}, 5, 5, 4),
+        (lambda: {**isola(), "facades/train/1.jpg": side_by_side(1)[:400]}, 4, 3, 4),
+        (lambda: less(cmp_base(), "base/2.png"), 2, 2, 3),
+        (lambda: {"base/1.jpg": saved(photo(1))}, 0, 0, 3),
+        (lambda: {"else/1.jpg": side_by_side(1)}, 0, 0, 4),
     ],
 )
-def test_pairs_that_are_missing_or_broken_leave_nothing(places, tmp_path, files, reason):
+def test_adopt_refuses_an_incomplete_archive_and_leaves_nothing(
+    places, tmp_path, files, pairs, readable, expected
+):
     with pytest.raises(DataError) as failure:
         facades.adopt(tarred(tmp_path / "some.tar.gz", files()), places)
-    assert failure.value.message == f"some.tar.gz {reason}"
-    assert failure.value.hint == facades.BY_HAND
+    assert failure.value.message.startswith("some.tar.gz ")
+    numbers = re.findall(r"\d+", failure.value.message)
+    assert numbers == [str(pairs), str(readable), str(expected)]
+    assert failure.value.hint == facades.MANUAL_HINT
     assert nothing_is_left(places)
 
 
 def encrypted(data: bytes) -> bytes:
-    """A zip archive whose first file asks for a password."""
+    """Return a zip archive whose first file is marked as encrypted."""
     spoilt, entry = bytearray(data), data.find(b"PK\1\2")
     spoilt[6] |= 1
     spoilt[entry + 8] |= 1
@@ -223,30 +228,30 @@ def encrypted(data: bytes) -> bytes:
         (zipped, encrypted),
     ],
 )
-def test_what_is_no_whole_archive_leaves_nothing(places, tmp_path, pack, spoil):
+def test_adopt_refuses_a_damaged_archive_and_leaves_nothing(places, tmp_path, pack, spoil):
     by_hand = pack(tmp_path / "by hand", isola())
     by_hand.write_bytes(spoil(by_hand.read_bytes()))
-    with pytest.raises(DataError, match=r"^by hand is no whole archive\.$") as failure:
+    with pytest.raises(DataError, match=r"^by hand ") as failure:
         facades.adopt(by_hand, places)
     assert "toy-facades" in failure.value.hint
     assert nothing_is_left(places)
 
 
 @pytest.mark.parametrize("pack", [tarred, zipped])
-def test_a_member_that_would_fill_the_memory_is_not_read(places, tmp_path, monkeypatch, pack):
-    monkeypatch.setattr(facades, "LARGEST", 20_000)
+def test_adopt_refuses_an_archive_with_a_huge_picture(places, tmp_path, monkeypatch, pack):
+    monkeypatch.setattr(facades, "MAX_PICTURE_BYTES", 20_000)
     facades.adopt(pack(tmp_path / "good", {"notes.txt": bytes(30_000), **isola()}), places)
     by_hand = pack(tmp_path / "by hand", {"train/0.jpg": bytes(30_000), **isola()})
-    with pytest.raises(DataError, match=r"^by hand holds train/0.jpg of 0 MB\.$"):
+    with pytest.raises(DataError, match=r"^by hand .*train/0\.jpg.*\(0 MB\)"):
         facades.adopt(by_hand, places)
 
 
 @pytest.mark.parametrize("pack", [tarred, zipped])
-def test_no_file_is_written_outside_the_folder(places, tmp_path, pack):
+def test_adopt_writes_nothing_outside_the_folder(places, tmp_path, pack):
     evil = side_by_side(5)
     ways = ("../../evil.jpg", "../train/../../evil.jpg", f"{tmp_path}/evil.jpg")
     files = less({**dict.fromkeys(ways, evil), **isola()}, "facades/val/1.jpg")
-    inward = {"../../train/4.jpg": evil}  # a train/ like any other
+    inward = {"../../train/4.jpg": evil}  # ends up in train/
     by_hand = pack(tmp_path / "by hand", {**files, **inward})
     facades.adopt(by_hand, places)
     assert sorted(tmp_path.iterdir()) == [by_hand, places.data]
@@ -254,11 +259,11 @@ def test_no_file_is_written_outside_the_folder(places, tmp_path, pack):
     assert not list(tmp_path.rglob("evil.jpg"))
 
 
-def test_no_file_by_hand_and_a_folder_in_the_way_are_said(places, tmp_path, archive):
-    with pytest.raises(UsageError, match="There is no file"):
+def test_adopt_reports_a_missing_file_and_an_existing_folder(places, tmp_path, archive):
+    with pytest.raises(UsageError, match=r"none\.zip"):
         facades.adopt(tmp_path / "none.zip", places)
     unpack(places.data, {"facades/notes.txt": b"mine"})
-    with pytest.raises(FileError, match="Cannot write") as failure:
+    with pytest.raises(FileError, match="facades") as failure:
         facades.adopt(archive, places)
     assert "--data-dir" in failure.value.hint
     assert [path.name for path in places.data.rglob("*")] == ["facades", "notes.txt"]
@@ -267,37 +272,38 @@ def test_no_file_by_hand_and_a_folder_in_the_way_are_said(places, tmp_path, arch
 def test_mirrors_are_tried_in_order_until_one_serves(places, site, monkeypatch):
     names = ("none/facades.tar.gz", "page/facades.tar.gz", "good/facades.tar.gz", "never/asked.zip")
     monkeypatch.setattr(facades, "MIRRORS", tuple(f"{site.at}/{name}" for name in names))
-    said = []
-    assert tops(facades.load(places, "train", 16, said.append)) == [1, 2]
+    messages = []
+    assert tops(facades.load(places, "train", 16, messages.append)) == [1, 2]
     host = site.at.removeprefix("http://")
-    assert site.asked == [f"/{name}" for name in names[:3]]
-    assert "cite Tylecek and Sara" in said[0]
-    assert said[1] == f"facades: {host}: the server answers 404 Not Found."
-    assert said[2] == f"facades: {host}: a web page came ('Moved') instead of the file."
-    assert said[3] == f"facades: from {host}."
+    assert site.requests == [f"/{name}" for name in names[:3]]
+    assert "cite Tylecek and Sara" in messages[0]
+    assert all(host in message for message in messages[1:4])
+    assert "404" in messages[1] and "'Moved'" in messages[2]
     assert [path.name for path in places.data.iterdir()] == ["facades"]
 
 
-def test_where_no_mirror_serves_the_way_by_hand_is_said(places, site, archive, monkeypatch):
+def test_without_a_working_mirror_the_hint_shows_the_manual_download(
+    places, site, archive, monkeypatch
+):
     tarred(archive, less(isola(), "facades/val/1.jpg"))
     mirrors = (f"{site.at}/page/facades.tar.gz", f"{site.at}/good/facades.tar.gz")
     monkeypatch.setattr(facades, "MIRRORS", mirrors)
-    said = []
-    with pytest.raises(DataError, match="from no source") as failure:
-        facades.load(places, "train", 16, said.append)
-    assert said[-1].endswith(": facades.tar.gz holds 3 of 4 pairs.")
+    messages = []
+    with pytest.raises(DataError, match="facades") as failure:
+        facades.load(places, "train", 16, messages.append)
+    assert "facades.tar.gz has 3 pairs" in messages[-1]
     assert "--from CMP_facade_DB_base.zip" in failure.value.hint
     assert "toy-facades" in failure.value.hint
     assert nothing_is_left(places)
 
 
 @pytest.mark.skipif(not (DATA / "facades").is_dir(), reason="GAN_DATA_DIR has no facades")
-def test_the_real_facades(tmp_path):
+def test_the_real_facades_load_with_pure_label_colours(tmp_path):
     here = Places(data=DATA, cache=tmp_path)
     for split, count in (("train", 278), ("test", 50)):
         pictures = facades.load(here, split, 64)
         assert pictures.images.shape == pictures.partners.shape == (count, 64, 64, 3)
         assert pictures.notes == ()
         numbers = pairs.nearest(pictures.partners, PALETTE)
-        np.testing.assert_array_equal(pairs.colours(PALETTE)[numbers], pictures.partners)
+        np.testing.assert_array_equal(pairs.palette_array(PALETTE)[numbers], pictures.partners)
         assert set(np.unique(numbers)) == set(range(12))

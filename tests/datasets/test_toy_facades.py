@@ -1,4 +1,4 @@
-"""Building fronts that are the same every time, and whose label maps say what the photos show."""
+"""Toy facades are reproducible, and their label maps match the photos."""
 
 from dataclasses import replace
 
@@ -27,7 +27,7 @@ def few(tmp_path, monkeypatch):
 
 
 def names_in(maps):
-    """Every pixel's place in the palette, (..., H, W); -1 where its colour is none of them."""
+    """Return each pixel's index in the palette, (..., H, W), or -1 for other colours."""
     codes = maps.astype(np.int32) @ np.array([65536, 256, 1], np.int32)
     known = [red << 16 | green << 8 | blue for _, (red, green, blue) in PALETTE]
     number = np.full(codes.shape, -1, np.int8)
@@ -36,7 +36,7 @@ def names_in(maps):
     return number
 
 
-def test_a_pair_depends_on_seed_and_number_alone(drawn):
+def test_a_pair_depends_only_on_seed_and_index(drawn):
     photos, maps = drawn
     photo, labels = toy_facades.draw(7)
     np.testing.assert_array_equal(photo, photos[7])
@@ -46,7 +46,7 @@ def test_a_pair_depends_on_seed_and_number_alone(drawn):
     assert len({pixels.tobytes() for pixels in maps}) == len(maps)
 
 
-def test_maps_hold_the_colours_of_the_palette_and_no_others(drawn):
+def test_label_maps_use_all_palette_colours_and_no_others(drawn):
     photos, maps = drawn
     assert photos.shape == maps.shape == (60, 256, 256, 3)
     assert photos.dtype == maps.dtype == np.uint8
@@ -54,7 +54,7 @@ def test_maps_hold_the_colours_of_the_palette_and_no_others(drawn):
 
 
 @pytest.mark.parametrize("name", ["window", "door", "blind", "shop"])
-def test_an_element_looks_other_than_the_wall(drawn, name):
+def test_an_element_differs_in_colour_from_the_wall(drawn, name):
     differences = []
     for photo, labels in zip(drawn[0][:30], names_in(drawn[1][:30]), strict=True):
         here = labels == NAMES.index(name)
@@ -65,8 +65,8 @@ def test_an_element_looks_other_than_the_wall(drawn, name):
     assert np.mean(np.array(differences) > 10) > 0.9
 
 
-def test_outlines_of_photo_and_map_coincide(drawn):
-    """The photo changes most where the map does, not a pixel beside."""
+def test_edges_of_photo_and_label_map_coincide(drawn):
+    """The photo changes most exactly where the label map does, not a pixel away."""
     photos, maps = drawn[0][:20], drawn[1][:20]
     for axis in (1, 2):
         change = abs(np.diff(photos[..., 1].astype(int), axis=axis))
@@ -75,11 +75,11 @@ def test_outlines_of_photo_and_map_coincide(drawn):
         assert np.argmax(beside) == 3
 
 
-def test_the_splits_are_drawn_once_and_kept(few):
-    said, seen = [], []
-    first = toy_facades.load(few, "train", 64, said.append, lambda *a: seen.append(a))
-    again = toy_facades.load(few, "train", 64, said.append)
-    assert said == ["toy-facades: drawing 6 pairs, once."]
+def test_each_split_is_drawn_once_and_then_loaded(few):
+    messages, seen = [], []
+    first = toy_facades.load(few, "train", 64, messages.append, lambda *a: seen.append(a))
+    again = toy_facades.load(few, "train", 64, messages.append)
+    assert len(messages) == 1 and "6 pairs" in messages[0]
     assert seen[-1] == ("toy-facades", 6, 6)
     for pictures in (first, again):
         assert pictures.images.shape == pictures.partners.shape == (6, 64, 64, 3)
@@ -91,7 +91,7 @@ def test_the_splits_are_drawn_once_and_kept(few):
     assert first.digest == again.digest
 
 
-def test_other_splits_and_sizes_are_other_pairs(few):
+def test_splits_and_sizes_have_their_own_pairs(few):
     train, test = toy_facades.load(few, "train"), toy_facades.load(few, "test")
     small = toy_facades.load(few, "test", 32)
     assert small.images.shape == (3, 32, 32, 3)
@@ -104,9 +104,9 @@ def test_other_splits_and_sizes_are_other_pairs(few):
     assert len({train.digest, test.digest, small.digest}) == 3
 
 
-def test_where_nothing_can_be_kept_they_are_drawn_all_the_same(few, tmp_path):
+def test_toy_facades_load_if_no_folder_is_writable(few, tmp_path):
     (tmp_path / "data").write_text("a file in the way")
-    said = []
-    pictures = toy_facades.load(few, "test", 32, said.append)
+    messages = []
+    pictures = toy_facades.load(few, "test", 32, messages.append)
     assert len(pictures.images) == len(pictures.partners) == 3
-    assert "held in memory" in said[0]
+    assert str(tmp_path / "data") in messages[0]
