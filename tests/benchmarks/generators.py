@@ -1,4 +1,8 @@
-"""Generators that learned nothing, of full width, in runs such as training leaves behind."""
+"""Write untrained generators at full width, in run folders like those that training leaves.
+
+The benchmarks of sampling and start-up use them: an untrained generator is as fast as a trained
+one.
+"""
 
 import dataclasses
 from pathlib import Path
@@ -9,18 +13,18 @@ from gancli import registry, weights
 from gancli.gan import Shape
 
 DIGITS = Shape(channels=1, size=28, classes=10)
-FRONTS = Shape(channels=3, size=256, source=3)
+FACADES = Shape(channels=3, size=256, source=3)
 
 
 def write_generators(folder: Path) -> None:
-    """Runs of every model under `folder`/runs, with the settings that models have by default."""
+    """Write one run of every model under `folder`/runs, with the default settings of the model."""
     for model in registry.names("models"):
         pairs = registry.declared("models", model, "PAIRS")
-        write_generator(folder / "runs" / f"{model}-drawn", model, FRONTS if pairs else DIGITS)
+        write_generator(folder / "runs" / f"{model}-drawn", model, FACADES if pairs else DIGITS)
 
 
 def write_generator(run: Path, model: str, shape: Shape) -> Path:
-    """One generator file; its path."""
+    """Write the generator file of one untrained `model` into the folder `run`; return its path."""
     module = registry.load("models", model)
     torch.manual_seed(0)
     gan = module.build(module.Settings(), shape)

@@ -1,9 +1,9 @@
-"""Everything that only a GPU can show: the checks, then a table of speed beside its targets.
+"""Check everything that needs a GPU, then print a table of its speed beside the targets.
 
     python -m tests.benchmarks.gpu
 
-The checks are the tests marked `gpu`. Exit code 1 where there is no GPU, a check fails or a target
-is missed.
+The checks are the tests marked `gpu`. The exit code is 1 without a GPU, or if a check fails
+or a target is missed.
 """
 
 import argparse
@@ -30,19 +30,20 @@ from tests.benchmarks.train_step import Case
 ROOT = Path(__file__).parents[2]
 Target = tuple[str, int, int, int, "int | None", "float | None"]
 TARGETS: tuple[Target, ...] = (
-    # model, pixels, width, batch size, images a second, times as fast as eager steps: where a step
-    # is little work for the device; where it is much (DCGAN at 64 pixels: 0.55 TFLOP) it hides them
+    # model, pixels, width, batch size, images per second, speed-up of captured over eager steps.
+    # A CUDA graph saves the time to launch kernels, which shows only if a step is little work for
+    # the GPU. DCGAN at 64 pixels keeps it busy anyway (0.55 TFLOP per step), so has no such target.
     ("dcgan", 28, 64, 512, 250_000, 3.0),
     ("dcgan", 64, 64, 512, 100_000, None),
     ("pix2pix", 256, 64, 1, 600, 3.0),
     ("cgan", 28, 64, 512, None, 3.0),
     ("acgan", 28, 64, 512, None, 3.0),
 )
-RUN_SECONDS = 15.0  # 25 epochs of 60,000 pictures with samples and checkpoints, after start-up
+RUN_SECONDS = 15.0  # target for 25 epochs of 60,000 pictures, with samples and checkpoints
 
 
 def checks() -> bool:
-    """Whether the tests marked gpu pass; their output goes where ours goes."""
+    """Run the tests marked `gpu` and return whether they pass; their output is not captured."""
     command = [sys.executable, "-m", "pytest", "-q", "-m", "gpu", "tests"]
     return subprocess.run(command, cwd=ROOT, check=False).returncode == 0
 
@@ -50,13 +51,18 @@ def checks() -> bool:
 def speed(
     targets: Sequence[Target], rounds: int, steps: int, device: str = "cuda"
 ) -> list[dict[str, object]]:
-    """Captured against eager steps, in turns, for each of `targets`."""
+    """Compare captured with eager steps for each of `targets`; return one row of the table each.
+
+    Captured steps replay a CUDA graph, eager ones launch every kernel from Python.
+    """
     rows = []
     for model, size, width, batch, target, times in targets:
-        gc.collect()  # the trainers before: each is part of a cycle
+        gc.collect()  # frees the previous trainers, which are part of reference cycles
         case = Case(model, size, _options(width, batch, device))
         captured = case.trainer()
-        for _ in range(4 * health.EVERY):  # each kind of step three times plainly, then recorded
+        # Each kind of step, with and without a health check, runs eagerly three times before it is
+        # captured. Only one step in health.EVERY has a check.
+        for _ in range(4 * health.EVERY):
             captured.step()
         memory = timing.peak_memory(captured.step, case.device)
         eager = case.trainer(capture=False)
@@ -84,16 +90,20 @@ def speed(
 
 
 def _options(width: int, batch: int, device: str) -> argparse.Namespace:
-    asked = {"device": device, "batch_size": batch, "width": width}
-    return argparse.Namespace(**asked, own=False, channels=None, precision="auto", preset="default")
+    """The command-line options of `train_step` that a Case needs."""
+    given = {"device": device, "batch_size": batch, "width": width}
+    return argparse.Namespace(**given, own=False, channels=None, precision="auto", preset="default")
 
 
 def whole_run(epochs: int, pictures: int = 60_000, device: str = "cuda") -> dict[str, object]:
-    """A run as `gan train` does it, on drawn data as large as Fashion-MNIST, after start-up."""
+    """Time a run of `gan train` on random pictures; start-up and loading are not counted.
+
+    The defaults make it as long as 25 epochs of Fashion-MNIST, for which RUN_SECONDS is the target.
+    """
     with tempfile.TemporaryDirectory() as folder:
         job = Job(
             model="dcgan",
-            dataset=str(_drawn(Path(folder) / "data", pictures)),
+            dataset=str(_write_pictures(Path(folder) / "data", pictures)),
             typed={"epochs": epochs, "batch_size": min(512, pictures)},
             device=device,
             out=Path(folder) / "run",
@@ -112,26 +122,27 @@ def whole_run(epochs: int, pictures: int = 60_000, device: str = "cuda") -> dict
     }
 
 
-def _drawn(folder: Path, count: int) -> Path:
-    """A folder of `count` gray 28x28 pictures."""
+def _write_pictures(folder: Path, count: int) -> Path:
+    """Write `count` random gray 28x28 pictures under `folder` and return it."""
     from gancli import images
 
     noise = torch.randint(0, 256, (count, 28, 28, 1), dtype=torch.uint8).numpy()
     for i, picture in enumerate(noise):
-        place = folder / "train" / f"{i // 1000:02d}" / f"{i:05d}.png"
-        place.parent.mkdir(parents=True, exist_ok=True)
-        place.write_bytes(images.encode_png(picture))
+        path = folder / "train" / f"{i // 1000:02d}" / f"{i:05d}.png"  # 1000 per class folder
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(images.encode_png(picture))
     return folder
 
 
 def main() -> int:
+    """Run everything, print the tables and return the exit code."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--rounds", type=int, default=9)
-    parser.add_argument("--steps", type=int, default=50)
-    parser.add_argument("--epochs", type=int, default=25)
+    parser.add_argument("--rounds", type=int, default=9, help="times each is timed")
+    parser.add_argument("--steps", type=int, default=50, help="steps per timing")
+    parser.add_argument("--epochs", type=int, default=25, help="epochs of the run")
     options = parser.parse_args()
     if not torch.cuda.is_available():
-        print("torch sees no CUDA device here, so nothing was checked.", file=sys.stderr)
+        print("Nothing was checked: torch does not see a CUDA device.", file=sys.stderr)
         return 1
     hardware.prepare(sizes_repeat=True)
     passed = checks()

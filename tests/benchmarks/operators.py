@@ -1,8 +1,8 @@
-"""What a step must compute at the least: its convolutions and matrix products, and each alone.
+"""Measure the lower bound of a step's time: its convolutions and matrix products alone.
 
-The limit that a step is held against is not a data sheet's. It is the same operators, with the same
-shapes, number format and layout, forward and both backward passes, in a tight loop of their own on
-the machine at hand.
+The bound does not come from a data sheet. It is the time that this machine takes for the same
+operators, forward and backward, with the same shapes, number format and memory layout, in a tight
+loop that does nothing else.
 """
 
 from collections import Counter
@@ -24,54 +24,56 @@ HEAVY = {
 
 
 class Recorded(TorchDispatchMode):
-    """Meanwhile, which heavy operators are called on what, and how often."""
+    """A context that records which heavy operators run, with which arguments and how often."""
 
     def __init__(self) -> None:
         super().__init__()
         self.calls: Counter[str] = Counter()
-        self._made: dict[str, Callable[[], object]] = {}
+        self._replay: dict[str, Callable[[], object]] = {}
 
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):  # type: ignore[no-untyped-def]
         if func in HEAVY:
-            name = f"{func} {tree_map(_described, args)}"
+            name = f"{func} {tree_map(_signature, args)}"
             self.calls[name] += 1
-            if name not in self._made:
-                self._made[name] = _alone(func, tree_map(_random, args))
+            if name not in self._replay:  # new shapes: allocate inputs for a replay once
+                self._replay[name] = _bind(func, tree_map(_random, args))
         return func(*args, **(kwargs or {}))
 
     def alone(self) -> None:
-        """Call each as often as was recorded, one kind after the other."""
+        """Run each operator on random inputs as often as it was recorded, and nothing else."""
         for name, count in self.calls.items():
             for _ in range(count):
-                self._made[name]()
+                self._replay[name]()
 
 
 def recorded(step: Callable[[], object]) -> Recorded:
-    """The heavy operators of one `step`."""
+    """Run `step` once and return the heavy operators that it called."""
     with Recorded() as found:
         step()
     return found
 
 
 def flops(step: Callable[[], object]) -> int:
-    """Floating-point operations of `step`: multiplications and additions of its heavy operators."""
+    """Run `step` and count the multiplications and additions of its heavy operators."""
     with FlopCounterMode(display=False) as counter:
         step()
     return int(counter.get_total_flops())
 
 
-def _alone(func: Callable[..., object], args: Any) -> Callable[[], object]:
+def _bind(func: Callable[..., object], args: Any) -> Callable[[], object]:
+    # A function of its own, so that the lambda keeps these `args`.
     return lambda: func(*args)
 
 
-def _described(value: object) -> object:
+def _signature(value: object) -> object:
+    """What the speed of an operator depends on: shape, strides and dtype of a tensor."""
     if isinstance(value, torch.Tensor):
         return tuple(value.shape), tuple(value.stride()), value.dtype
     return value
 
 
 def _random(value: object) -> object:
-    """Another tensor that lies in memory as `value` does."""
+    """A random tensor with the shape, strides and dtype of `value`; other values as they are."""
     if isinstance(value, torch.Tensor):
         return torch.empty_like(value, memory_format=torch.preserve_format).normal_()
     return value

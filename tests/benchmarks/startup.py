@@ -1,4 +1,4 @@
-"""How long commands take before they do anything, and which heavy modules each imports.
+"""Time how long commands take to start, and list the heavy modules that each imports.
 
 python -m tests.benchmarks.startup
 """
@@ -27,29 +27,30 @@ COMMANDS = (
 
 
 def timed(words: str, folder: Path, rounds: int) -> dict[str, object]:
-    """The median and the least of `rounds` processes, and what one imports."""
-    took = []
+    """Run `gan WORDS` `rounds` times; return the median and minimum time, and its heavy imports."""
+    times = []
     for _ in range(rounds):
-        began = time.perf_counter()
+        start = time.perf_counter()
         run([sys.executable, "-m", "gancli", *words.split()], folder)
-        took.append(time.perf_counter() - began)
+        times.append(time.perf_counter() - start)
     return {
         "command": f"gan {words}",
-        "median ms": round(1e3 * statistics.median(took)),
-        "least ms": round(1e3 * min(took)),
+        "median ms": round(1e3 * statistics.median(times)),
+        "min ms": round(1e3 * min(times)),
         "imports": ", ".join(imports(words, folder)),
     }
 
 
 def imports(words: str, folder: Path) -> list[str]:
-    """Those of HEAVY that `gan WORDS` imports."""
+    """The modules of HEAVY that `gan WORDS` imports."""
     command = [sys.executable, "-X", "importtime", "-m", "gancli", *words.split()]
     found = {line.rpartition("|")[2].strip() for line in run(command, folder).splitlines()}
     return [name for name in HEAVY if name in found]
 
 
 def run(command: list[str], folder: Path) -> str:
-    """What a process says on stderr, which must end well."""
+    """Run `command` in `folder` and return its stderr; raises CalledProcessError if it fails."""
+    # `folder` is not the repository, so the process needs its path to import gancli from it.
     paths = [str(Path(__file__).parents[2]), *os.environ.get("PYTHONPATH", "").split(os.pathsep)]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))}
     done = subprocess.run(
@@ -59,9 +60,10 @@ def run(command: list[str], folder: Path) -> str:
 
 
 def main() -> None:
+    """Print a table, or with --json one JSON object per line."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--json", action="store_true", help="a line for each command")
+    parser.add_argument("--rounds", type=int, default=7, help="times each command is run")
+    parser.add_argument("--json", action="store_true", help="print one JSON object per line")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         write_generators(Path(name))

@@ -1,7 +1,7 @@
-"""A model's networks of torch's own layers alone, as the loop that everyone writes has them.
+"""Rebuild a model's networks from torch's own layers, as the usual training loop has them.
 
-Ours are the same sums in an order that suits the machine; a loop that ran them would be given part
-of what it is compared with.
+Our layers in `gancli.nn` compute the same sums in a faster order. If the usual loop used them, part
+of the speed-up would be on both sides of the comparison and would not be measured.
 """
 
 from collections.abc import Callable
@@ -14,25 +14,27 @@ from gancli.nn import layers, strided
 
 
 class MinibatchStd(nn.Module):
-    """Features (B, N) -> (B, N + 1), as the formula of section 3 of arXiv:1710.10196 reads."""
+    """Minibatch standard deviation, (B, N) -> (B, N + 1), by section 3 of arXiv:1710.10196."""
 
     def forward(self, x: Tensor) -> Tensor:
+        """Append one feature: the standard deviation over the batch, averaged over features."""
         spread = torch.sqrt(x.var(0, unbiased=False) + 1e-8).mean()
         return torch.cat([x, spread.expand(len(x), 1)], dim=1)
 
 
 class Joined(nn.Sequential):
-    """Layers of maps (B, C, H, W) to which labels (B, K) are appended, as maps of one value."""
+    """Layers on feature maps (B, C, H, W), with labels (B, K) appended as K constant maps."""
 
     def forward(self, x: Tensor, y: Tensor | None = None) -> Tensor:
+        """Append the labels, if there are any, and apply the layers."""
         if y is not None:
             x = torch.cat([x, y[:, :, None, None].expand(-1, -1, *x.shape[2:])], dim=1)
-        made: Tensor = super().forward(x)
-        return made
+        out: Tensor = super().forward(x)
+        return out
 
 
 def _joined(ours: nn.Sequential) -> nn.Module:
-    of(ours)
+    of(ours)  # replaces the layers inside
     return Joined(*ours)
 
 
@@ -41,9 +43,9 @@ def _convolution(kind: type[nn.Module], ours: Any) -> nn.Module:
     return _with_weights(kind(*sizes, bias=ours.bias is not None), ours)
 
 
-def _with_weights(made: nn.Module, ours: nn.Module) -> nn.Module:
-    made.load_state_dict(ours.state_dict())
-    return made
+def _with_weights(stock: nn.Module, ours: nn.Module) -> nn.Module:
+    stock.load_state_dict(ours.state_dict())
+    return stock
 
 
 def _instance_norm(ours: layers.InstanceNorm) -> nn.Module:
@@ -64,7 +66,10 @@ STOCK: dict[type[nn.Module], Callable[[Any], nn.Module]] = {
 
 
 def of(network: nn.Module) -> None:
-    """Put torch's layer into the place of each of ours in `network`, which has float32 weights."""
+    """Replace each of our layers in `network`, in place, by torch's own with the same weights.
+
+    The weights must be float32.
+    """
     for name, child in network.named_children():
         if type(child) in STOCK:
             setattr(network, name, STOCK[type(child)](child))

@@ -1,7 +1,7 @@
-"""Timing on machines that do something else besides: in turns, several rounds, medians.
+"""Compare speeds on a busy machine: take turns, repeat for several rounds, use medians.
 
-What is compared is timed within one process and one after the other, so that both meet the same
-neighbours; what counts is the median of the ratios within a round.
+Functions that are compared are timed one right after the other, so that other work on the machine
+slows them equally. The result is the median of the ratios within each round.
 """
 
 import re
@@ -13,14 +13,14 @@ from pathlib import Path
 
 import torch
 
-Seconds = dict[str, list[float]]  # of one call, by name and round
+Seconds = dict[str, list[float]]  # by name: seconds per call in each round
 STATUS, CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 
 
 def in_turns(
     calls: Mapping[str, Callable[[], object]], rounds: int, repeats: int, device: torch.device
 ) -> Seconds:
-    """Seconds of one call, each timed over `repeats` of them, `rounds` times in turns."""
+    """Time `calls` in turns for `rounds` rounds, with `repeats` calls of each in a row."""
     found: Seconds = {name: [] for name in calls}
     for _ in range(rounds):
         for name, call in calls.items():
@@ -29,23 +29,23 @@ def in_turns(
 
 
 def seconds(call: Callable[[], object], repeats: int, device: torch.device) -> float:
-    """Seconds of one of `repeats` calls, the device's work included."""
+    """Seconds per call over `repeats` calls, including the work that they queue on `device`."""
     wait(device)
-    began = time.perf_counter()
+    start = time.perf_counter()
     for _ in range(repeats):
         call()
     wait(device)
-    return (time.perf_counter() - began) / repeats
+    return (time.perf_counter() - start) / repeats
 
 
 def wait(device: torch.device) -> None:
-    """Until `device` has done what it was given."""
+    """Wait until `device` has finished all queued work."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)
 
 
 def ratios(slow: list[float], fast: list[float]) -> dict[str, float]:
-    """How many times faster `fast` was: median, least and most of the rounds."""
+    """How many times as fast `fast` was, per round: median, minimum and maximum."""
     each = [a / b for a, b in zip(slow, fast, strict=True)]
     return {
         "median": round(statistics.median(each), 2),
@@ -55,16 +55,17 @@ def ratios(slow: list[float], fast: list[float]) -> dict[str, float]:
 
 
 def peak_memory(call: Callable[[], object], device: torch.device) -> int | None:
-    """Bytes held at most during `call`: of the GPU, else of the process; None where unknown.
+    """Peak memory in bytes during `call`: of the GPU or, on the CPU, of this process.
 
-    What is set aside for all that lives on the GPU counts: let nothing else live there.
+    None if the system does not tell. On a GPU it counts everything that torch has reserved, so no
+    other model should be there.
     """
     if device.type == "cuda":
         torch.cuda.empty_cache()
-        call()  # what a recording needs was set aside when it was made
+        call()  # a CUDA graph reserved its memory earlier, when it was captured
         return torch.cuda.memory_reserved(device)
     with suppress(OSError):
-        CLEAR.write_text("5")  # Linux: forget the high-water mark
+        CLEAR.write_text("5")  # Linux: reset the peak of the resident set (VmHWM)
         call()
         if found := re.search(r"VmHWM:\s+(\d+) kB", STATUS.read_text()):
             return int(found[1]) * 1024
@@ -72,7 +73,7 @@ def peak_memory(call: Callable[[], object], device: torch.device) -> int | None:
 
 
 def table(rows: list[dict[str, object]]) -> str:
-    """Rows of the same keys as a table for a README."""
+    """Format rows that have the same keys as a Markdown table."""
     head = list(rows[0]) if rows else []
     lines = [head, ["---"] * len(head), *([str(r[k]) for k in head] for r in rows)]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)

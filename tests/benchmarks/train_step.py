@@ -1,13 +1,16 @@
-"""The trainer against the plain loop that everyone writes, on the same networks, pair by pair.
+"""Compare the speed of our trainer with that of the usual training loop, on the same networks.
 
     python -m tests.benchmarks.train_step --model dcgan --size 28 --batch-size 128
     python -m tests.benchmarks.train_step --all --json
 
-The plain loop: torch's own layers, float32, default layout, a DataLoader over a Dataset, two
-torch.optim.Adam, one fake for both updates, three `.item()` a step. It runs in a process of its
-own, which nothing of ours has set up. Machines are noisy: all is timed in turns, and the median of
-the pairwise ratios counts. The limit is what the step's convolutions and matrix products take
-alone, see `operators`.
+The baseline is the loop of most tutorials: torch's own layers, float32, the default memory layout,
+a DataLoader over a Dataset, two torch.optim.Adam, one fake batch for both updates, and three
+`.item()` calls per step. It runs in a separate process, so that our settings of torch do not affect
+it.
+
+Other work on a machine disturbs timings, so both loops take turns, and the result is the median of
+the ratios within each round. Both are also compared with a limit: the time that the convolutions
+and matrix products of a step take alone, see `operators`.
 """
 
 import argparse
@@ -35,31 +38,34 @@ from gancli.training.resident import ResidentDataset
 from gancli.training.trainer import Trainer
 from tests.benchmarks import operators, stock, timing
 
-COUNT = (
-    500  # pictures, or as many as it takes to look at one step in health.EVERY, as training does
-)
+COUNT = 500  # pictures in the data set, at least
 SIZES = (28, 64, 128, 256)
-BATCH = {28: 128, 64: 64, 128: 16, 256: 4}  # by size, unless one is asked for
-PAIRS_BATCH = 4  # at most, of models that learn from pairs
-TURN = 1.0  # seconds of the plain loop in a turn, unless a number of steps is asked for
-MOST = 10  # steps in such a turn
+BATCH = {28: 128, 64: 64, 128: 16, 256: 4}  # by size; --batch-size overrides it
+PAIRS_BATCH = 4  # the largest batch of models that learn from pairs
+TURN = 1.0  # seconds that the baseline runs in a turn; --steps overrides it
+MAX_STEPS = 10  # steps in such a turn, at most
 
 
 class Pictures(Dataset[tuple[Tensor, Tensor]]):
-    """Pictures converted one by one, as transforms do."""
+    """A data set in memory that converts its pictures one by one, as torchvision's transforms do.
+
+    `images` are uint8 (N, C, H, W), `labels` class numbers (N,).
+    """
 
     def __init__(self, images: Tensor, labels: Tensor) -> None:
         self.images, self.labels = images, labels
 
     def __len__(self) -> int:
+        """The number of pictures."""
         return len(self.images)
 
     def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
+        """One picture as float32 in [-1, 1], and its label."""
         return self.images[index].float() / 127.5 - 1, self.labels[index]
 
 
-def plain_loop(gan: GAN, images: Tensor, labels: Tensor, config: Training) -> Iterator[None]:
-    """The loop of the tutorials; yields after every step."""
+def baseline_loop(gan: GAN, images: Tensor, labels: Tensor, config: Training) -> Iterator[None]:
+    """Train with the usual loop; yields after every step."""
     device = next(gan.parameters()).device
     betas = (config.beta1, config.beta2)
     g_adam = torch.optim.Adam(gan.generator.parameters(), lr=config.lr, betas=betas)
@@ -68,10 +74,11 @@ def plain_loop(gan: GAN, images: Tensor, labels: Tensor, config: Training) -> It
     one_hot = torch.eye(gan.shape.classes)
     while True:
         for real, label in loader:
+            # A model of pairs gets the same picture twice: the content does not change the speed.
             source = real.to(device) if gan.shape.source else None
             batch = Batch(image=real.to(device), label=one_hot[label].to(device), source=source)
             inputs = gan.draw(batch)
-            fake = gan.fake(inputs)
+            fake = gan.fake(inputs)  # one forward pass of the generator serves both updates
             d_adam.zero_grad()
             d_loss, d_metrics = gan.discriminator_loss(batch, inputs, fake.detach())
             d_loss.backward()
@@ -80,15 +87,16 @@ def plain_loop(gan: GAN, images: Tensor, labels: Tensor, config: Training) -> It
             g_loss, _ = gan.generator_loss(batch, inputs, fake)
             g_loss.backward()
             g_adam.step()
+            # What tutorials log; on a GPU, every .item() waits for the device.
             _ = d_loss.item(), g_loss.item(), next(iter(d_metrics.values())).item()
             yield
 
 
 class Case:
-    """One model at one size, ready to be stepped by both loops."""
+    """One model at one picture size, from which both loops can be built."""
 
     def __init__(self, model: str, size: int, options: argparse.Namespace) -> None:
-        """Raises UsageError where the model cannot be built for `size`."""
+        """Raises UsageError if the model cannot be built for `size`."""
         self.model, self.device = model, hardware.device(options.device)
         module = registry.load("models", model)
         pairs = registry.declared("models", model, "PAIRS")
@@ -104,16 +112,20 @@ class Case:
         self.settings, self.config = resolve(module.Settings, values, typed, model)
         self.build = partial(module.build, self.settings, self.shape)
         self.precision, self.why = choose(options.precision, self.device)
+        # One step in health.EVERY also checks the health of the run. An epoch must be that long, so
+        # that the check costs here what it costs in training.
         count = max(COUNT, health.EVERY * self.config.batch_size)
         self.images = torch.randint(0, 256, (count, channels, size, size), dtype=torch.uint8)
         self.labels = torch.arange(count) % 10
 
-    def plain(self) -> Iterator[None]:
+    def baseline(self) -> Iterator[None]:
+        """The usual loop on a new copy of the model, with torch's own layers."""
         gan = self.build()
         stock.of(gan)
-        return plain_loop(gan.to(self.device), self.images, self.labels, self.config)
+        return baseline_loop(gan.to(self.device), self.images, self.labels, self.config)
 
     def trainer(self, capture: bool = True) -> Trainer:
+        """Our trainer on a new copy of the model; without `capture`, it uses no CUDA graphs."""
         gan = self.build().to(self.device, memory_format=torch.channels_last)
         nhwc = self.images.permute(0, 2, 3, 1)
         sources = nhwc if self.shape.source else None
@@ -122,37 +134,44 @@ class Case:
         return Trainer(gan, data, self.config, precision=precision, capture=capture)
 
 
-class Elsewhere:
-    """The plain loop of a case, in a process of its own: each call is a step of it."""
+class BaselineProcess:
+    """The baseline of a case in a separate process: each call runs one step of it and waits."""
 
     def __init__(self, model: str, size: int, options: argparse.Namespace) -> None:
         context = multiprocessing.get_context("spawn")
-        self._here, there = context.Pipe()
-        self._process = context.Process(target=_serve, args=(there, model, size, options))
+        self._connection, remote = context.Pipe()
+        self._process = context.Process(target=_serve, args=(remote, model, size, options))
 
-    def __enter__(self) -> "Elsewhere":
+    def __enter__(self) -> "BaselineProcess":
+        """Start the process."""
         self._process.start()
         return self
 
     def __call__(self) -> None:
-        self._here.send("step")
-        self._here.recv()
+        """Run one step."""
+        self._connection.send("step")
+        self._connection.recv()
 
     def __exit__(self, *failure: object) -> None:
+        """End the process."""
         self._process.terminate()
         self._process.join()
 
 
-def _serve(asked: Connection, model: str, size: int, options: argparse.Namespace) -> None:
-    loop = Case(model, size, options).plain()
+def _serve(connection: Connection, model: str, size: int, options: argparse.Namespace) -> None:
+    """Run one step for each message, until the process is terminated."""
+    loop = Case(model, size, options).baseline()
     while True:
-        asked.recv()
+        connection.recv()
         next(loop)
-        asked.send("done")
+        connection.send("done")
 
 
 def peak_memory(model: str, size: int, options: argparse.Namespace) -> int | None:
-    """Bytes that training holds at most. For a process of its own: what is freed is kept."""
+    """Peak memory of our trainer in bytes, None if unknown.
+
+    Call it in a new process: torch keeps memory that it has freed, and that would count too.
+    """
     hardware.prepare(sizes_repeat=True)
     case = Case(model, size, options)
     trainer = case.trainer()
@@ -161,17 +180,19 @@ def peak_memory(model: str, size: int, options: argparse.Namespace) -> int | Non
     return timing.peak_memory(trainer.step, case.device)
 
 
-def measure(case: Case, plain: "Elsewhere", rounds: int, steps: int | None) -> dict[str, object]:
-    """Both loops and the limit, in turns of `steps`, or of a second."""
+def measure(
+    case: Case, baseline: BaselineProcess, rounds: int, steps: int | None
+) -> dict[str, object]:
+    """Time both loops and the limit in turns of `steps` steps, or of about a second if None."""
     device, size = case.device, case.config.batch_size
     trainer, eager = case.trainer(), case.trainer(capture=False)
     flops, heavy = operators.flops(eager.step), operators.recorded(eager.step)
     for _ in range(3):
-        plain()
+        baseline()
         trainer.step()
     if steps is None:
-        steps = min(MOST, 1 + int(TURN / timing.seconds(plain, 1, device)))
-    calls = {"plain": plain, "ours": trainer.step, "alone": heavy.alone}
+        steps = min(MAX_STEPS, 1 + int(TURN / timing.seconds(baseline, 1, device)))
+    calls = {"baseline": baseline, "ours": trainer.step, "alone": heavy.alone}
     timed = timing.in_turns(calls, rounds, steps, device)
     ours = statistics.median(timed["ours"])
     return {
@@ -182,11 +203,11 @@ def measure(case: Case, plain: "Elsewhere", rounds: int, steps: int | None) -> d
         "device": device.type,
         "threads": torch.get_num_threads(),
         "precision": f"{case.precision} ({case.why})",
-        "plain_images_per_second": round(size / statistics.median(timed["plain"])),
+        "baseline_images_per_second": round(size / statistics.median(timed["baseline"])),
         "images_per_second": round(size / ours),
-        "ms_a_step": round(ours * 1e3, 2),
-        "times_plain": timing.ratios(timed["plain"], timed["ours"]),
-        "gflop_an_image": round(flops / size / 1e9, 3),
+        "ms_per_step": round(ours * 1e3, 2),
+        "speedup": timing.ratios(timed["baseline"], timed["ours"]),
+        "gflop_per_image": round(flops / size / 1e9, 3),
         "gflops": round(flops / ours / 1e9, 1),
         "gflops_of_the_operators_alone": round(flops / statistics.median(timed["alone"]) / 1e9),
         "share_of_the_limit": timing.ratios(timed["alone"], timed["ours"]),
@@ -194,33 +215,38 @@ def measure(case: Case, plain: "Elsewhere", rounds: int, steps: int | None) -> d
 
 
 COLUMNS = (
-    *("model", "shape", "width", "batch_size", "images_per_second", "ms_a_step", "times_plain"),
-    *("gflop_an_image", "gflops", "share_of_the_limit", "peak_megabytes"),
+    *("model", "shape", "width", "batch_size", "images_per_second", "ms_per_step", "speedup"),
+    *("gflop_per_image", "gflops", "share_of_the_limit", "peak_megabytes"),
 )
 
 
-def shown(found: dict[str, object]) -> dict[str, object]:
-    """A row of the table: ratios by their medians."""
+def table_row(found: dict[str, object]) -> dict[str, object]:
+    """The columns of the table from what `measure` found; of ratios only the medians."""
     row = {name: found[name] for name in COLUMNS}
     return {k: v["median"] if isinstance(v, dict) else v for k, v in row.items()}
 
 
-def asked() -> argparse.Namespace:
+def parse_args() -> argparse.Namespace:
+    """Parse the command line; --all selects every model and size."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     names = registry.names("models")
     parser.add_argument("--model", nargs="+", default=["dcgan"], choices=names)
     parser.add_argument("--size", nargs="+", type=int, default=[28])
-    parser.add_argument("--all", action="store_true", help="every model at every size")
-    parser.add_argument("--own", action="store_true", help="each model's own width and batch size")
+    parser.add_argument("--all", action="store_true", help="all models at all sizes")
+    parser.add_argument(
+        "--own", action="store_true", help="use each model's default width and batch size"
+    )
     parser.add_argument("--preset", default="default", choices=("default", "paper"))
-    parser.add_argument("--channels", type=int, help="1 at 28 pixels, else 3")
+    parser.add_argument("--channels", type=int, help="default: 1 at 28 pixels, else 3")
     parser.add_argument("--width", type=int, default=64)
-    parser.add_argument("--batch-size", type=int, help=f"by size: {BATCH}")
+    parser.add_argument("--batch-size", type=int, help=f"default by size: {BATCH}")
     parser.add_argument("--precision", default="auto", choices=("auto", "fp32", "bf16"))
     parser.add_argument("--device", default="auto")
-    parser.add_argument("--rounds", type=int, default=9, help="times that each is timed")
-    parser.add_argument("--steps", type=int, help=f"else a second's, at most {MOST}")
-    parser.add_argument("--json", action="store_true", help="a line for each case")
+    parser.add_argument("--rounds", type=int, default=9, help="times each is timed")
+    parser.add_argument(
+        "--steps", type=int, help=f"steps per timing; default: a second, at most {MAX_STEPS} steps"
+    )
+    parser.add_argument("--json", action="store_true", help="print one JSON object per line")
     options = parser.parse_args()
     if options.all:
         options.model, options.size = names, list(SIZES)
@@ -228,21 +254,22 @@ def asked() -> argparse.Namespace:
 
 
 def main() -> None:
-    options = asked()
+    """Measure every case; print one line each, then a table unless --json is given."""
+    options = parse_args()
     hardware.prepare(sizes_repeat=True)
     rows = []
     for model, size in ((m, s) for m in options.model for s in options.size):
         try:
             case = Case(model, size, options)
-            with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as alone:
-                peak = alone.submit(peak_memory, model, size, options).result()
-            with Elsewhere(model, size, options) as plain:
-                found = measure(case, plain, options.rounds, options.steps)
+            with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as executor:
+                peak = executor.submit(peak_memory, model, size, options).result()
+            with BaselineProcess(model, size, options) as baseline:
+                found = measure(case, baseline, options.rounds, options.steps)
             found["peak_megabytes"] = None if peak is None else round(peak / 1e6)
         except UsageError as error:
             print(f"{model} at {size} pixels: {error}", file=sys.stderr)
             continue
-        rows.append(shown(found))
+        rows.append(table_row(found))
         print(json.dumps(found) if options.json else f"{rows[-1]}", flush=True)
     if not options.json:
         print("\n" + timing.table(rows))
