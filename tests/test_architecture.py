@@ -1,4 +1,8 @@
-"""Imports point down only, private names stay in their folder, and no file is too long to read."""
+"""Check the architecture: the order of the layers, private names and the length of files.
+
+A module may only import from its own layer or from a lower one. Names that start with an underscore
+may only be used in the folder that defines them.
+"""
 
 import ast
 from collections.abc import Iterator
@@ -7,7 +11,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1] / "gancli"
-# From the top down; what stands in one line may not import each other.
+# From top to bottom. Folders on the same line may not import each other.
 LAYERS = [
     ["cli"],
     ["training"],
@@ -23,12 +27,12 @@ LAYERS = [
 ]
 LEVEL = {name: level for level, names in enumerate(reversed(LAYERS)) for name in names}
 FILES = sorted(ROOT.rglob("*.py"))
-LONGEST = 300  # lines
-LONG = {"toy_facades.py"}  # which draws
+MAX_LINES = 300
+EXEMPT = {"toy_facades.py"}  # its length is in the drawing of one facade
 
 
 def module(file: Path) -> str:
-    """`sampling.latents` for gancli/sampling/latents.py, `formats` for its `__init__`."""
+    """The name below gancli: `sampling.latents` for that file, `formats` for its `__init__`."""
     parts = [*file.relative_to(ROOT).with_suffix("").parts]
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
@@ -43,12 +47,13 @@ def layer(name: str) -> str:
 
 
 def imports(file: Path) -> Iterator[tuple[str, str | None]]:
-    """What a file imports from gancli, wherever it does: the module, and a name in it, if any."""
+    """What a file imports from gancli, also in functions: (module, name taken from it or None)."""
     for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
         if isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"{file} imports relatively"
-            where, _, inside = (node.module or "").partition(".")
-            for alias in node.names if where == "gancli" else ():
+            assert node.level == 0, f"{file} has a relative import"
+            package, _, inside = (node.module or "").partition(".")
+            for alias in node.names if package == "gancli" else ():
+                # `from gancli.nn import layers` imports a module, `from gancli.gan import GAN` not.
                 full = f"{inside}.{alias.name}".lstrip(".")
                 yield (full, None) if full in MODULES else (inside, alias.name)
         elif isinstance(node, ast.Import):
@@ -59,7 +64,7 @@ def imports(file: Path) -> Iterator[tuple[str, str | None]]:
 @pytest.mark.parametrize(
     "file", [f for f in FILES if not f.stem.startswith("__") or f.parent != ROOT]
 )
-def test_imports_point_down(file: Path) -> None:
+def test_modules_import_only_from_their_own_layer_or_below(file: Path) -> None:
     own = layer(module(file))
     for name, _ in imports(file):
         other = layer(name)
@@ -67,7 +72,7 @@ def test_imports_point_down(file: Path) -> None:
 
 
 @pytest.mark.parametrize("file", FILES)
-def test_private_names_stay_in_their_folder(file: Path) -> None:
+def test_private_names_are_used_only_in_their_own_folder(file: Path) -> None:
     for name, what in imports(file):
         private = [p for p in (*name.split("."), what or "") if p.startswith("_")]
         home = MODULES[name].parent if name in MODULES else ROOT
@@ -75,19 +80,20 @@ def test_private_names_stay_in_their_folder(file: Path) -> None:
         assert public or home == file.parent, f"{module(file)} imports {name}, {what}"
 
 
-def test_imports_make_no_cycle() -> None:
-    """An import inside a function counts as well: it only hides a cycle."""
-    ahead = {
+def test_there_are_no_import_cycles() -> None:
+    """Imports inside functions count too, because they only hide a cycle."""
+    remaining = {
         name: {n for n, _ in imports(file) if n in MODULES and n != name}
         for name, file in MODULES.items()
     }
-    while ends := {name for name, others in ahead.items() if not others}:
-        ahead = {name: others - ends for name, others in ahead.items() if name not in ends}
-    assert not ahead
+    # Remove modules that import nothing which is left, until only cycles remain.
+    while leaves := {name for name, others in remaining.items() if not others}:
+        remaining = {n: others - leaves for n, others in remaining.items() if n not in leaves}
+    assert not remaining
 
 
-def test_the_rules_see_files_and_what_they_import() -> None:
-    """Each of them holds of nothing at all."""
+def test_the_checks_above_find_modules_and_imports() -> None:
+    """Without this, they would also pass if they found nothing to check."""
     found = {module(file): {name for name, _ in imports(file)} for file in FILES}
     assert {layer(name) for name in found} == set(LEVEL)
     assert "gan" in found["models.dcgan"]
@@ -95,6 +101,6 @@ def test_the_rules_see_files_and_what_they_import() -> None:
 
 
 @pytest.mark.parametrize("file", FILES)
-def test_no_file_is_too_long(file: Path) -> None:
+def test_files_have_at_most_300_lines(file: Path) -> None:
     lines = len(file.read_text(encoding="utf-8").splitlines())
-    assert lines <= LONGEST or file.name in LONG, f"{lines} lines"
+    assert lines <= MAX_LINES or file.name in EXEMPT, f"{lines} lines"

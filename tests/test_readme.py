@@ -1,4 +1,7 @@
-"""The README, its commands and the behaviour cannot drift apart, nor can the examples."""
+"""Run every `gan ...` line of the README and every example, so that they cannot become outdated.
+
+The data sets and runs that the lines name are replaced by small stand-ins.
+"""
 
 import hashlib
 import json
@@ -28,63 +31,67 @@ from gancli.datasets import celeba, fashion_mnist, mnist
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 LINES = [line for line in README.splitlines() if line.startswith("gan ")]
-FEW = 160  # pictures that stand in for a data set: more than a batch of them
-# What a line is given beside its own words, so that it takes a second.
-BRIEFLY = {
-    "train": ["--dry-run", "--precision", "fp32"],  # all but the training, and a trial of formats
+STAND_IN_SIZE = 160  # pictures in a stand-in data set: more than the largest batch size
+# Options that are added to a line, by command, so that it takes about a second.
+SHORTCUTS = {
+    "train": ["--dry-run", "--precision", "fp32"],  # no training, no timing of number formats
     "sweep": ["--steps", "2"],
     "interpolate": ["--steps", "2"],
     "evaluate": ["--samples", "200"],
 }
 
 
-def described(path: Path) -> File:
-    """The file as a data set would name it, so that it verifies."""
+def file_entry(path: Path) -> File:
+    """The entry of a data set for this file, with the digest and size that it really has."""
     data = path.read_bytes()
     return File(name=path.name, sha256=hashlib.sha256(data).hexdigest(), size=len(data))
 
 
 def write_idx(path: Path, array: np.ndarray) -> File:
-    """An idx file of bytes: type and number of axes, the length of each, the values."""
+    """Write a uint8 array as an idx file: type, number of axes, length of each axis, values."""
     head = bytes([0, 0, 8, array.ndim])
     lengths = b"".join(length.to_bytes(4, "big") for length in array.shape)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(head + lengths + array.tobytes())
-    return described(path)
+    return file_entry(path)
 
 
 def stand_in(module: ModuleType, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let a data set of idx files be a few random pictures, in files that verify, in `folder`."""
-    ((name, of_idx),) = ((k, v) for k, v in vars(module).items() if isinstance(v, IdxSet))
-    generator, files = np.random.default_rng(0), {}
-    for split, (images, labels) in of_idx.files.items():
+    """Replace a data set of idx files by a few random pictures in `folder` that pass its check."""
+    ((name, original),) = ((k, v) for k, v in vars(module).items() if isinstance(v, IdxSet))
+    rng, files = np.random.default_rng(0), {}
+    for split, (images, labels) in original.files.items():
         files[split] = (
-            write_idx(folder / images.name, generator.integers(0, 256, (FEW, 28, 28), np.uint8)),
-            write_idx(folder / labels.name, np.arange(FEW, dtype=np.uint8) % 10),
+            write_idx(
+                folder / images.name, rng.integers(0, 256, (STAND_IN_SIZE, 28, 28), np.uint8)
+            ),
+            write_idx(folder / labels.name, np.arange(STAND_IN_SIZE, dtype=np.uint8) % 10),
         )
-    few = replace(of_idx, files=files, sources=())
-    for changed, value in ((name, few), ("load", few.load), ("download", few.download)):
-        monkeypatch.setattr(module, changed, value)
+    small = replace(original, files=files, sources=())
+    replaced = {name: small, "load": small.load, "download": small.download}
+    for attribute, value in replaced.items():
+        monkeypatch.setattr(module, attribute, value)
 
 
 @pytest.fixture(scope="module")
 def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What is drawn is drawn once."""
+    """A cache that all tests share, so that the drawn data sets are drawn only once."""
     return tmp_path_factory.mktemp("cache")
 
 
 @pytest.fixture
-def place(
+def workspace(
     runs: None, pictures: Path, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Path:
-    """The folder in which a reader of the README would type: with runs, pictures and data sets."""
+    """A folder with the runs, pictures and data sets that the README names; the tests run in it."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("XDG_CACHE_HOME", str(cache))
     monkeypatch.setenv("GAN_DATA_DIR", str(tmp_path / "data"))
-    newest = tmp_path / "runs" / "dcgan-fashion-mnist" / weights.GENERATOR  # which `dcgan` means
+    # `dcgan` means the newest run of that model, so this one is dated to 2038.
+    newest = tmp_path / "runs" / "dcgan-fashion-mnist" / weights.GENERATOR
     os.utime(newest, (2**31 - 1,) * 2)
 
-    for picture in sorted(pictures.rglob("*.png")):  # more than a batch of them
+    for picture in sorted(pictures.rglob("*.png")):  # 180 of them: more than a batch
         for copy in ("again", "once-more"):
             shutil.copy(picture, picture.with_stem(f"{picture.stem}-{copy}"))
     Image.new("RGB", (40, 30)).save(tmp_path / "in.jpg")
@@ -98,38 +105,39 @@ def place(
             Image.effect_noise((512, 256), 50).convert("RGB").save(pair)
     with zipfile.ZipFile(tmp_path / celeba.ARCHIVE.name, "w") as archive:
         archive.write(tmp_path / "in.jpg", "img_align_celeba/000001.jpg")
-    monkeypatch.setattr(celeba, "ARCHIVE", described(tmp_path / celeba.ARCHIVE.name))
+    monkeypatch.setattr(celeba, "ARCHIVE", file_entry(tmp_path / celeba.ARCHIVE.name))
     return tmp_path
 
 
 @pytest.mark.parametrize("line", LINES)
-def test_a_line_of_the_readme_works(line: str, place: Path) -> None:
-    def gan(*words: str) -> str:  # in this process: importing torch for each line takes a minute
+def test_each_command_line_of_the_readme_works(line: str, workspace: Path) -> None:
+    def gan(*words: str) -> str:
+        # In this process: importing torch again for every line would take a minute in all.
         done = CliRunner().invoke(app, words)
         assert done.exit_code == 0, (words, done.output, done.exception)
         return done.stdout
 
     words = shlex.split(line)[1:]
     if words[0] == "train":
-        shutil.rmtree(place / "runs")  # generators alone, which no training goes on from
-    if words[0] == "translate":
-        Image.new("RGB", (64, 32)).save(place / "pictures" / "pair.jpg")
+        shutil.rmtree(workspace / "runs")  # they have no checkpoint to resume
+    if words[0] == "translate":  # the folder gets a picture of another size as well
+        Image.new("RGB", (64, 32)).save(workspace / "pictures" / "pair.jpg")
     if "--like" in words:
         gan("sample", "acgan", "--out", words[words.index("--like") + 1])
-    said = gan(*words, *([] if "--plane" in words else BRIEFLY.get(words[0], [])))
-    assert said.strip()
+    output = gan(*words, *([] if "--plane" in words else SHORTCUTS.get(words[0], [])))
+    assert output.strip()
     if "--out" in words:
-        assert (place / words[words.index("--out") + 1]).exists()
+        assert (workspace / words[words.index("--out") + 1]).exists()
     if words[0] == "train":
-        plan = json.loads(said)
+        plan = json.loads(output)
         assert plan["dataset"]["source"] == words[words.index("--dataset") + 1]
         if "--epochs" in words:
             assert plan["training"]["epochs"] == int(words[words.index("--epochs") + 1])
     if words[0] == "evaluate":
-        assert "Fréchet distance" in said
-        assert "the test split of fashion-mnist" in said
+        assert "Fréchet distance" in output
+        assert "the test split of fashion-mnist" in output
     if words[:2] == ["datasets", "download"]:
-        assert said.strip() == str(place / "data" / words[2])
+        assert output.strip() == str(workspace / "data" / words[2])
 
 
 def test_the_readme_shows_every_command_and_lists_every_folder() -> None:
@@ -151,7 +159,7 @@ def test_the_readme_names_every_model_and_data_set() -> None:
             assert name in README, name
 
 
-def test_the_example_makes_its_animation(runs: None, tmp_path: Path) -> None:
+def test_walk_py_writes_an_animation_of_90_frames(runs: None, tmp_path: Path) -> None:
     command = [sys.executable, str(ROOT / "examples" / "walk.py"), "dcgan", "walk.gif"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
@@ -159,8 +167,8 @@ def test_the_example_makes_its_animation(runs: None, tmp_path: Path) -> None:
     assert (tmp_path / "walk.gif").stat().st_size > 1000
 
 
-def test_the_table_of_scaling_is_that_of_the_networks(capsys: pytest.CaptureFixture[str]) -> None:
-    """After a change of a network: python examples/scaling.py prints the new one."""
+def test_the_table_in_scaling_md_matches_scaling_py(capsys: pytest.CaptureFixture[str]) -> None:
+    """If a network changed, paste the output of `python examples/scaling.py` into scaling.md."""
     runpy.run_path(str(ROOT / "examples" / "scaling.py"), run_name="__main__")
     table = capsys.readouterr().out
     assert table.count("\n") > 5

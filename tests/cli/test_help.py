@@ -1,11 +1,12 @@
-"""The help of every command, word for word, as the text in help-80.txt and help-120.txt.
+"""Compare the help of every command with the snapshots help-80.txt and help-120.txt.
 
-After an intended change of the help, write those files anew and read their diff:
+After an intended change of the help, update the snapshots and read their diff:
 
     GAN_UPDATE_SNAPSHOTS=1 pytest tests/cli/test_help.py
 
-typer draws the help, and draws it a little differently in every release: the first line of a file
-names the release that drew it. Any other one is asked for the same commands and options only.
+The numbers are widths of the terminal. typer changes the layout of the help a little in every
+release, so the first line of a snapshot names the release that wrote it. With any other release,
+only the commands and their options are compared.
 """
 
 import json
@@ -23,8 +24,8 @@ ROOT = HERE.parents[1]
 WIDTHS = (80, 120)
 TYPER = ".".join(version("typer").split(".")[:2])
 
-# One process for all commands, since starting one takes longer than printing all help. It asks the
-# entry point for the help of `gan`, then of every command named there, and so on.
+# One process prints the help of all commands, because starting a process takes longer than that. It
+# starts with `gan --help`, then continues with every command that it finds there, and so on.
 PROGRAM = r"""
 import contextlib, io, json, re, sys
 from gancli.__main__ import main
@@ -47,10 +48,13 @@ print(json.dumps(found))
 
 
 def helps(width: int) -> dict[str, str]:
-    """The help of every command by its command line, as wide as asked, whoever runs the tests."""
+    """The help text of every command at this terminal width, by command line.
+
+    The environment is fixed, so that the result is the same on every machine.
+    """
     environment = {
         "COLUMNS": str(width),
-        "TERM": "xterm",  # a dumb one is always 80 wide
+        "TERM": "xterm",  # rich takes a dumb terminal to be 80 columns wide
         "NO_COLOR": "1",
         "PYTHONUTF8": "1",
         **{k: v for k, v in os.environ.items() if k in ("PATH", "SYSTEMROOT")},
@@ -69,7 +73,7 @@ def helps(width: int) -> dict[str, str]:
 
 
 def snapshot(found: dict[str, str]) -> str:
-    """All of it as one text, without the spaces at the ends of lines."""
+    """All help texts as one, as the snapshots store them: without trailing spaces."""
     parts = [f"Drawn by typer {TYPER}."]
     for command, text in found.items():
         lines = [line.rstrip() for line in text.strip("\n").splitlines()]
@@ -78,7 +82,7 @@ def snapshot(found: dict[str, str]) -> str:
 
 
 def options(text: str) -> dict[str, set[str]]:
-    """The long options that a snapshot names, by the command line whose help names them."""
+    """The long options in a snapshot, by the command line whose help lists them."""
     first, *rest = re.split(r"^\$ (.*)$", text, flags=re.MULTILINE)
     assert first.startswith("Drawn by typer")
     return {
@@ -88,7 +92,7 @@ def options(text: str) -> dict[str, set[str]]:
 
 
 @pytest.mark.parametrize("width", WIDTHS)
-def test_the_help_of_every_command_reads_as_it_did(width: int) -> None:
+def test_the_help_of_every_command_matches_the_snapshot(width: int) -> None:
     file = HERE / f"help-{width}.txt"
     found = snapshot(helps(width))
     if os.environ.get("GAN_UPDATE_SNAPSHOTS"):
@@ -100,7 +104,7 @@ def test_the_help_of_every_command_reads_as_it_did(width: int) -> None:
 
 
 @pytest.mark.parametrize("width", WIDTHS)
-def test_no_line_of_the_help_is_wider_than_the_terminal(width: int) -> None:
+def test_the_help_fits_the_width_of_the_terminal(width: int) -> None:
     text = (HERE / f"help-{width}.txt").read_text(encoding="utf-8")
     assert max(map(len, text.splitlines())) == width
     assert {"gan --help", "gan train --help", "gan datasets info --help"} <= set(options(text))

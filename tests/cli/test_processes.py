@@ -1,4 +1,4 @@
-"""Options that start further processes: what they do, and that none of them is left behind."""
+"""Options that start more processes, --workers and --devices: what they do, and that all end."""
 
 import os
 import signal
@@ -23,9 +23,9 @@ Start = Callable[..., "subprocess.Popen[str]"]
 
 @pytest.fixture
 def start(tmp_path: Path) -> Iterator[Start]:
-    """Start `gan ...` in the folder of the `gan` fixture; what still runs then ends with the test.
+    """Start `gan ...` in the folder of the `gan` fixture; the test ends it if it is still running.
 
-    With `pausing`, it pauses once it has said that.
+    With `pausing`, the process stops itself (SIGSTOP) once it has printed that text.
     """
     environment = {**os.environ, "XDG_CACHE_HOME": str(tmp_path / "cache"), "NO_COLOR": "1"}
     environment.pop("GAN_DATA_DIR", None)
@@ -47,12 +47,15 @@ def start(tmp_path: Path) -> Iterator[Start]:
     yield run
     for process in started:
         process.send_signal(signal.SIGCONT)
-        process.terminate()  # and, where it is a launcher, what it started
+        process.terminate()  # a launcher also ends the processes that it started
         process.communicate()
 
 
 def heard(process: "subprocess.Popen[str]", start: str) -> str:
-    """What `process` says up to a line that begins with `start`; it must not end before."""
+    """Read stderr of `process` up to a line that begins with `start` and return it.
+
+    Raises AssertionError if the process ends before.
+    """
     assert process.stderr is not None
     said = ""
     for line in process.stderr:
@@ -63,7 +66,7 @@ def heard(process: "subprocess.Popen[str]", start: str) -> str:
 
 
 def below(process: int) -> list[int]:
-    """The processes that `process` started, and those that they did, and so on."""
+    """The ids of all descendants of `process`: its children, their children and so on."""
     try:
         text = Path(f"/proc/{process}/task/{process}/children").read_text()
     except FileNotFoundError:
@@ -73,7 +76,7 @@ def below(process: int) -> list[int]:
 
 
 def gone(processes: list[int], within: float = 60) -> bool:
-    """Whether all of them end, in time."""
+    """Wait until all of them have ended; return False after `within` seconds."""
     until = time.monotonic() + within
     while any(Path(f"/proc/{n}").exists() for n in processes):
         if time.monotonic() > until:
@@ -83,6 +86,7 @@ def gone(processes: list[int], within: float = 60) -> bool:
 
 
 def assert_same_bits(a: Path, b: Path) -> None:
+    """Assert that the weights and the training state of two runs are identical to the bit."""
     for name in ("generator", "discriminator", "training"):
         one, other = (load_file(run / f"{name}.safetensors") for run in (a, b))
         assert one.keys() == other.keys()
@@ -91,11 +95,11 @@ def assert_same_bits(a: Path, b: Path) -> None:
         assert differing == [], name
 
 
-def test_a_streamed_folder_trains_as_one_in_memory_does_with_workers_and_without(
+def test_streaming_with_and_without_workers_gives_the_same_weights_as_data_in_memory(
     gan: Command, start: Start, pictures: Path, tmp_path: Path
 ) -> None:
     words = (*TRAIN, "--epochs", "3")
-    assert "Streaming" not in gan(*words, "--out", "held").stderr  # what fits is held
+    assert "Streaming" not in gan(*words, "--out", "held").stderr  # data that fits stays in memory
 
     streamed = (*words, "--stream", "--out", "streamed")
     first = start(*streamed, "--workers", "2", pausing="epoch 2/")
@@ -119,7 +123,7 @@ def test_a_streamed_folder_trains_as_one_in_memory_does_with_workers_and_without
     assert_same_bits(tmp_path / "held", tmp_path / "streamed")
 
 
-def test_lost_processes_are_replaced_as_often_as_asked_and_then_the_run_gives_up(
+def test_killed_processes_are_restarted_at_most_max_restarts_times(
     start: Start, pictures: Path, tmp_path: Path
 ) -> None:
     words = (*TRAIN, "--epochs", "9999", "--out", "run", "--devices", "2", "--max-restarts", "1")
@@ -139,8 +143,8 @@ def test_lost_processes_are_replaced_as_often_as_asked_and_then_the_run_gives_up
     assert (tmp_path / "run" / "training.safetensors").exists()
 
 
-def test_a_preview_of_two_processes_is_drawn_once(gan: Command, pictures: Path) -> None:
-    """The grid of an epoch is made by the process that writes, and by no other."""
+def test_with_two_processes_only_rank_0_draws_the_preview(gan: Command, pictures: Path) -> None:
+    """The other process has no samples to draw: rank 0 alone makes them."""
     done = gan(*TRAIN, "--epochs", "1", "--devices", "2", "--preview")
     assert done.stdout == "runs/dcgan-pictures\n"
     said = [line for line in done.stderr.splitlines() if "▀" not in line]

@@ -1,4 +1,4 @@
-"""What a person sees: the commands in a terminal of their own, whose screen is read back."""
+"""What a user sees: run commands in a pseudo-terminal and check what they write to it."""
 
 import os
 import re
@@ -12,11 +12,11 @@ from conftest import Command
 
 import gancli
 
-pty = pytest.importorskip("pty", reason="there are no such terminals on Windows")
+pty = pytest.importorskip("pty", reason="Windows has no pseudo-terminals")
 fcntl = pytest.importorskip("fcntl")
 termios = pytest.importorskip("termios")
 
-Shown = tuple[str, str]  # what the terminal was sent, and what came to a pipe
+Shown = tuple[str, str]  # what was written to the terminal, and to the pipe
 ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 COLOURED_BLOCK = re.compile(r"\x1b\[38;2;\d+;\d+;\d+;48;2;\d+;\d+;\d+m▀+")
 TINY = ("--set", "width=4", "--batch-size", "10", "--precision", "fp32", "--device", "cpu")
@@ -25,7 +25,7 @@ TRAIN = ("train", "dcgan", "--dataset", "./pictures", "--epochs", "2", *TINY)
 
 @pytest.fixture
 def terminal(tmp_path: Path) -> Callable[..., Shown]:
-    """Run `gan ...` with stderr, or all there is, in a terminal of 120x40 that knows colours."""
+    """Run `gan ...` with stderr, or stdout too, on a terminal of 120x40 that shows colours."""
     left_out = ("GAN_DATA_DIR", "NO_COLOR", "FORCE_COLOR", "COLUMNS", "LINES")
     environment = {
         **{k: v for k, v in os.environ.items() if k not in left_out},
@@ -37,6 +37,7 @@ def terminal(tmp_path: Path) -> Callable[..., Shown]:
 
     def run(*words: str, stdout_too: bool = False) -> Shown:
         ours, theirs = pty.openpty()
+        # struct winsize of ioctl: rows, columns, and two unused numbers, each of 16 bits.
         size = (40).to_bytes(2, sys.byteorder) + (120).to_bytes(2, sys.byteorder) + bytes(4)
         fcntl.ioctl(theirs, termios.TIOCSWINSZ, size)
         process = subprocess.Popen(
@@ -57,18 +58,18 @@ def terminal(tmp_path: Path) -> Callable[..., Shown]:
 
 
 def everything(terminal: int) -> str:
-    """What is sent to a terminal until its last process closes it."""
+    """All output to a terminal, until the last process closes it."""
     sent = bytearray()
     with open(terminal, "rb", buffering=0) as screen:
         try:
             while block := screen.read(65536):
                 sent += block
-        except OSError:  # how Linux says that nobody is left
+        except OSError:  # Linux raises EIO when the last process has closed it
             pass
     return sent.decode()
 
 
-def test_training_shows_a_live_bar_with_epoch_and_losses_and_previews_in_colours(
+def test_training_shows_a_progress_bar_with_losses_and_coloured_previews(
     terminal: Callable[..., Shown], pictures: Path
 ) -> None:
     shown, piped = terminal(*TRAIN, "--preview")
@@ -79,18 +80,20 @@ def test_training_shows_a_live_bar_with_epoch_and_losses_and_previews_in_colours
         r"epoch 2/2 ━+ 100% \d:\d\d:\d\d [\d,]+ images/s  d_loss \d+\.\d{3}  g_loss \d+\.\d{3} *",
         last,
     )
-    assert text.count("━") > 40  # it was drawn more than once
-    assert "\x1b[2K" in shown  # in the same place
+    assert text.count("━") > 40  # the bar was drawn more than once
+    assert "\x1b[2K" in shown  # each time on the same line
     assert "Traceback" not in text
 
     lines = [line for line in re.split(r"[\r\n]+", shown) if COLOURED_BLOCK.search(line)]
     drawn = [ANSI.sub("", line) for line in lines]
-    assert len(drawn) == 2 * (40 - 4)  # after each of two epochs, as high as fits
+    assert len(drawn) == 2 * (40 - 4)  # two epochs, each preview as high as the terminal allows
     assert {line.strip("▀") for line in drawn} == {""}
-    assert {len(line) for line in drawn} == {2 * (40 - 4)}  # a square: two pixels a line
+    assert {len(line) for line in drawn} == {
+        2 * (40 - 4)
+    }  # a square: each line of text shows two rows of pixels
 
 
-def test_a_preview_in_a_pipe_steers_no_terminal_and_keeps_the_result_clean(
+def test_a_preview_in_a_pipe_has_no_escape_codes_and_leaves_stdout_alone(
     gan: Command, pictures: Path
 ) -> None:
     done = gan(*TRAIN, "--preview")
@@ -100,7 +103,7 @@ def test_a_preview_in_a_pipe_steers_no_terminal_and_keeps_the_result_clean(
     assert [line.split()[1] for line in epochs] == ["1/2", "2/2"]
 
 
-def test_a_table_is_drawn_in_a_terminal_and_tab_separated_in_a_pipe(
+def test_a_table_is_aligned_in_a_terminal_and_tab_separated_in_a_pipe(
     terminal: Callable[..., Shown], gan: Command
 ) -> None:
     shown, _ = terminal("datasets", "list", stdout_too=True)
@@ -113,7 +116,7 @@ def test_a_table_is_drawn_in_a_terminal_and_tab_separated_in_a_pipe(
     assert "\x1b" not in piped
 
 
-def test_the_version_is_that_of_the_installed_package(gan: Command) -> None:
+def test_version_prints_the_version_of_the_package(gan: Command) -> None:
     done = gan("--version")
     assert done.stdout == f"gan {gancli.__version__}\n"
     assert re.fullmatch(r"gan \d+\.\d+\S*\n", done.stdout)
