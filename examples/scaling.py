@@ -1,6 +1,9 @@
-"""How far training scales: the bytes that a step averages against the time that it computes.
+"""Estimate how training scales to many GPUs: time to compute a step against time to communicate.
 
-python examples/scaling.py    # prints the table of scaling.md, from the networks as they are
+    python examples/scaling.py
+
+This prints the table of scaling.md for the current networks. It measures nothing: the constants
+below are assumptions.
 """
 
 from dataclasses import dataclass
@@ -13,14 +16,18 @@ from gancli.config import preset, resolve
 from gancli.gan import Shape
 
 GPUS = (8, 64, 1024)
-NODE = 8  # GPUs of a machine
-INSIDE, BETWEEN = 350e9, 45e9  # bytes a second and GPU: NVLink 4; one 400 Gbit/s adapter a GPU
-CALL, HOP = 15e-6, 5e-6  # seconds: an all-reduce inside a machine; each way up or down a tree
+GPUS_PER_MACHINE = 8
+# Bandwidth in bytes per second and GPU.
+INSIDE = 350e9  # within a machine: NVLink 4
+BETWEEN = 45e9  # between machines: one 400 Gbit/s adapter per GPU
+# Latency in seconds.
+CALL = 15e-6  # of an all-reduce within a machine
+HOP = 5e-6  # added for each level of a tree of machines, once up and once down
 
 
 @dataclass(frozen=True)
 class Case:
-    """What one GPU does: `rate` pictures a second, in steps of `batch`."""
+    """A row of the table: a GPU alone trains on `rate` pictures per second, `batch` per step."""
 
     model: str
     shape: Shape
@@ -28,8 +35,8 @@ class Case:
     rate: float
 
     @property
-    def picture(self) -> int:
-        """Bytes of one, as uint8, with what it is to be made from."""
+    def picture_bytes(self) -> int:
+        """Bytes of one picture in uint8; for models that translate pictures, of a pair."""
         return self.shape.size**2 * (self.shape.channels + self.shape.source)
 
 
@@ -42,27 +49,28 @@ CASES = (
 )
 
 
-def averaged(case: Case) -> int:
-    """Numbers averaged in a step: the weights of both networks, and running statistics."""
+def averaged_numbers(case: Case) -> int:
+    """How many float32 numbers a step averages: all weights and batch norm's running statistics."""
     module = registry.load("models", case.model)
     values = preset(case.model, module.preset, "default", case.shape)
     settings, _ = resolve(module.Settings, values, {}, case.model)
-    with torch.device("meta"):
+    with torch.device("meta"):  # shapes only, without memory for the weights
         gan = module.build(settings, case.shape)
     floats = [b for b in gan.buffers() if b.is_floating_point()]
     return sum(t.numel() for t in (*gan.parameters(), *floats))
 
 
-def seconds(count: int, gpus: int) -> float:
-    """Two all-reduces, of `count` float32 numbers together: one of each network."""
-    speed = INSIDE if gpus <= NODE else BETWEEN
-    hops = 2 * log2(ceil(gpus / NODE))
-    return 2 * (gpus - 1) / gpus * 4 * count / speed + 2 * (CALL + hops * HOP)
+def communication(count: int, gpus: int) -> float:
+    """Seconds for two all-reduces, one per network, of `count` float32 numbers in total."""
+    bandwidth = INSIDE if gpus <= GPUS_PER_MACHINE else BETWEEN
+    hops = 2 * log2(ceil(gpus / GPUS_PER_MACHINE))
+    return 2 * (gpus - 1) / gpus * 4 * count / bandwidth + 2 * (CALL + hops * HOP)
 
 
 def row(case: Case) -> tuple[str, ...]:
-    count, step = averaged(case), case.batch / case.rate
-    shares = [step / (step + seconds(count, gpus)) for gpus in GPUS]
+    """The cells of one row, in the order of the columns in `main`."""
+    count, step = averaged_numbers(case), case.batch / case.rate
+    shares = [step / (step + communication(count, gpus)) for gpus in GPUS]
     rate = GPUS[-1] * shares[-1] * case.rate
     return (
         f"{case.model} {case.shape.size}x{case.shape.size}",
@@ -73,11 +81,12 @@ def row(case: Case) -> tuple[str, ...]:
         f"{1000 * step:.1f} ms",
         *(f"{share:.0%}" for share in shares),
         f"{rate:,.0f}",
-        f"{rate * case.picture / 1e9:,.1f} GB/s",
+        f"{rate * case.picture_bytes / 1e9:,.1f} GB/s",
     )
 
 
 def main() -> None:
+    """Print the table in Markdown."""
     columns = ["model", "batch per GPU", "images/s per GPU", "weights", "averaged", "step"]
     columns += [f"{gpus:,} GPUs" for gpus in GPUS]
     columns += [f"images/s on {GPUS[-1]:,}", "data rate on them"]

@@ -1,4 +1,4 @@
-"""Use a trained generator from Python: a closed walk past three seeds, as an animation.
+"""Use a trained generator from Python: save a walk through the latent space as an animation.
 
 gan train dcgan --dataset glyphs --epochs 5
 python examples/walk.py dcgan walk.gif
@@ -12,6 +12,8 @@ from gancli.sampling.find import find
 
 
 def main(ref: str, out: str) -> None:
+    """Walk past three seeds and back to the first, with 30 frames from each to the next."""
+    # `find` takes what the commands take: a file, a run folder, or the name of a model or data set.
     loaded = generator.load(find(ref))
     film = films.interpolate(loaded, seeds=[3, 7, 12], steps=30, loop=True)
     frames = film.save(Path(out), fps=25, scale=None, recipe={"command": "examples/walk.py"})
