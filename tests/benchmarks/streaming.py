@@ -90,10 +90,15 @@ def main() -> None:
         rows = write_pictures(Path(folder, "pictures"), options.count, options.size)
         # Resident data has no dimension of pairs: (count, 1, ...) -> (count, ...).
         held = torch.from_numpy(np.array(rows.mapped()[:, 0]))
-        streamed = StreamingDataset(rows, None, 0, device, vary=Augmentation(), workers=options.workers)
+        streamed = StreamingDataset(
+            rows, None, 0, device, augmentation=Augmentation(), workers=options.workers
+        )
         found["workers"] = streamed.workers
         found["source_images_per_second"] = round(source_speed(streamed, options.batch_size, 3))
-        for name, data in (("resident", ResidentDataset(held, None, 0, device)), ("streamed", streamed)):
+        for name, data in (
+            ("resident", ResidentDataset(held, None, 0, device)),
+            ("streamed", streamed),
+        ):
             gan = module.build(settings, shape).to(device)
             gan = gan.to(memory_format=torch.channels_last)
             trainer = Trainer(gan, data, config, precision=FORMATS[precision])
