@@ -33,7 +33,7 @@ from gancli.reporting import Progress, Say, silent
 
 INFO = Info(
     title="CelebA: aligned faces of celebrities",
-    size="178x218 colour; cropped to the 128x128 around the face and resized (default: 64x64)",
+    size="178x218 colour; cropped to 128x128 around the face, then resized (default: 64x64)",
     train=162_770,
     test=19_962,
     terms="non-commercial research only, no redistribution of all or any part; cite Liu, Luo, Wang "
