@@ -87,9 +87,16 @@ def row(case: Case) -> tuple[str, ...]:
 
 def main() -> None:
     """Print the table in Markdown."""
-    columns = ["model", "batch per GPU", "images/s per GPU", "weights", "averaged", "step"]
+    columns = [
+        "model",
+        "batch per GPU",
+        "images/s per GPU",
+        "numbers",
+        "all-reduced per step",
+        "step",
+    ]
     columns += [f"{gpus:,} GPUs" for gpus in GPUS]
-    columns += [f"images/s on {GPUS[-1]:,}", "data rate on them"]
+    columns += [f"images/s on {GPUS[-1]:,}", f"data rate on {GPUS[-1]:,}"]
     for cells in (columns, ["---"] * len(columns), *map(row, CASES)):
         print("|", " | ".join(cells), "|")
 
