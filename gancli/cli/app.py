@@ -1,6 +1,6 @@
-"""The command `gan`, and the one place where failures become sentences.
+"""The command `gan`, and the only place that turns exceptions into error messages.
 
-Nothing imported at the top imports torch: `gan --help` answers at once.
+No import at the top of this module imports torch, so `gan --help` is fast.
 """
 
 import atexit
@@ -20,10 +20,10 @@ from gancli.cli.train import train
 from gancli.cli.translate import translate
 from gancli.errors import GanError, UsageError
 
-EMPTY = re.compile("--[^=]*=")  # an option that was given nothing
+EMPTY_OPTION = re.compile("--[^=]*=")  # such as `--out=`
 
 app = typer.Typer(
-    help="Train the classic GANs and play with what they learned.",
+    help="Train classic GANs and play with what they learned.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -31,13 +31,13 @@ app = typer.Typer(
 for command in (train, sample, sweep, interpolate, translate, evaluate):
     app.command()(command)
 app.add_typer(datasets.app, name="datasets")
-# click's ClickException, or typer's own of that name: which, depends on the version.
-_Refusal: Any = typer.BadParameter.__mro__[2]
+# ClickException. Newer versions of typer bundle click, so it cannot be imported from click.
+_ClickException: Any = typer.BadParameter.__mro__[2]
 
 
 @app.callback(invoke_without_command=True)
 def _version(
-    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+    version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False,
 ) -> None:
     if version:
         console.result(f"gan {gancli.__version__}")
@@ -45,14 +45,14 @@ def _version(
 
 
 def main() -> None:
-    """The entry point: runs a command and says what went wrong, in one sentence."""
+    """Run the command line (the entry point of `gan`); print a failure as one sentence."""
     try:
         _run()
     except SystemExit as end:
         one_of_several = os.environ.get("WORLD_SIZE", "1") != "1"
         if one_of_several or "torch.distributed.launcher.api" in sys.modules:
-            # Threads of torch.distributed may outlive the interpreter, and abort. Another signal,
-            # as the launcher sends its own, is none to heed any more.
+            # Threads of torch.distributed can outlive the interpreter and abort the process, so
+            # leave with os._exit. Ignore signals from here on: the launcher may still send some.
             for number in (signal.SIGINT, signal.SIGTERM):
                 signal.signal(number, signal.SIG_IGN)
             atexit._run_exitfuncs()
@@ -62,40 +62,41 @@ def main() -> None:
 
 def _run() -> NoReturn:
     try:
-        if any(word == "" or EMPTY.fullmatch(word) for word in sys.argv[1:]):
-            raise UsageError("A word of the command is empty: is a variable of the shell not set?")
+        if any(word == "" or EMPTY_OPTION.fullmatch(word) for word in sys.argv[1:]):
+            raise UsageError("An argument is empty: is a shell variable not set?")
         raise SystemExit(app(prog_name="gan", standalone_mode=False))
     except GanError as error:
-        _end(error, error)
-    except _Refusal as error:
-        if not error.format_message():  # there was no command, and its help has been shown
+        _exit(error, error)
+    except _ClickException as error:
+        if not error.format_message():  # no command was given, and typer has printed the help
             raise SystemExit(2) from None
-        _end(error, _refused(error))
-    except Exception as error:  # the last line of defence: no traceback reaches a user
-        hint = "GAN_DEBUG=1 in front of the command shows where"
-        _end(error, GanError(_sentence(error), hint))
+        _exit(error, _usage_error(error))
+    except Exception as error:  # a user never sees a traceback
+        hint = "put GAN_DEBUG=1 in front of the command to see the traceback"
+        _exit(error, GanError(_sentence(error), hint))
 
 
-def _refused(error: Any) -> GanError:
-    """What typer says of words that it cannot read, said as all else is."""
+def _usage_error(error: Any) -> GanError:
+    """Convert typer's error about the command line into one of ours."""
     where = error.ctx.command_path if getattr(error, "ctx", None) else "gan"
     message = error.format_message().replace("Value error, ", "")
     stop = "" if message.endswith((".", "?")) else "."
     return UsageError(message + stop, hint=f"{where} --help")
 
 
-def _end(error: Exception, said: GanError) -> NoReturn:
+def _exit(error: Exception, shown: GanError) -> NoReturn:
+    """Print `shown` and exit with its code; with GAN_DEBUG set, raise the original `error`."""
     if os.environ.get("GAN_DEBUG"):
         raise error
-    console.fail(said)
-    raise SystemExit(said.exit_code)
+    console.fail(shown)
+    raise SystemExit(shown.exit_code)
 
 
 def _sentence(error: Exception) -> str:
     if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
-        training = "try a smaller --batch-size or --image-size"
-        what = training if sys.argv[1:2] == ["train"] else "ask for fewer or smaller pictures"
-        return f"There is not enough memory: {what}."
+        smaller = "try a smaller --batch-size or --image-size"
+        advice = smaller if sys.argv[1:2] == ["train"] else "try fewer or smaller pictures"
+        return f"There is not enough memory: {advice}."
     if isinstance(error, OSError) and error.strerror:
         return f"{error.filename or 'A file'}: {error.strerror}."
-    return f"This should not have happened: {type(error).__name__}: {error}"
+    return f"Internal error: {type(error).__name__}: {error}"

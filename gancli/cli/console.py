@@ -1,6 +1,7 @@
-"""All talk: the conversation on stderr, results on stdout, progress where a person looks on.
+"""Everything that is printed: messages and progress bars on stderr, results on stdout.
 
-rich is imported inside functions: `gan --help` does not wait for what it does not need.
+Progress bars and pictures are drawn only in a terminal. rich is imported inside functions, so that
+`gan --help` does not wait for it.
 """
 
 import re
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from gancli.training.trainer import Report, Trainer
 
 
-WATCHED = ("convergence", "k")  # shown beside the losses, where there are any
+ALSO_SHOWN = ("convergence", "k")  # metrics of BEGAN, shown beside the losses
 
 
 @cache
@@ -32,45 +33,46 @@ def _stderr() -> "Console":
     return Console(stderr=True, highlight=False, soft_wrap=True)
 
 
-STEERING = re.compile("[\0-\t\v-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+# Control characters except the newline, characters that change the direction of text, surrogates.
+CONTROL = re.compile("[\0-\t\v-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
-_hushed = False
+_muted = False
 
 
-def hush() -> None:
-    """From now on nothing is said or shown but failures: another process speaks for all."""
-    global _hushed
-    _hushed = True
+def mute() -> None:
+    """Print nothing but failures from now on; in distributed training, only rank 0 prints."""
+    global _muted
+    _muted = True
 
 
 def say(line: str) -> None:
-    """One line of conversation, on stderr."""
-    if not _hushed:
-        _stderr().print(_harmless(line), markup=False)
+    """Print a message on stderr."""
+    if not _muted:
+        _stderr().print(_without_control(line), markup=False)
 
 
-def _harmless(text: str) -> str:
-    """Without what would steer the terminal: a stranger's file may say anything of itself."""
-    return STEERING.sub("\ufffd", text)
+def _without_control(text: str) -> str:
+    """Replace control characters: names in a downloaded file could carry escape sequences."""
+    return CONTROL.sub("\ufffd", text)
 
 
 def result(line: str) -> None:
-    """A result, on stdout: what a script would read."""
-    if not _hushed:
+    """Print a line of the command's result on stdout, for scripts to read."""
+    if not _muted:
         print(line, flush=True)
 
 
 def fail(error: GanError) -> None:
-    """A failure: its sentence and, below, what to type next."""
+    """Print an error on stderr: its message and, below, the command to type next."""
     console = _stderr()
-    console.print(_harmless(f"gan: {error.message}"), style="bold red", markup=False)
+    console.print(_without_control(f"gan: {error.message}"), style="bold red", markup=False)
     if error.hint:
-        console.print(_harmless(f"     Next: {error.hint}"), markup=False)
+        console.print(_without_control(f"     Next: {error.hint}"), markup=False)
 
 
 def table(columns: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> None:
-    """A table on stdout; tab-separated lines where nobody looks on."""
-    if sys.stdout is None or not sys.stdout.isatty():  # None: it was closed
+    """Print a table on stdout; outside a terminal, tab-separated lines without the header."""
+    if sys.stdout is None or not sys.stdout.isatty():  # None if it was closed
         for row in rows:
             result("\t".join(row))
         return
@@ -80,26 +82,30 @@ def table(columns: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> None:
 
     drawn = Table(*map(escape, columns), box=None, header_style="bold", pad_edge=False)
     for row in rows:
-        drawn.add_row(*map(escape, row))  # names of files are no markup
+        drawn.add_row(*map(escape, row))  # a file name may look like rich's markup
     Console(highlight=False).print(drawn)
 
 
 def show_picture(path: Path) -> None:
-    """Draw a picture's file on the terminal's stderr, as large as fits."""
-    if _hushed:
+    """Draw the picture in the PNG file `path` on stderr, as large as fits in the terminal."""
+    if _muted:
         return
     from gancli.cli.preview import half_blocks
     from gancli.images import load_png
 
     picture, console = load_png(path), _stderr()
-    room = min(console.width, 2 * (console.height - 4), picture.shape[1])  # two pixels a line
-    console.print(half_blocks(picture, max(8, room)))
+    # a line of text shows two rows of pixels; four lines stay free for the progress bar
+    width = min(console.width, 2 * (console.height - 4), picture.shape[1])
+    console.print(half_blocks(picture, max(8, width)))
 
 
 @contextmanager
 def progress() -> Iterator[Any]:
-    """A function of (what, done, total or None): a bar on a terminal, silence elsewhere."""
-    if _hushed or not _stderr().is_terminal:
+    """Yield a function of (what, done, total or None) that updates a progress bar.
+
+    Outside a terminal it shows nothing.
+    """
+    if _muted or not _stderr().is_terminal:
         yield lambda *_: None
         return
     with _bar() as bar:
@@ -115,10 +121,13 @@ def progress() -> Iterator[Any]:
 
 @contextmanager
 def training(trainer: "Trainer") -> Iterator[Any]:
-    """A function of a Report: a live bar on a terminal, else a line for each epoch."""
+    """Yield a function of a Report that updates a progress bar.
+
+    Outside a terminal it prints one line per epoch instead.
+    """
     epochs = trainer.config.epochs
-    if _hushed or not _stderr().is_terminal:
-        yield _line(epochs)
+    if _muted or not _stderr().is_terminal:
+        yield _epoch_line(epochs)
         return
     with _bar() as bar:
         task = bar.add_task("", total=trainer.total, completed=trainer.images_seen, detail="")
@@ -152,7 +161,7 @@ def _bar() -> "Progress":
     )
 
 
-def _line(epochs: int) -> Any:
+def _epoch_line(epochs: int) -> Any:
     began = time.perf_counter()
 
     def show(report: "Report") -> None:
@@ -167,6 +176,6 @@ def _line(epochs: int) -> Any:
 
 
 def _losses(report: "Report") -> str:
-    watched = (*WATCHED, metrics.tells_best(report.metrics))
-    shown = (k for k in report.metrics if k.endswith("_loss") or k in watched)
+    others = (*ALSO_SHOWN, metrics.tells_best(report.metrics))
+    shown = (k for k in report.metrics if k.endswith("_loss") or k in others)
     return "  ".join(f"{k} {report.metrics[k]:.3f}" for k in shown)

@@ -1,4 +1,4 @@
-"""`gan datasets`: list, fetch and look at data sets."""
+"""`gan datasets`: list, download, check and preview data sets."""
 
 import json
 from dataclasses import asdict
@@ -14,24 +14,24 @@ from gancli.data.pictures import places
 from gancli.errors import UsageError
 from gancli.shape import check_size
 
-app = typer.Typer(help="List, fetch and look at data sets.", no_args_is_help=True)
+app = typer.Typer(help="List, download, check and preview data sets.", no_args_is_help=True)
 DatasetArg = Annotated[
     str, typer.Argument(metavar="NAME|FOLDER", help="A data set, or a folder of pictures.")
 ]
-SHOWN, SHOWN_PAIRS = 64, 20  # pictures of a preview
+SHOWN, SHOWN_PAIRS = 64, 20  # pictures, or pairs, in a preview
 
 
 @app.command("list")
 def list_() -> None:
-    """The data sets by name."""
+    """List the data sets that gan knows."""
     rows = {name: registry.summary("datasets", name) for name in registry.names("datasets")}
-    rows["folder"] = "Any folder of pictures; sub-folders are classes."
-    console.table(("name", "what it is"), sorted(rows.items()))
+    rows["folder"] = "Any folder of pictures; its sub-folders are the classes."
+    console.table(("name", "description"), sorted(rows.items()))
 
 
 @app.command()
 def info(name: NameArg, json_: JsonOpt = False) -> None:
-    """What a data set holds, where it comes from, and its terms."""
+    """Show what a data set contains, where it comes from and its terms of use."""
     found = asdict(_module(name).INFO)
     if json_:
         console.result(json.dumps(found, indent=2))
@@ -45,16 +45,23 @@ def download(
     name: NameArg,
     from_: Annotated[
         Path | None,
-        typer.Option("--from", metavar="FILE", help="The archive, where you have it already."),
+        typer.Option(
+            "--from",
+            metavar="FILE",
+            help="Archive of the data set that you already have; nothing is downloaded.",
+        ),
     ] = None,
     data_dir: DataDirOpt = None,
 ) -> None:
-    """Fetch a data set, from the first source that verifies, into the data folder."""
+    """Download a data set into the data folder and verify it."""
     module = _module(name)
     if not hasattr(module, "download"):
-        raise UsageError(f"{name} needs no download.", hint=f"gan datasets preview {name}")
+        raise UsageError(f"{name} does not need a download.", hint=f"gan datasets preview {name}")
     if from_ and not hasattr(module, "adopt"):
-        raise UsageError(f"{name} is no single archive.", hint=f"gan datasets download {name}")
+        raise UsageError(
+            f"--from does not apply to {name}: it is not a single archive.",
+            hint=f"gan datasets download {name}",
+        )
     where = places(data_dir)
     with console.progress() as show:
         if from_:
@@ -66,16 +73,22 @@ def download(
 
 @app.command()
 def check(
-    path: Annotated[str, typer.Argument(metavar="FOLDER", help="A folder of pictures.")],
+    path: Annotated[str, typer.Argument(metavar="FOLDER", help="The folder of pictures to check.")],
     json_: JsonOpt = False,
 ) -> None:
-    """Name broken, duplicate, tiny, odd-channelled and unpaired files; exit 1 where one is broken.
+    """Check a folder for broken, duplicate, tiny, unpaired and odd files.
+
+    A file is odd if its channels differ from most others, such as gray among colour pictures. The
+    exit code is 1 if a file is broken.
 
     Example: gan datasets check ./pictures
     """
     root = datasets.check(path)
     if root is None:
-        raise UsageError(f"{path} is a data set, no folder.", hint="gan datasets check ./pictures")
+        raise UsageError(
+            f"{path} is the name of a data set, not a folder.",
+            hint="gan datasets check ./pictures",
+        )
     from gancli.data.check import check as examine
 
     with console.progress() as show:
@@ -92,15 +105,19 @@ def check(
 def stats(
     name: DatasetArg,
     split: Annotated[
-        Literal["train", "test"], typer.Option("--split", help="Which pictures.")
+        Literal["train", "test"], typer.Option("--split", help="The pictures to describe.")
     ] = "train",
     image_size: Annotated[
-        int | None, typer.Option(help="At which size in pixels.", show_default="the data set's")
+        int | None,
+        typer.Option(
+            help="Resize the pictures to this height and width in pixels first.",
+            show_default="the data set's",
+        ),
     ] = None,
     data_dir: DataDirOpt = None,
     json_: JsonOpt = False,
 ) -> None:
-    """What a model is to learn: counts, mean, spread and brightness, as training sees the pictures.
+    """Describe the pictures as training sees them: counts, mean, deviation and brightness.
 
     Example: gan datasets stats glyphs
     """
@@ -127,11 +144,11 @@ def stats(
 def preview(
     name: DatasetArg,
     out: Annotated[
-        Path, typer.Option("--out", metavar="FILE", help="A .png of 64 training pictures.")
+        Path, typer.Option("--out", metavar="FILE", help="The .png file to write.")
     ] = Path("preview.png"),
     data_dir: DataDirOpt = None,
 ) -> None:
-    """Draw a grid of training pictures."""
+    """Draw a grid of 64 training pictures, or of 20 pairs, as a .png file."""
     datasets.check(name)
     outputs.check_picture(out)
     import numpy as np
@@ -143,16 +160,17 @@ def preview(
     for note in found.notes:
         console.say(note)
     shown = found.images[:SHOWN]
-    if found.partners is not None:  # A beside B
+    if found.partners is not None:  # draw B to the right of A
         shown = np.concatenate([shown[:SHOWN_PAIRS], found.partners[:SHOWN_PAIRS]], axis=2)
     images.save_png(out, images.grid(shown))
     console.result(str(out))
 
 
 def _module(name: str) -> Any:
-    """The module of a data set. Raises UsageError where there is none."""
+    """Load the module of the data set `name`. Raises UsageError if there is none."""
     if name == "folder":
         raise UsageError(
-            "A folder of pictures is named by its path.", hint="gan datasets preview ./pictures"
+            "folder stands for any folder of pictures: give its path instead.",
+            hint="gan datasets preview ./pictures",
         )
     return registry.load("datasets", name)

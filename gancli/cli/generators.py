@@ -1,4 +1,4 @@
-"""The generator that a command line names, and what is said of it."""
+"""Find the generator that a command names, and describe it."""
 
 from pathlib import Path
 
@@ -9,15 +9,15 @@ from gancli.weights import BEST, GENERATOR, Header, read_generator
 
 
 def choose(ref: str) -> tuple[Path, Header]:
-    """The file that `ref` means and its header; what it is goes to stderr.
+    """Return the generator file that `ref` names and its header, and describe it on stderr.
 
-    Raises UsageError for one that makes pictures from pictures, and where nothing is meant.
+    Raises UsageError if there is no such generator, or if it translates pictures.
     """
     file = find(ref)
     header = read_generator(file)
     if header.direction:
         raise UsageError(
-            f"{file}, a {header.model}, makes pictures from pictures.",
+            f"{file} is a {header.model}: it makes pictures from pictures, not from noise.",
             hint=f"gan translate {ref} in.jpg",
         )
     console.say(f"{file}: {describe(header)}.")
@@ -25,7 +25,7 @@ def choose(ref: str) -> tuple[Path, Header]:
 
 
 def describe(header: Header) -> str:
-    """What a generator is, in a few words."""
+    """Describe a generator in a few words: model, training, size and colour."""
     shape = header.shape
     colour = "gray" if shape.channels == 1 else "colour"
     return (
@@ -35,6 +35,6 @@ def describe(header: Header) -> str:
 
 
 def stem(file: Path) -> str:
-    """What results made from a generator file are called."""
+    """Return the start of the default names of results: the run's name, or the file's stem."""
     names = {GENERATOR: file.parent.name, BEST: f"{file.parent.name}-best"}
     return names.get(file.name, file.stem)

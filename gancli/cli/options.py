@@ -1,4 +1,4 @@
-"""Options and arguments that several commands share, each declared once, with help and unit."""
+"""Options and arguments that several commands share, each declared once as an annotated type."""
 
 from pathlib import Path
 from typing import Annotated, Literal
@@ -17,11 +17,14 @@ Broken = Literal["skip", "refuse"]
 
 
 def listed(kind: str) -> str:
-    """The names of a registry, for a sentence of help."""
+    """Return the names in the registry `kind`, separated by commas, for a help text."""
     return ", ".join(registry.names(kind))
 
 
-REF_HELP = "A generator file, a run folder, or the name of a run, model or data set."
+REF_HELP = (
+    "The generator to use: its file, a run folder, or the name of a run, a model or a data set. "
+    "If several runs match, the newest is used."
+)
 RefArg = Annotated[
     str,
     typer.Argument(
@@ -29,36 +32,45 @@ RefArg = Annotated[
         help=REF_HELP,
     ),
 ]
-NameArg = Annotated[str, typer.Argument(metavar="NAME", help=f"One of: {listed('datasets')}.")]
+NameArg = Annotated[
+    str, typer.Argument(metavar="NAME", help=f"The data set: one of {listed('datasets')}.")
+]
 DataDirOpt = Annotated[
     Path | None,
     typer.Option(
         "--data-dir",
         metavar="DIR",
         envvar="GAN_DATA_DIR",
-        help="Where data sets lie or are put; may be read-only.",
-        show_default="the user's cache",
+        help="Folder to read data sets from and download them to. If it is read-only, downloads "
+        "go to your cache folder.",
+        show_default="your cache folder",
     ),
 ]
 DeviceOpt = Annotated[
-    Device, typer.Option("--device", help="Where to compute; auto takes the best there is.")
+    Device,
+    typer.Option("--device", help="Device to compute on; auto picks a GPU if there is one."),
 ]
 DirectionOpt = Annotated[
     Direction | None,
     typer.Option(
-        "--direction", help="Of pairs (A, B): which is given and which is made.", show_default=False
+        "--direction",
+        help="For models trained on pairs (A, B): A2B generates B from A, B2A generates A from B.",
+        show_default=False,
     ),
 ]
 SeedOpt = Annotated[
-    int, typer.Option("--seed", min=0, max=LAST_SEED, help="Same seed, same result.")
+    int,
+    typer.Option(
+        "--seed", min=0, max=LAST_SEED, help="Random seed: the same seed gives the same result."
+    ),
 ]
 StepsOpt = Annotated[
     int | None,
     typer.Option(
         min=1,
         max=100_000,
-        help="Frames from each stop to the next.",
-        show_default="50; 8 in a .png",
+        help="Number of frames from each seed or class to the next.",
+        show_default="50, or 8 for a .png",
     ),
 ]
 AnimationOpt = Annotated[
@@ -66,25 +78,29 @@ AnimationOpt = Annotated[
     typer.Option(
         "--out",
         metavar="FILE",
-        help="The suffix picks the format: .gif, .webp, .mp4, .png, none for a folder of frames.",
+        help="File to write. Its suffix sets the format: .gif, .webp, .mp4, or .png for a strip of "
+        "all frames. Without a suffix: a folder with one .png per frame.",
         show_default="named after REF",
     ),
 ]
-FpsOpt = Annotated[float, typer.Option(min=0.01, help="Frames a second.")]
+FpsOpt = Annotated[float, typer.Option(min=0.01, help="Frames per second.")]
 ScaleOpt = Annotated[
     int | None,
     typer.Option(
         min=1,
         max=64,
-        help="Enlarge pixels so many times.",
-        show_default="small pictures, to about 256 pixels",
+        help="Draw each pixel N times as wide and high.",
+        show_default="enlarges small frames to about 256 pixels",
     ),
 ]
 JsonOpt = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 
 
 def refuse(ctx: typer.Context, options: tuple[str, ...], why: str) -> None:
-    """Raise UsageError where one of `options`, which would change nothing, was typed."""
+    """Raise UsageError if one of `options` was typed although it has no effect here.
+
+    `options` are parameter names. `why` completes the sentence that starts with the option's name.
+    """
     for name in options:
         source = ctx.get_parameter_source(name)
         if source is not None and source.name == "COMMANDLINE":

@@ -1,4 +1,7 @@
-"""What was typed, as values: seeds, classes, grids, ranges. All raise UsageError for nonsense."""
+"""Parse what was typed: seeds, classes, grids, ranges, input files.
+
+Every function raises UsageError for text that it cannot parse.
+"""
 
 import glob
 import os
@@ -12,35 +15,35 @@ from gancli.config import LAST_SEED
 from gancli.errors import DataError, UsageError
 from gancli.weights import Header
 
-MOST = 1_000_000  # of pictures asked for at once
-CELLS = 10_000  # of a grid
-FARTHEST = 1e6  # coordinate that a picture of the manifold may show
+MAX_COUNT = 1_000_000  # pictures in one command
+MAX_CELLS = 10_000  # cells of a grid
+MAX_COORDINATE = 1e6  # of --range
 VIDEOS = (".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm")
 
 
 def numbers(text: str, option: str) -> list[int]:
-    """`0-3,7` as [0, 1, 2, 3, 7]: at most MOST numbers, none above LAST_SEED.
+    """Parse `0-3,7` as [0, 1, 2, 3, 7]: at most MAX_COUNT numbers, none above LAST_SEED.
 
-    Raises UsageError for anything else, and for an empty range.
+    Raises UsageError, with the name of the `option`, for anything else and for an empty range.
     """
     found: list[int] = []
     for part in text.split(","):
         first, dash, last = part.strip().partition("-")
         if not _is_number(first) or (dash and not _is_number(last)):
             raise UsageError(
-                f"{option} takes numbers up to {LAST_SEED:,}, and ranges such as 0-3, "
-                f"not {text!r}.",
+                f"{option} takes numbers up to {LAST_SEED:,} and ranges such as 0-3, not {text!r}.",
                 hint=f"{option} 0-3",
             )
         span = range(int(first), int(last or first) + 1)
         if not span:
             raise UsageError(
-                f"{option} {part.strip()} is an empty range: its end lies before its start.",
+                f"{option} {part.strip()} is an empty range: it ends before it starts.",
                 hint=f"{option} {last}-{first}",
             )
-        if len(found) + len(span) > MOST:
+        if len(found) + len(span) > MAX_COUNT:
             raise UsageError(
-                f"{option} {text} are more than {MOST:,} numbers.", hint=f"{option} 0-9999"
+                f"{option} takes at most {MAX_COUNT:,} numbers, and {text} has more.",
+                hint=f"{option} 0-9999",
             )
         found.extend(span)
     return found
@@ -51,102 +54,110 @@ def _is_number(word: str) -> bool:
 
 
 def settings(items: list[str]) -> dict[str, Any]:
-    """`["width=32"]` as {"width": "32"}."""
+    """Parse `["width=32"]` as {"width": "32"}."""
     for item in items:
         if "=" not in item or item.startswith("="):
             raise UsageError(f"--set takes KEY=VALUE, not {item!r}.", hint="--set width=32")
     return dict(item.split("=", 1) for item in items)
 
 
-def seeds(count: int | None, seeds: str | None, otherwise: int = 64) -> list[int]:
-    """The seeds named, else the first `count`. Raises UsageError where the two do not agree."""
+def seeds(count: int | None, seeds: str | None, default: int = 64) -> list[int]:
+    """Return the seeds in `seeds`; without it, the first `count`, or the first `default`.
+
+    Raises UsageError if `count` is not the number of `seeds`.
+    """
     if seeds is None:
-        return list(range(count or otherwise))
+        return list(range(count or default))
     chosen = numbers(seeds, "--seeds")
     if count is not None and count != len(chosen):
         raise UsageError(
-            f"{count} pictures and --seeds {seeds} ({len(chosen)} seeds) do not agree.",
+            f"--seeds {seeds} makes {len(chosen)} pictures, but {count} were requested.",
             hint=f"--seeds {seeds}",
         )
     return chosen
 
 
 def labels(
-    header: Header, text: str, option: str, otherwise: str = "gan sample --help"
+    header: Header, text: str, option: str, unlabelled_hint: str = "gan sample --help"
 ) -> list[int]:
-    """Classes by name, number or range, or `all`, as `option` names them.
+    """Parse classes given by name, number or range, or as `all`, from the value of `option`.
 
-    Raises UsageError for one that is not there, and, with the command to type `otherwise`, for a
-    model that was trained without labels.
+    Raises UsageError for an unknown class, and, with the hint `unlabelled_hint`, for a model that
+    was trained without labels.
     """
     names = [name.lower() for name in header.classes] if header.labelled else []
     if not names:
-        raise UsageError(f"{header.model} was not trained with labels.", hint=otherwise)
+        raise UsageError(f"{header.model} was not trained with labels.", hint=unlabelled_hint)
     if text.lower() == "all":
         return list(range(len(names)))
     found = []
-    for part in [text] if text.lower() in names else text.split(","):
+    for part in [text] if text.lower() in names else text.split(","):  # a name may have a comma
         word = part.strip().lower()
-        known = word in names
-        found += [names.index(word)] if known else _numbered(word, header.classes, option)
+        is_name = word in names
+        found += [names.index(word)] if is_name else _class_numbers(word, header.classes, option)
     return found
 
 
-def _numbered(word: str, classes: Sequence[str], option: str) -> list[int]:
+def _class_numbers(word: str, classes: Sequence[str], option: str) -> list[int]:
     chosen = numbers(word, option) if word[:1].isdecimal() else []
     if not chosen or max(chosen) >= len(classes):
         listed = ", ".join(
             f"{i} {name}" if name != str(i) else name for i, name in enumerate(classes)
         )
         raise UsageError(
-            f"There is no class {max(chosen) if chosen else repr(word)}. Classes: {listed}.",
+            f"There is no class {max(chosen) if chosen else repr(word)}. The classes are: "
+            f"{listed}.",
             hint=f"{option} 0-{len(classes) - 1}",
         )
     return chosen
 
 
 def walk_labels(header: Header, text: str | None) -> list[int]:
-    """The classes of a walk: those asked for, else all that the model was trained with."""
+    """Return the classes of a walk: those in `text`, else all that the model was trained with."""
     if text is None and not header.labelled:
         return []
     return labels(header, text or "all", "--label")
 
 
 def grid(text: str) -> tuple[int, int]:
-    """`10x20` as (10, 20): at most CELLS cells."""
+    """Parse `10x20` as (10, 20): rows and columns of at most MAX_CELLS cells."""
     rows, _, columns = text.lower().partition("x")
-    if not (_is_number(rows) and _is_number(columns) and 0 < int(rows) * int(columns) <= CELLS):
+    if not (_is_number(rows) and _is_number(columns) and 0 < int(rows) * int(columns) <= MAX_CELLS):
         raise UsageError(
-            f"--grid takes rows and columns, of at most {CELLS:,} cells, not {text!r}.",
+            f"--grid takes ROWSxCOLUMNS with at most {MAX_CELLS:,} cells, not {text!r}.",
             hint="--grid 10x10",
         )
     return int(rows), int(columns)
 
 
 def span(text: str) -> tuple[float, float]:
-    """`-1,1` as (-1.0, 1.0)."""
+    """Parse `-1,1` as (-1.0, 1.0)."""
     try:
         low, high = map(float, text.split(","))
     except ValueError:
         low = high = nan
-    if not -FARTHEST <= low < high <= FARTHEST:
+    if not -MAX_COORDINATE <= low < high <= MAX_COORDINATE:
         raise UsageError(
-            f"--range takes two numbers up to {FARTHEST:g}, the lower one first, not {text!r}.",
+            f"--range takes LOW,HIGH: two numbers up to {MAX_COORDINATE:g}, the lower one first, "
+            f"not {text!r}.",
             hint="--range=-1,1",
         )
     return low, high
 
 
 def steps(out: Path) -> int:
-    """Frames of a leg where nobody said: a strip has room for few."""
+    """Return the default number of frames from one seed or class to the next.
+
+    A strip gets fewer: it shows all frames side by side.
+    """
     return 8 if formats.is_still(out) else 50
 
 
 def inputs(words: list[str], skip: Sequence[str] = ()) -> list[Path]:
-    """Files, and those in folders and behind patterns, in order; names once.
+    """Return the files that `words` (files, folders, patterns) name, in order, each once.
 
-    Of a folder or a pattern, pictures alone, but for those whose stem ends in one of `skip`. Raises
-    UsageError for what is not there, DataError for a folder without pictures.
+    A folder or a pattern stands for its pictures, except those whose stem ends in one of `skip`.
+    Raises UsageError for a missing file, DataError for a folder or pattern without pictures.
     """
     found: list[Path] = []
     for word in words:
@@ -156,14 +167,15 @@ def inputs(words: list[str], skip: Sequence[str] = ()) -> list[Path]:
         elif path.exists():
             found.append(path)
         elif any(sign in word for sign in "*?["):
-            found_here = glob.glob(str(path), recursive=True)  # noqa: PTH207 - absolute ones, too
-            matches = (Path(p) for p in found_here)
-            found += _pictures(path, matches, skip)
+            # Path.glob refuses absolute patterns
+            matches = glob.glob(str(path), recursive=True)  # noqa: PTH207
+            found += _pictures(path, map(Path, matches), skip)
         else:
             raise UsageError(f"There is no file {word}.", hint="gan translate --help")
     first: dict[Path, Path] = {}
     for path in found:
-        first.setdefault(Path(os.path.abspath(path)), path)  # noqa: PTH100 - a link is another file
+        # abspath does not follow links: a link counts as a file of its own
+        first.setdefault(Path(os.path.abspath(path)), path)  # noqa: PTH100
     return list(first.values())
 
 
@@ -181,4 +193,5 @@ def _pictures(where: Path, paths: Iterable[Path], skip: Sequence[str]) -> list[P
 
 
 def is_video(path: Path) -> bool:
+    """Return whether `path` has the suffix of a video."""
     return path.suffix.lower() in VIDEOS

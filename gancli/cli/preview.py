@@ -1,4 +1,4 @@
-"""Pictures in the terminal: two pixels a character, one above the other."""
+"""Draw pictures in a terminal: each character shows two pixels, one above the other."""
 
 from itertools import groupby
 
@@ -14,18 +14,19 @@ UPPER_HALF = "▀"
 
 
 def half_blocks(picture: Array, width: int) -> Text:
-    """uint8 (H, W, C), reduced to `width` characters where it is wider, as coloured half blocks.
+    """Return `picture`, uint8 (H, W, C), as lines of coloured half blocks.
 
-    The foreground is the upper pixel of a character and the background the lower one; a terminal's
-    cell is about twice as high as wide, so that pixels are square.
+    Pictures wider than `width` characters are scaled down to it. A character's foreground is its
+    upper pixel, its background the lower one. A cell of a terminal is about twice as high as it is
+    wide, so pixels come out square.
     """
-    pixels = _fitted(picture, width)
+    pixels = _fit(picture, width)
     lines = [_line(upper, lower) for upper, lower in zip(pixels[::2], pixels[1::2], strict=True)]
     return Text("\n").join(lines)
 
 
-def _fitted(picture: Array, width: int) -> Array:
-    """(H, W, 3), no wider than `width`, H even: a last row alone is doubled by a black one."""
+def _fit(picture: Array, width: int) -> Array:
+    """Return (H, W, 3), at most `width` wide; a black row is added if H is odd."""
     shown = to_pillow(picture).convert("RGB")
     if shown.width > width:
         height = max(1, round(shown.height * width / shown.width))
@@ -34,7 +35,7 @@ def _fitted(picture: Array, width: int) -> Array:
 
 
 def _line(upper: Array, lower: Array) -> Text:
-    """Two rows (W, 3) as one line of text; equal neighbours are drawn as one run."""
+    """Return two rows (W, 3) as one line of text; equal neighbours share one colour code."""
     line = Text()
     cells = zip(map(tuple, upper.tolist()), map(tuple, lower.tolist()), strict=True)
     for (above, below), run in groupby(cells):

@@ -1,4 +1,4 @@
-"""`gan sample`, `gan sweep` and `gan interpolate`: pictures and films from a generator's file."""
+"""`gan sample`, `gan sweep` and `gan interpolate`: pictures and animations from a generator."""
 
 from pathlib import Path
 from typing import Annotated, Literal
@@ -27,41 +27,48 @@ CountOpt = Annotated[
         "-n",
         "--count",
         min=1,
-        max=parsing.MOST,
-        help="How many pictures: seeds 0 to N-1.",
+        max=parsing.MAX_COUNT,
+        help="How many pictures to make, with seeds 0 to N-1.",
         show_default="64",
     ),
 ]
 SeedsOpt = Annotated[
-    str | None, typer.Option(metavar="LIST", help="Which pictures: 0-63 or 3,7,12.")
+    str | None,
+    typer.Option(
+        metavar="LIST", help="Seeds of the pictures to make, one picture each: 0-63 or 3,7,12."
+    ),
 ]
 LabelOpt = Annotated[
     str | None,
     typer.Option(
         "--label",
         metavar="LIST",
-        help="Classes by name or number: 3, 0-9, sneaker, all. A row for each.",
+        help="Classes to draw, by name or number, one row each: 3, 0-9, sneaker or all.",
     ),
 ]
 PerClassOpt = Annotated[
     int | None,
     typer.Option(
         min=1,
-        max=parsing.MOST,
-        help="With --label: how many pictures of each class.",
+        max=parsing.MAX_COUNT,
+        help="With --label: number of pictures per class.",
         show_default="10",
     ),
 ]
 LikeOpt = Annotated[
     Path | None,
-    typer.Option("--like", metavar="PICTURE", help="Make a picture again from the recipe in it."),
+    typer.Option(
+        "--like",
+        metavar="PICTURE",
+        help="Make this picture again, with the command and the generator recorded in its file.",
+    ),
 ]
 SamplesOpt = Annotated[
     Path | None,
     typer.Option(
         "--out",
         metavar="FILE|DIR",
-        help="A .png for a grid; a folder for single pictures.",
+        help="A .png file for one grid, or a folder for single pictures.",
         show_default="REF-samples.png",
     ),
 ]
@@ -80,28 +87,27 @@ def sample(
     out: SamplesOpt = None,
     device: DeviceOpt = "auto",
 ) -> None:
-    """Make pictures from a trained generator: picture i depends on seed i alone.
+    """Make pictures with a trained generator: picture i depends only on seed i.
 
     Example: gan sample dcgan --seeds 0-63 --out grid.png
     """
     if like is not None:
         options = ("count", "seeds", "label", "per_class")
-        refuse(ctx, options, "is in the recipe of --like already")
-        recipes.again(ctx, like, ref, out, device)
+        refuse(ctx, options, "does not apply with --like: the picture's recipe sets it")
+        recipes.rerun(ctx, like, ref, out, device)
         return
     if count and per_class:
-        raise UsageError("-n and --per-class both say how many: one of them.")
+        raise UsageError("-n and --per-class both set the number of pictures: give only one.")
     if ref is None:
         raise UsageError(
-            "Which generator? Name a file, a run folder, or a run.", hint="gan sample --help"
+            "No generator given: name a file, a run folder, a run, a model or a data set.",
+            hint="gan sample --help",
         )
-    chosen = parsing.seeds(count or per_class, seeds, otherwise=10 if label else 64)
+    chosen = parsing.seeds(count or per_class, seeds, default=10 if label else 64)
     file, header = choose(ref)
     labels = parsing.labels(header, label, "--label") if label else []
     if per_class and not labels:
-        raise UsageError(
-            "--per-class goes with --label.", hint=f"--label all --per-class {per_class}"
-        )
+        raise UsageError("--per-class needs --label.", hint=f"--label all --per-class {per_class}")
     target = out or Path(f"{stem(file)}-samples.png")
     outputs.check_picture_or_folder(target)
     from gancli.sampling import generator, samples
@@ -117,29 +123,37 @@ def sweep(
     ctx: typer.Context,
     ref: RefArg,
     z_seed: Annotated[
-        int, typer.Option("--z-seed", min=0, max=LAST_SEED, help="The noise that is held.")
+        int,
+        typer.Option("--z-seed", min=0, max=LAST_SEED, help="Seed of the noise that stays fixed."),
     ] = 0,
     classes: Annotated[
-        str, typer.Option(metavar="LIST", help="Classes to pass, by name or number, in order.")
+        str,
+        typer.Option(
+            metavar="LIST", help="Classes to pass through, by name or number, in this order."
+        ),
     ] = "all",
     steps: StepsOpt = None,
     grid: Annotated[
-        str, typer.Option(metavar="RxC", help="Rows and columns of noises held, from --z-seed on.")
+        str,
+        typer.Option(
+            metavar="RxC",
+            help="Rows and columns of pictures in a frame; their seeds count up from --z-seed.",
+        ),
     ] = "1x1",
     out: AnimationOpt = None,
     fps: FpsOpt = 25,
     scale: ScaleOpt = None,
     device: DeviceOpt = "auto",
 ) -> None:
-    """Hold the noise and let the label move smoothly through the classes.
+    """Animate the label: keep the noise fixed and blend from class to class.
 
     Example: gan sweep acgan --z-seed 3 --out sweep.gif
     """
     file, header = choose(ref)
-    otherwise = f"gan interpolate {ref} --z-seeds 3,7,12"
-    passed = parsing.labels(header, classes, "--classes", otherwise)
-    if len(passed) < 2:
-        raise UsageError("A sweep needs two classes or more.", hint="--classes all")
+    unlabelled_hint = f"gan interpolate {ref} --z-seeds 3,7,12"
+    labels = parsing.labels(header, classes, "--classes", unlabelled_hint)
+    if len(labels) < 2:
+        raise UsageError("A sweep needs at least two classes.", hint="--classes all")
     rows, columns = parsing.grid(grid)
     target = out or Path(f"{stem(file)}-sweep.gif")
     formats.writer_for(target, fps)
@@ -148,7 +162,7 @@ def sweep(
 
     loaded = generator.load(file, device)
     seeds = range(z_seed, z_seed + rows * columns)
-    film = films.sweep(loaded, seeds, passed, count, columns)
+    film = films.sweep(loaded, seeds, labels, count, columns)
     film.save(target, fps, scale, recipes.recipe(ctx, loaded, steps=count))
     console.result(str(target))
 
@@ -158,13 +172,16 @@ ZSeedsOpt = Annotated[
     typer.Option(
         "--z-seeds",
         metavar="LIST",
-        help="Seeds to walk past: 3,7,12.",
-        show_default="0-3; 0-2 with --plane",
+        help="Seeds to walk through, in this order: 3,7,12.",
+        show_default="0-3, or 0-2 with --plane",
     ),
 ]
 PathOpt = Annotated[
     Literal["slerp", "lerp"] | None,
-    typer.Option(help="Along arcs or straight lines.", show_default="what suits the model's noise"),
+    typer.Option(
+        help="How to get from seed to seed: along an arc (slerp) or a straight line (lerp).",
+        show_default="slerp for normal noise, lerp for uniform noise",
+    ),
 ]
 WalkLabelOpt = Annotated[
     str | None,
@@ -172,15 +189,16 @@ WalkLabelOpt = Annotated[
         "--label",
         "--labels",
         metavar="LIST",
-        help="The class to show, several, or all, side by side.",
-        show_default="all, where the model has labels",
+        help="Classes to show side by side, by name or number: 3, 0-9, sneaker or all.",
+        show_default="all, if the model has labels",
     ),
 ]
 PlaneOpt = Annotated[
     bool,
     typer.Option(
         "--plane",
-        help="A map: all of a z of two numbers, else the plane through three seeds.",
+        help="Draw one picture, a map of the latent space: the plane through three seeds, or all "
+        "of z if the model was trained with --z-dim 2.",
     ),
 ]
 RangeOpt = Annotated[
@@ -188,8 +206,8 @@ RangeOpt = Annotated[
     typer.Option(
         "--range",
         metavar="LOW,HIGH",
-        help="With --plane: what it spans.",
-        show_default="-1,1 of z; 0,1 from seed to seed",
+        help="With --plane: lowest and highest coordinate, the same for both axes.",
+        show_default="0,1: from seed to seed; -1,1 if z has two numbers",
     ),
 ]
 ONLY_WALKS, ONLY_PLANES = ("steps", "path", "loop", "fps", "scale"), ("range_", "grid")
@@ -201,39 +219,41 @@ def interpolate(
     z_seeds: ZSeedsOpt = None,
     steps: StepsOpt = None,
     path: PathOpt = None,
-    loop: Annotated[bool, typer.Option("--loop", help="Walk back to the first seed.")] = False,
+    loop: Annotated[
+        bool, typer.Option("--loop", help="Return to the first seed at the end.")
+    ] = False,
     label: WalkLabelOpt = None,
     plane: PlaneOpt = False,
     range_: RangeOpt = None,
     grid: Annotated[
-        str, typer.Option(metavar="RxC", help="With --plane: rows and columns.")
+        str, typer.Option(metavar="RxC", help="With --plane: rows and columns of the map.")
     ] = "20x20",
     out: AnimationOpt = None,
     fps: FpsOpt = 25,
     scale: ScaleOpt = None,
     device: DeviceOpt = "auto",
 ) -> None:
-    """Walk from picture to picture: a film, or a strip where --out is a .png.
+    """Animate the noise: walk from seed to seed, each picture blending into the next.
 
     Example: gan interpolate dcgan --z-seeds 3,7,12 --loop --out walk.gif
     """
     if plane:
-        refuse(ctx, ONLY_WALKS, "is of a walk, not of --plane")
+        refuse(ctx, ONLY_WALKS, "does not apply with --plane")
     else:
-        refuse(ctx, ONLY_PLANES, "goes with --plane")
+        refuse(ctx, ONLY_PLANES, "applies only with --plane")
     file, header = choose(ref)
     labels = parsing.walk_labels(header, label)
     if plane and label and len(labels) > 1:
-        raise UsageError("--plane shows one class.", hint="--label 3 --plane")
+        raise UsageError("--plane shows only one class.", hint="--label 3 --plane")
     z_seeds = z_seeds or ("0-2" if plane else "0-3")
     seeds = parsing.numbers(z_seeds, "--z-seeds")
     target = out or Path(f"{stem(file)}-plane.png" if plane else f"{stem(file)}-walk.gif")
     if plane:
-        flat = header.settings["z_dim"] == 2
-        _plane(ctx, file, flat, seeds, labels, target)
+        two_dimensional = header.settings["z_dim"] == 2
+        _plane(ctx, file, two_dimensional, seeds, labels, target)
         return
     if len(seeds) < 2:
-        raise UsageError("A walk needs two seeds or more.", hint="--z-seeds 3,7")
+        raise UsageError("A walk needs at least two seeds.", hint="--z-seeds 3,7")
     formats.writer_for(target, fps)
     count = steps or parsing.steps(target)
     from gancli.sampling import films, generator
@@ -245,13 +265,21 @@ def interpolate(
 
 
 def _plane(
-    ctx: typer.Context, file: Path, flat: bool, seeds: list[int], labels: list[int], out: Path
+    ctx: typer.Context,
+    file: Path,
+    two_dimensional: bool,
+    seeds: list[int],
+    labels: list[int],
+    out: Path,
 ) -> None:
-    """Draw the plane of `interpolate`, of a z of two numbers if it is `flat`."""
+    """Draw the map of `gan interpolate --plane`; of z itself if that is `two_dimensional`."""
     typed = ctx.params
-    if not flat and len(seeds) != 3:
-        raise UsageError("A plane needs three seeds.", hint="--z-seeds 3,7,12 --plane")
-    span = (-1.0, 1.0) if flat else (0.0, 1.0)
+    if not two_dimensional and len(seeds) != 3:
+        raise UsageError(
+            f"--plane needs exactly three seeds, not {len(seeds)}.",
+            hint="--z-seeds 3,7,12 --plane",
+        )
+    span = (-1.0, 1.0) if two_dimensional else (0.0, 1.0)
     low, high = parsing.span(typed["range_"]) if typed["range_"] else span
     outputs.check_picture(out)
     from gancli.sampling import films, generator

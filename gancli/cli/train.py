@@ -1,4 +1,4 @@
-"""`gan train`: what was typed becomes a job, and a job a run whose reports are shown."""
+"""`gan train`: turn the command line into a `Job`, run it and show its progress."""
 
 import json
 import os
@@ -23,42 +23,59 @@ from gancli.cli.options import (
 from gancli.config import LAST_SEED, Job
 from gancli.errors import STOPPED
 
-ModelArg = Annotated[str, typer.Argument(metavar="MODEL", help=f"One of: {listed('models')}.")]
+ModelArg = Annotated[
+    str, typer.Argument(metavar="MODEL", help=f"The model: one of {listed('models')}.")
+]
 DatasetOpt = Annotated[
     str,
     typer.Option(
-        "--dataset", metavar="NAME|FOLDER", help=f"{listed('datasets')}, or a folder of pictures."
+        "--dataset",
+        metavar="NAME|FOLDER",
+        help=f"What to train on: {listed('datasets')}, or a folder of pictures.",
     ),
 ]
 EpochsOpt = Annotated[
-    int | None, typer.Option(help="Passes over the pictures.", show_default="the model's")
+    int | None,
+    typer.Option(help="Number of passes over the training pictures.", show_default="the model's"),
 ]
 BatchSizeOpt = Annotated[
-    int | None, typer.Option(help="Pictures a step.", show_default="the model's")
+    int | None,
+    typer.Option(help="Number of pictures per training step.", show_default="the model's"),
 ]
 LrOpt = Annotated[
-    float | None, typer.Option(help="Adam's learning rate.", show_default="the model's")
+    float | None,
+    typer.Option(help="Learning rate of the Adam optimiser.", show_default="the model's"),
 ]
 ImageSizeOpt = Annotated[
     int | None,
     typer.Option(
-        help="Height and width in pixels: a multiple of 4 from 16 to 256.",
+        help="Height and width of the pictures in pixels: a multiple of 4 from 16 to 256.",
         show_default="the data set's",
     ),
 ]
 ZDimOpt = Annotated[
-    int | None, typer.Option(help="Length of the noise vector.", show_default="the model's")
+    int | None, typer.Option(help="Length of the noise vector z.", show_default="the model's")
 ]
-TypedSeedOpt = Annotated[  # a default of 0 would hide whether one was typed
-    int | None, typer.Option(min=0, max=LAST_SEED, help="Same seed, same result.", show_default="0")
+# The default is None, not 0, so that a seed given with --set is not overridden.
+TypedSeedOpt = Annotated[
+    int | None,
+    typer.Option(
+        min=0,
+        max=LAST_SEED,
+        help="Random seed: the same seed gives the same result.",
+        show_default="0",
+    ),
 ]
 PrecisionOpt = Annotated[
-    Precision, typer.Option(help="Number format; auto tries bf16 and keeps it where it pays.")
+    Precision,
+    typer.Option(help="Number format of the networks; auto uses bf16 if it is faster here."),
 ]
 RunDirOpt = Annotated[
     Path | None,
     typer.Option(
-        metavar="RUN_DIR", help="Where the run is kept.", show_default="runs/MODEL-DATASET"
+        metavar="RUN_DIR",
+        help="Folder of the run: its checkpoints, samples and metrics.",
+        show_default="runs/MODEL-DATASET",
     ),
 ]
 SetOpt = Annotated[
@@ -66,22 +83,36 @@ SetOpt = Annotated[
     typer.Option(
         "--set",
         metavar="KEY=VALUE",
-        help="Any other setting; --dry-run lists them. May be repeated.",
+        help="Any other setting of the model or the training; --dry-run lists them. Can be given "
+        "several times.",
     ),
 ]
-PresetOpt = Annotated[Preset, typer.Option(help="Today's well-behaved recipe, or the paper's own.")]
+PresetOpt = Annotated[
+    Preset,
+    typer.Option(
+        help="Default settings: paper takes those of the original paper, default takes ones that "
+        "train more reliably."
+    ),
+]
 BrokenOpt = Annotated[
-    Broken, typer.Option(help="What to do about unreadable pictures in a folder.")
+    Broken,
+    typer.Option(help="If a folder has unreadable pictures: skip them, or refuse to train."),
 ]
 EvaluateEveryOpt = Annotated[
-    int, typer.Option(metavar="N", min=0, help="Measure the samples every N epochs; 0: never.")
+    int,
+    typer.Option(
+        metavar="N",
+        min=0,
+        help="Measure the generator every N epochs, with the quick metrics of gan evaluate; "
+        "0 turns this off.",
+    ),
 ]
 StreamOpt = Annotated[
     bool | None,
     typer.Option(
         "--stream/--no-stream",
-        help="Read pictures from disk as they are needed, or hold them in memory.",
-        show_default="by the room there is",
+        help="Read pictures from disk during training, or keep all of them in memory.",
+        show_default="depends on the free memory",
     ),
 ]
 WorkersOpt = Annotated[
@@ -89,28 +120,32 @@ WorkersOpt = Annotated[
     typer.Option(
         metavar="N",
         min=0,
-        help="With --stream: processes that read ahead; 0: none.",
-        show_default="2 for a GPU, else 0",
+        help="With --stream: number of processes that read pictures ahead of time; with 0, the "
+        "training process reads them.",
+        show_default="2 on a GPU, else 0",
     ),
 ]
 FreshOpt = Annotated[
-    bool, typer.Option("--fresh", help="Start the run over instead of going on with it.")
+    bool, typer.Option("--fresh", help="Start the run over instead of resuming it.")
 ]
 CaptureOpt = Annotated[
     bool,
     typer.Option(
-        " /--no-capture", help="On a GPU: launch each operation anew, without a CUDA graph."
+        " /--no-capture",
+        help="On a GPU: launch every operation one by one instead of replaying a CUDA graph.",
     ),
 ]
 CompileOpt = Annotated[
     bool,
     typer.Option(
         "--compile/--no-compile",
-        help="Run the networks through torch.compile: minutes at first; try whether it pays.",
+        help="Compile the networks with torch.compile. The first step then takes minutes; later "
+        "steps may be faster.",
     ),
 ]
 DryRunOpt = Annotated[
-    bool, typer.Option("--dry-run", help="Print the resolved configuration and stop.")
+    bool,
+    typer.Option("--dry-run", help="Print the resolved configuration as JSON and do not train."),
 ]
 PreviewOpt = Annotated[
     bool, typer.Option("--preview", help="Draw samples in the terminal after each epoch.")
@@ -120,12 +155,18 @@ DevicesOpt = Annotated[
     typer.Option(
         metavar="N",
         min=1,
-        help="Processes that share each batch, one a GPU; torchrun says it instead.",
+        help="Number of training processes, one per GPU; they share each batch. Leave it out "
+        "under torchrun.",
     ),
 ]
 MaxRestartsOpt = Annotated[
     int,
-    typer.Option(metavar="N", min=0, help="With --devices: how often to replace a lost process."),
+    typer.Option(
+        metavar="N",
+        min=0,
+        help="With --devices: how many times to restart from the last checkpoint if a process "
+        "dies.",
+    ),
 ]
 
 
@@ -157,7 +198,7 @@ def train(
     devices: DevicesOpt = 1,
     max_restarts: MaxRestartsOpt = 3,
 ) -> None:
-    """Train MODEL, or go on with a run that was stopped.
+    """Train MODEL on a data set, or resume its run if that was stopped.
 
     Example: gan train dcgan --dataset fashion-mnist --epochs 25
     """
@@ -188,8 +229,9 @@ def train(
 
 
 def _start(job: Job, restarts: int, dry_run: bool, preview: bool) -> None:
-    """Train in this process, as one of several where a launcher started it, or start several."""
-    os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")  # its warnings come with stack traces
+    """Train in this process, or with --devices launch several processes that train together."""
+    # torch prints C++ stack traces with its warnings; must be set before torch is imported
+    os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
     from gancli import hardware
     from gancli.training import distributed, launch
 
@@ -201,7 +243,8 @@ def _start(job: Job, restarts: int, dry_run: bool, preview: bool) -> None:
             return
     with distributed.joined(place):
         if not distributed.first():
-            console.hush()
+            console.mute()
+        # after a restart by torchrun, --fresh must not delete the checkpoint it restarts from
         _train(replace(job, fresh=job.fresh and not distributed.again()), dry_run, preview)
 
 
@@ -209,7 +252,7 @@ def _launch(job: Job, restarts: int) -> None:
     from gancli.training import prepare
     from gancli.training.launch import launch
 
-    prepare.settle(job)  # what is wrong is said here, once
+    prepare.settle(job)  # report mistakes once, here, and not from every process
     record = job.folder / "run.json"
     launch(sys.argv[1:], job.devices, restarts, record, console.say)
 
@@ -231,6 +274,6 @@ def _train(job: Job, dry_run: bool, preview: bool) -> None:
                 if preview and report.epoch_ended:
                     console.show_picture(run.folder.samples(report.epoch))
     except Stopped:
-        console.say(f"Stopped and saved in {run.folder}; the same command goes on.")
+        console.say(f"Stopped. The run is saved in {run.folder}; the same command resumes it.")
         raise typer.Exit(STOPPED) from None
     console.result(str(run.folder))

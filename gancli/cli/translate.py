@@ -1,4 +1,4 @@
-"""`gan translate`: pictures, folders and videos through a generator that was trained on pairs."""
+"""`gan translate`: turn pictures, folders and videos into others with a model trained on pairs."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -18,21 +18,34 @@ if TYPE_CHECKING:
     from gancli.sampling.generator import Generator
 
 InputsArg = Annotated[
-    list[str], typer.Argument(metavar="INPUT...", help="Pictures, folders, patterns or videos.")
+    list[str],
+    typer.Argument(
+        metavar="INPUT...", help="What to translate: pictures, folders, videos or patterns (*.jpg)."
+    ),
 ]
 TargetOpt = Annotated[
     Path | None,
     typer.Option(
-        "--out", metavar="FILE|DIR", help="Where to.", show_default="in-A2B.png beside in.jpg"
+        "--out",
+        metavar="FILE|DIR",
+        help="File for the result, or a folder if there are several inputs.",
+        show_default="in-A2B.png beside in.jpg",
     ),
 ]
 VariationsOpt = Annotated[
     int,
-    typer.Option(min=1, max=parsing.MOST, help="Results of each input, by seeds from --seed on."),
+    typer.Option(
+        min=1,
+        max=parsing.MAX_COUNT,
+        help="Number of results per input; their seeds count up from --seed.",
+    ),
 ]
 PairedOpt = Annotated[
     bool,
-    typer.Option("--paired", help="Inputs are pairs side by side; show input, output, truth."),
+    typer.Option(
+        "--paired",
+        help="Each input is a pair side by side; each result shows input, output and ground truth.",
+    ),
 ]
 
 
@@ -45,10 +58,10 @@ def translate(
     variations: VariationsOpt = 1,
     seed: SeedOpt = 0,
     paired: PairedOpt = False,
-    force: Annotated[bool, typer.Option("--force", help="Overwrite results.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite existing files.")] = False,
     device: DeviceOpt = "auto",
 ) -> None:
-    """Translate pictures of any size with a generator that was trained on pairs.
+    """Translate pictures or videos of any size with a model that was trained on pairs.
 
     Example: gan translate facades --direction A2B in.jpg
     """
@@ -57,19 +70,22 @@ def translate(
     console.say(f"{file}: {describe(header)}.")
     sources = parsing.inputs(inputs, skip=[f"-{d}" for d in Direction])
     if paired and any(map(parsing.is_video, sources)):
-        raise UsageError("--paired takes pictures, not videos.", hint="gan translate --help")
+        raise UsageError(
+            "--paired works with pictures, not with videos.", hint="gan translate --help"
+        )
     targets = outputs.targets(sources, out, str(header.direction), variations)
-    outputs.check_free([target for some in targets for target in some], force)
+    outputs.check_free([out for outs in targets for out in outs], force)
     for source, outs in zip(sources, targets, strict=True):
         if parsing.is_video(source):
-            formats.writer_for(outs[0])  # what it needs is missed before any work
+            formats.writer_for(outs[0])  # fails now if the encoder is not installed
     from gancli.sampling import generator
     from gancli.sampling.translate import varies
 
     loaded = generator.load(file, device)
     if variations > 1 and not varies(loaded):
         raise UsageError(
-            f"{file} has no dropout: all its results are alike.", hint="--variations 1"
+            f"{file} has no dropout, so all its results for one input are equal.",
+            hint="--variations 1",
         )
     _translate_all(ctx, loaded, sources, targets)
 
@@ -77,21 +93,24 @@ def translate(
 def _translate_all(
     ctx: typer.Context, loaded: "Generator", sources: list[Path], targets: list[list[Path]]
 ) -> None:
-    """Translate each of `sources`; those that cannot be read are named at the end."""
-    broken = []
+    """Translate each of `sources` into its `targets`.
+
+    Goes on past files that cannot be read, then raises DataError with their names.
+    """
+    failed = []
     with console.progress() as show:
         for number, (source, outs) in enumerate(zip(sources, targets, strict=True), 1):
             try:
                 _translate(ctx, loaded, source, outs)
             except DataError as error:
-                broken.append(f"{source} ({error.message})")
+                failed.append(f"{source} ({error.message})")
                 continue
             finally:
                 show("translating", number, len(sources))
             for target in outs:
                 console.result(str(target))
-    if broken:
-        raise DataError(f"Not translated: {'; '.join(broken)}.", hint="gan translate --help")
+    if failed:
+        raise DataError(f"Could not translate {'; '.join(failed)}.", hint="gan translate --help")
 
 
 def _translate(ctx: typer.Context, loaded: "Generator", source: Path, outs: list[Path]) -> None:
