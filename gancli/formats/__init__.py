@@ -1,10 +1,11 @@
-"""One output format, one file: `SUFFIXES`, `check(path, fps)`, `write(path, frames, fps, recipe)`.
+"""Output formats of pictures and animations, one module each.
 
-A format that shows one picture says `STILL = True`. One whose files carry a recipe that can be read
-back offers `recipe_text(picture)`, and its file here has Pillow's name for the format.
+A module offers `SUFFIXES`, `check(path, fps)` and `write(path, frames, fps, recipe)`; see `Format`.
+A format that holds a single picture sets `STILL = True`. If its files can store a recipe that
+Pillow reads back, the module offers `recipe_text(picture)` and is named as Pillow names the format.
 
-Frames are streamed: a writer takes one, encodes it, and forgets it, so that ten thousand need no
-more memory than ten. Importing this module loads no numpy.
+Writers stream: they take one frame, encode it and drop it, so ten thousand frames need no more
+memory than ten. Importing this package does not load numpy.
 """
 
 import json
@@ -20,60 +21,62 @@ if TYPE_CHECKING:
 
 Recipe = Mapping[str, str]
 
-FPS = (0.01, 240.0)  # what every animated format can hold
+FPS = (0.01, 240.0)  # frames per second that every animated format can hold
 
 
 class Format(Protocol):
-    """What a module in this folder offers."""
+    """The functions that every module in this folder offers."""
 
     SUFFIXES: tuple[str, ...]
 
     def check(self, path: Path, fps: float) -> None:
-        """Raise now what `write` would raise after the frames were made."""
+        """Raise what `write` would raise, before any frame is rendered."""
 
     def write(
         self, path: Path, frames: "Iterable[Array]", fps: float, recipe: Recipe | None = None
     ) -> int:
-        """Write uint8 (H, W, C) frames of one size to `path`, whole or not at all; their number.
+        """Write `frames`, uint8 (H, W, C) of one size, to `path` and return their number.
 
-        Raises UsageError where there are none or too many, FileError where the system refuses.
+        A failed write leaves no file behind. Raises UsageError if there are no frames, or more
+        than the format holds, and FileError if the file cannot be written.
         """
 
 
 def writer_for(path: Path, fps: float = 25) -> Format:
-    """The format that `path` asks for by its suffix; a folder of frames where it has none.
+    """Return the format for the suffix of `path`; without a suffix, a folder of frames.
 
-    Everything that can be refused before a frame is made is refused here. Only that one format is
-    imported. Raises UsageError (an unknown suffix, an impossible rate) and FileError.
+    Imports only that format. Checks all that can be checked before a frame is rendered: raises
+    UsageError for an unknown suffix or an impossible frame rate, FileError if `path` cannot be
+    written, GanError if an encoder is missing.
     """
     name = _name(path)
     if name is None:
         listed = ", ".join(sorted(s for s in suffixes() if s))
         raise UsageError(
-            f"{path.name} has a suffix that is no format here. Known: {listed}, "
-            "and none at all for a folder of frames.",
+            f"{path.name} does not end in a known format: {listed}, or no suffix for a folder of "
+            "frames.",
             hint=f"--out {path.with_suffix('.gif')}",
         )
     if not FPS[0] <= fps <= FPS[1]:
-        raise UsageError(f"{fps:g} frames a second: it must be {FPS[0]:g} to {FPS[1]:g}.")
+        raise UsageError(f"--fps must be between {FPS[0]:g} and {FPS[1]:g}, not {fps:g}.")
     found = cast(Format, registry.load("formats", name))
     found.check(path, fps)
     return found
 
 
 def is_still(path: Path) -> bool:
-    """Whether the format that `path` asks for shows a single picture, and so a film as a strip."""
+    """Return whether the format of `path` holds a single picture; animations become strips."""
     name = _name(path)
     return name is not None and bool(registry.declared("formats", name, "STILL"))
 
 
 def moving() -> list[str]:
-    """The suffixes of single files that show frames one after the other."""
+    """Return the suffixes of the animated formats, without the folder of frames."""
     return sorted(s for s in suffixes() if s and not is_still(Path(f"film{s}")))
 
 
 def read_recipe(path: Path) -> dict[str, str] | None:
-    """The recipe that a file of ours carries, or None. Raises FileError for what is no picture."""
+    """Return the recipe stored in a picture, or None. Raises FileError if it is not a picture."""
     from gancli.images import opened
 
     with opened(path) as picture:
@@ -84,7 +87,10 @@ def read_recipe(path: Path) -> dict[str, str] | None:
 
 
 def _recipe(text: object) -> dict[str, str] | None:
-    """Anyone may have written the text: what is not strings by name is no recipe."""
+    """Parse the text of a recipe; None unless it is a JSON object of strings.
+
+    The file may come from anyone, so nothing about the text is taken for granted.
+    """
     try:
         found = json.loads(text) if isinstance(text, str | bytes) else None
     except (ValueError, RecursionError):
@@ -95,35 +101,37 @@ def _recipe(text: object) -> dict[str, str] | None:
 
 
 def suffixes() -> dict[str, str]:
-    """Suffix to format, of all formats, read without importing them."""
+    """Return the format of each known suffix, without importing the formats."""
     every = registry.names("formats")
     return {s: name for name in every for s in registry.declared("formats", name, "SUFFIXES")}
 
 
 def _name(path: Path) -> str | None:
-    """The format that `path` asks for, if any."""
+    """Return the name of the format of `path`, or None."""
     return suffixes().get("" if path.is_dir() else path.suffix.lower())
 
 
 def numbered(frames: "Iterable[Array]") -> "Iterator[tuple[int, Array]]":
-    """`frames` with their numbers from 0. Raises UsageError at the end of none at all."""
+    """Yield `frames` with their numbers from 0. Raises UsageError if there are none."""
     number = -1
     for number, frame in enumerate(frames):
         yield number, frame
     if number < 0:
-        raise UsageError("There is not one frame to write.")
+        raise UsageError("There are no frames to write.")
 
 
-def lasts(number: int, fps: float, ticks: int) -> int:
-    """How long frame `number` is shown, in whole `ticks` a second.
+def frame_duration(number: int, fps: float, ticks: int) -> int:
+    """Return how long frame `number` is shown, as a number of ticks; `ticks` make a second.
 
-    Rounded so that the end of every frame is right to half a tick: no error adds up.
+    The end of each frame is rounded, not its duration, so rounding errors do not add up.
     """
     return round((number + 1) * ticks / fps) - round(number * ticks / fps)
 
 
 def check_sides(frame: "Array", most: int, suffix: str) -> None:
-    """Raise UsageError for a frame with more than `most` pixels a side."""
+    """Raise UsageError if a side of `frame` has more than `most` pixels."""
     if max(frame.shape) > most:
         height, width = frame.shape[:2]
-        raise UsageError(f"A {suffix} has at most {most} pixels a side, not {width}x{height}.")
+        raise UsageError(
+            f"A {suffix} file can be at most {most} pixels wide and high, not {width}x{height}."
+        )

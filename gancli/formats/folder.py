@@ -1,4 +1,4 @@
-"""A folder of frames: 00000.png, 00001.png, ..., exact, each with its recipe."""
+"""A folder of frames: 00000.png, 00001.png, ..., lossless, each with its recipe."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -12,14 +12,14 @@ SUFFIXES = ("",)
 
 
 def check(path: Path, fps: float) -> None:
-    """Raise FileError where no folder can be, or one that holds something already is there."""
+    """Raise FileError if the folder cannot be created, or exists and is not empty."""
     if path.is_dir() and any(path.iterdir()):
         raise FileError(f"The folder {path} is not empty.", hint=ELSEWHERE)
     check_writable(path / "00000.png")
 
 
 def write(path: Path, frames: Iterable[Array], fps: float, recipe: Recipe | None = None) -> int:
-    """Frame k is `k.png`, with `recipe` and k in its text; the folder appears when done."""
+    """Write frame k as `k.png` with `recipe` and k in it; the folder appears when all are done."""
     number = 0
     with replacing(path) as beside:
         beside.mkdir()

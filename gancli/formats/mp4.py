@@ -1,4 +1,4 @@
-"""MP4: small, for slides and the web; needs the extra `gancli[video]`, which brings the encoder."""
+"""MP4: small files for slides and the web; needs the extra `gancli[video]` for its encoder."""
 
 import json
 from collections.abc import Iterable
@@ -17,34 +17,35 @@ from gancli.images import Array
 
 SUFFIXES = (".mp4",)
 
-QUALITY = 7  # of 10: H.264 at a constant rate factor of 15, hard to tell from the frames
+QUALITY = 7  # of 10: H.264 with a constant rate factor of 15, nearly lossless to the eye
 
 
 def check(path: Path, fps: float) -> None:
-    """Raise GanError where there is no encoder, FileError where no file can be."""
+    """Raise GanError if the encoder is not installed, FileError if `path` cannot be written."""
     if find_spec("imageio_ffmpeg") is None:
         raise GanError(
-            "Writing .mp4 needs an encoder that is not installed.",
+            "Writing .mp4 needs imageio-ffmpeg, which is not installed.",
             hint="pip install 'gancli[video]'",
         )
     check_writable(path)
 
 
 def write(path: Path, frames: Iterable[Array], fps: float, recipe: Recipe | None = None) -> int:
-    """Every frame is there, padded with black to even sides; `recipe` is the file's comment."""
+    """Write every frame, padded with black to even sides; `recipe` becomes the file's comment."""
     sent = 0
     with replacing(path) as beside:
-        with closing(_encoder(beside, fps, recipe)) as encoder:  # imageio's own leaves it running
+        # closing(): after an error, imageio's own context manager leaves ffmpeg running
+        with closing(_encoder(beside, fps, recipe)) as encoder:
             for _, frame in numbered(frames):
-                _append(encoder, _even(frame), path)
+                _send(encoder, _pad_to_even(frame), path)
                 sent += 1
-        if _count(beside) != sent:
-            raise _stopped(path)
+        if _count_frames(beside) != sent:
+            raise _encoder_stopped(path)
     return sent
 
 
 def _encoder(path: Path, fps: float, recipe: Recipe | None) -> Any:
-    """What ffmpeg is told. The colours are halved in size, since few players show others."""
+    """Start ffmpeg. It stores colours at half the resolution (4:2:0), as most players require."""
     comment = [] if recipe is None else ["-metadata", f"comment={json.dumps(dict(recipe))}"]
     return imageio.get_writer(
         path,
@@ -56,23 +57,26 @@ def _encoder(path: Path, fps: float, recipe: Recipe | None) -> Any:
     )
 
 
-def _append(encoder: Any, frame: Array, path: Path) -> None:
-    """ffmpeg ends when it cannot write; what is sent to it then fails without a reason."""
+def _send(encoder: Any, frame: Array, path: Path) -> None:
+    """Send a frame to ffmpeg. If ffmpeg could not write, it has ended and the pipe is broken."""
     try:
         encoder.append_data(frame)
     except OSError as error:
-        raise _stopped(path) from error
+        raise _encoder_stopped(path) from error
 
 
-def _even(frame: Array) -> Array:
-    """(H, W, C) with H and W even, as halved colours need, and three channels."""
+def _pad_to_even(frame: Array) -> Array:
+    """Return (H, W, 3) with even H and W, which colours at half the resolution need."""
     height, width, channels = frame.shape
     padded = np.pad(frame, ((0, height % 2), (0, width % 2), (0, 0)))
     return padded.repeat(3, axis=2) if channels == 1 else padded
 
 
-def _count(path: Path) -> int:
-    """Frames in a film, 0 for what is none: the encoder does not say that it left half a file."""
+def _count_frames(path: Path) -> int:
+    """Return the number of frames in a film, 0 if it is unreadable.
+
+    On a full disk ffmpeg leaves half a file and reports no error; counting detects that.
+    """
     import imageio_ffmpeg
 
     try:
@@ -81,5 +85,7 @@ def _count(path: Path) -> int:
         return 0
 
 
-def _stopped(path: Path) -> FileError:
-    return FileError(f"Cannot write {path}: the encoder stopped; is there room?", hint=ELSEWHERE)
+def _encoder_stopped(path: Path) -> FileError:
+    return FileError(
+        f"Cannot write {path}: the encoder stopped. The disk may be full.", hint=ELSEWHERE
+    )

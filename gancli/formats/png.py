@@ -1,4 +1,4 @@
-"""PNG: one picture, exact, with its recipe."""
+"""PNG: one lossless picture, with its recipe."""
 
 from collections.abc import Iterable
 from itertools import islice
@@ -16,16 +16,16 @@ STILL = True
 
 
 def check(path: Path, fps: float) -> None:
-    """Raise FileError where no file can be; any `fps` will do for one picture."""
+    """Raise FileError if `path` cannot be written; `fps` does not matter for one picture."""
     check_writable(path)
 
 
 def write(path: Path, frames: Iterable[Array], fps: float, recipe: Recipe | None = None) -> int:
-    """Write the one frame there is. Raises UsageError for more."""
+    """Write the one frame. Raises UsageError if there are more."""
     first, *more = (frame for _, frame in islice(numbered(frames), 2))
     if more:
         raise UsageError(
-            "A .png holds one picture; what moves goes into a .gif, .webp or .mp4.",
+            "A .png holds only one picture; an animation needs a .gif, .webp or .mp4.",
             hint=f"--out {path.with_suffix('.gif')}",
         )
     save_png(path, first, recipe)
@@ -33,5 +33,5 @@ def write(path: Path, frames: Iterable[Array], fps: float, recipe: Recipe | None
 
 
 def recipe_text(picture: Image.Image) -> object:
-    """What the text of a PNG holds under our key."""
+    """Return the text chunk of a PNG that holds the recipe."""
     return picture.info.get(RECIPE_KEY)

@@ -1,7 +1,7 @@
-"""WebP: every pixel exact, in gray and in colour; browsers show it.
+"""WebP: lossless animations in gray and colour, which browsers play.
 
-Pillow keeps every frame until the last and merges equal ones, so the container is written here, as
-Google's WebP Container Specification has it, around frames that Pillow compresses one by one.
+Pillow would keep all frames in memory and merge equal ones. So Pillow compresses single frames,
+and this module writes the file around them, as Google's WebP Container Specification says.
 """
 
 import io
@@ -13,31 +13,34 @@ from struct import pack
 from PIL import Image
 
 from gancli.files import check_writable, replacing
-from gancli.formats import Recipe, check_sides, lasts, numbered
+from gancli.formats import Recipe, check_sides, frame_duration, numbered
 from gancli.images import Array, to_pillow
 
 SUFFIXES = (".webp",)
 
-LARGEST = 16383  # pixels a side
+MAX_SIDE = 16383  # pixels
 ANIMATED, HAS_EXIF = 0x02, 0x08
 EXIF_DESCRIPTION = 0x010E  # the Exif tag ImageDescription, which holds the recipe
 
 
 def check(path: Path, fps: float) -> None:
-    """Raise FileError where no file can be; any `fps` will do."""
+    """Raise FileError if `path` cannot be written; every `fps` is possible."""
     check_writable(path)
 
 
 def write(path: Path, frames: Iterable[Array], fps: float, recipe: Recipe | None = None) -> int:
-    """Every frame is there, equal ones too; it loops for ever; `recipe` is its Exif description."""
+    """Write every frame, equal ones too, as a loop; `recipe` becomes the Exif description."""
     number = 0
     with replacing(path) as beside, beside.open("wb") as file:
-        file.write(bytes(12))  # RIFF, the size, WEBP: when the size is known
+        file.write(bytes(12))  # for "RIFF", the size and "WEBP", which are written at the end
         for number, frame in numbered(frames):
             if number == 0:
-                file.write(_opening(frame, recipe))
+                file.write(_file_header(frame, recipe))
             file.write(
-                _chunk(b"ANMF", _place(frame, lasts(number, fps, 1000)) + _compressed(frame))
+                _chunk(
+                    b"ANMF",
+                    _frame_header(frame, frame_duration(number, fps, 1000)) + _compress(frame),
+                )
             )
         file.write(_exif(recipe))
         size = file.tell()
@@ -47,24 +50,24 @@ def write(path: Path, frames: Iterable[Array], fps: float, recipe: Recipe | None
 
 
 def recipe_text(picture: Image.Image) -> object:
-    """The Exif description of a WebP."""
+    """Return the Exif description of a WebP."""
     return picture.getexif().get(EXIF_DESCRIPTION)
 
 
-def _opening(frame: Array, recipe: Recipe | None) -> bytes:
-    """What the file holds and how large it is; that it loops for ever."""
-    check_sides(frame, LARGEST, ".webp")
+def _file_header(frame: Array, recipe: Recipe | None) -> bytes:
+    """Return the VP8X chunk (features and size) and the ANIM chunk (0: loop for ever)."""
+    check_sides(frame, MAX_SIDE, ".webp")
     flags = ANIMATED | (HAS_EXIF if recipe is not None else 0)
     return _chunk(b"VP8X", pack("<Bxxx", flags) + _size(frame)) + _chunk(b"ANIM", bytes(6))
 
 
-def _place(frame: Array, milliseconds: int) -> bytes:
-    """At the upper left, whole, shown so long, replacing what was there (2: do not blend)."""
-    return bytes(6) + _size(frame) + _three(milliseconds) + b"\x02"
+def _frame_header(frame: Array, milliseconds: int) -> bytes:
+    """Return a frame's place (upper left), size, duration and flags (2: overwrite, not blend)."""
+    return bytes(6) + _size(frame) + _uint24(milliseconds) + b"\x02"
 
 
-def _compressed(frame: Array) -> bytes:
-    """The frame's own chunk, out of a lossless WebP of it alone."""
+def _compress(frame: Array) -> bytes:
+    """Return the compressed frame, cut out of a lossless WebP that Pillow writes."""
     file = io.BytesIO()
     to_pillow(frame).save(file, format="WEBP", lossless=True, method=1, quality=0)
     return file.getvalue()[12:]
@@ -79,14 +82,14 @@ def _exif(recipe: Recipe | None) -> bytes:
 
 
 def _chunk(name: bytes, body: bytes) -> bytes:
-    """Name, size, body, and a zero where that is odd."""
+    """Return a RIFF chunk: name, size, body, and a zero byte if the body's length is odd."""
     return pack("<4sI", name, len(body)) + body + bytes(len(body) % 2)
 
 
 def _size(frame: Array) -> bytes:
     height, width = frame.shape[:2]
-    return _three(width - 1) + _three(height - 1)
+    return _uint24(width - 1) + _uint24(height - 1)
 
 
-def _three(number: int) -> bytes:
+def _uint24(number: int) -> bytes:
     return number.to_bytes(3, "little")

@@ -1,1 +1,1 @@
-"""What is drawn or written for people to look at."""
+"""Reports for people to look at: charts of a run."""

@@ -1,1 +1,1 @@
-"""What can be done with a trained generator: sample it, walk through it, translate with it."""
+"""Use a trained generator: load it, draw samples, walk its latent space, translate pictures."""

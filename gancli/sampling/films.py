@@ -1,4 +1,8 @@
-"""Films: labels that sweep, walks from seed to seed, and the plane of a manifold as one picture."""
+"""Animations of a generator: label sweeps, walks from seed to seed, and maps of the latent space.
+
+A `Film` describes an animation; `save` renders it and writes it in any output format. A map, which
+`save_plane` draws, is a single picture.
+"""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -14,14 +18,15 @@ from gancli.images import Array
 from gancli.sampling import latents, render
 from gancli.sampling.generator import Generator
 
-SHOWN_SIDE = 256  # pixels: films of small pictures are enlarged to about this
+SHOWN_SIDE = 256  # pixels; animations of smaller pictures are enlarged to about this side
 
 
 @dataclass(frozen=True, kw_only=True)
 class Film:
-    """Frames, each of `rows` x `columns` pictures, from the noise and labels in `inputs`.
+    """An animation whose frames show `rows` x `columns` pictures each.
 
-    Nothing is computed until it is saved or `frames` are taken, and each of them starts again.
+    `inputs` returns the noise (n, Z) and labels (n, K) of each frame. It is called again for every
+    `save` or `frames`, so a film can be rendered several times; nothing is computed before that.
     """
 
     generator: Generator
@@ -30,13 +35,14 @@ class Film:
     columns: int
 
     def frames(self) -> Iterator[Array]:
-        """The pictures of each frame, uint8 (rows * columns, H, W, C)."""
+        """Yield the pictures of each frame, uint8 (rows * columns, H, W, C)."""
         return render.frames(self.generator, self.inputs())
 
     def save(self, out: Path, fps: float, scale: int | None, recipe: Recipe) -> int:
-        """Write the film in the format that `out` names; the number of frames.
+        """Write the film in the format of `out`'s suffix and return the number of frames.
 
-        A format of still pictures shows it as a strip.
+        Formats that hold one picture get a strip of all frames. With `scale` None, small frames
+        are enlarged to about SHOWN_SIDE, and strips are not enlarged.
         """
         writer = formats.writer_for(out, fps)
         if formats.is_still(out):
@@ -49,18 +55,19 @@ class Film:
         return writer.write(out, (images.enlarge(s, times) for s in sheets), fps, recipe)
 
     def _strip(self) -> tuple[Array, int]:
-        """A row for each picture of a frame, a column for each frame; and how many frames."""
-        made = np.stack(list(self.frames()), axis=1)  # (pictures, frames, H, W, C)
-        count, length = made.shape[:2]
-        return images.grid(made.reshape(-1, *made.shape[2:]), rows=count), length
+        """Return one sheet with a column per frame, and the number of frames."""
+        frames = np.stack(list(self.frames()), axis=1)  # (rows * columns, frames, H, W, C)
+        count, length = frames.shape[:2]
+        return images.grid(frames.reshape(-1, *frames.shape[2:]), rows=count), length
 
 
 def sweep(
     generator: Generator, seeds: Sequence[int], classes: Sequence[int], steps: int, columns: int
 ) -> Film:
-    """The noise of `seeds` held, in `columns`, while the label moves smoothly past `classes`.
+    """Return a film in which the noise of `seeds` is fixed and the label blends through `classes`.
 
-    `steps` frames lead from each class to the next, by y[a] = 1 - p, y[b] = p.
+    `steps` frames lead from each class a to the next class b: y[a] = 1 - p, y[b] = p. The pictures
+    of a frame are laid out in `columns` columns.
     """
     model = generator.model
     z = latents.noise(seeds, model.z_dim, model.noise)
@@ -80,17 +87,18 @@ def interpolate(
     loop: bool = False,
     labels: Sequence[int] = (),
 ) -> Film:
-    """A walk from seed to seed; for each of `labels`, side by side, where there are any.
+    """Return a film of a walk from seed to seed, `steps` frames each; `labels` go side by side.
 
-    `path` is "slerp", "lerp" or None for what suits the noise: normal noise has a length to keep.
+    `path` is "slerp", "lerp" or None. None means slerp for normal noise, whose vectors all have
+    about the same length, and lerp for uniform noise. With `loop`, the walk returns to its start.
     """
     model, count = generator.model, max(1, len(labels))
     stops = latents.noise(seeds, model.z_dim, model.noise)
     y = latents.one_hot(labels, model.shape.classes) if labels else None
 
     def inputs() -> Iterator[tuple[Tensor, Tensor | None]]:
-        way = latents.walk(stops, steps, path or _usual_path(model), loop)
-        return ((z.expand(count, -1), y) for z in way)
+        walk = latents.walk(stops, steps, path or _default_path(model), loop)
+        return ((z.expand(count, -1), y) for z in walk)
 
     return Film(generator=generator, inputs=inputs, rows=1, columns=count)
 
@@ -104,16 +112,19 @@ def save_plane(
     out: Path,
     recipe: Recipe,
 ) -> None:
-    """The manifold as a picture: z itself over the square `span` where it has two numbers, else
-    the plane through three `seeds`, which lie at (0, 0), (1, 0) and (0, 1)."""
+    """Write a map of the latent space, one picture without gaps between its cells.
+
+    If z has two numbers, the map covers `span` x `span` of z itself. Otherwise it covers the plane
+    through three `seeds`, which lie at (0, 0), (1, 0) and (0, 1).
+    """
     model, (rows, columns) = generator.model, grid
     z = latents.square(rows, columns, *span)
     if model.z_dim != 2:
         z = latents.plane(latents.noise(seeds, model.z_dim, model.noise), z)
     y = None if label is None else latents.one_hot([label] * len(z), model.shape.classes)
-    made = np.stack(list(render.pictures(generator, z, y)))
-    images.save_png(out, images.grid(made, rows=rows, columns=columns, gap=0), recipe)
+    pictures = np.stack(list(render.pictures(generator, z, y)))
+    images.save_png(out, images.grid(pictures, rows=rows, columns=columns, gap=0), recipe)
 
 
-def _usual_path(model: GAN) -> str:
+def _default_path(model: GAN) -> str:
     return "slerp" if model.noise == "normal" else "lerp"

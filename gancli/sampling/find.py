@@ -1,8 +1,8 @@
-"""Which generator file is meant by a word on the command line. Imports no torch.
+"""Find the generator file that a word on the command line names. Imports no torch.
 
 runs/dcgan-fashion-mnist/
-  generator.safetensors   the generator of a run, which a name leads to
-  best.safetensors        that of its best epoch, which is named by its path
+  generator.safetensors   the generator of a run; found by the name of the run, model or data set
+  best.safetensors        the generator of its best epoch; used only when its path is given
 """
 
 from collections.abc import Callable
@@ -20,59 +20,66 @@ def find(
     ref: str,
     runs: Path = RUNS,
     fits: Callable[[Path], bool] = lambda _: True,
-    does: str = "",
-    train: str = "gan train dcgan --dataset glyphs",
+    wanted: str = "",
+    train_command: str = "gan train dcgan --dataset glyphs",
 ) -> Path:
-    """The generator file meant by `ref`: a file, a run folder, or a name.
+    """Return the generator file that `ref` names: a file, a run folder, or a name.
 
-    A name is that of a run (`dcgan-mnist`), a model or a data set; of several runs that `fits`
-    allows, the newest counts. Raises UsageError, with the runs there are and the command `train`
-    that makes one, when nothing is meant, or nothing `does` what it should.
+    A name is that of a run (`dcgan-mnist`), a model or a data set. If several runs match, the
+    newest one that `fits` accepts is returned. Raises UsageError, with the known runs and
+    `train_command` as the hint, if no run matches, or if none of them fits; `wanted` then completes
+    the sentence.
     """
     path = Path(ref)
     if path.is_file():
         return path
     if (path / GENERATOR).is_file():
         return path / GENERATOR
-    meant = [f for f in _newest_first(runs) if ref == f.parent.name or ref in _names(f)]
-    if found := next(filter(fits, meant), None):
+    matches = [f for f in _newest_first(runs) if ref == f.parent.name or ref in _names(f)]
+    if found := next(filter(fits, matches), None):
         return found
-    if meant:
-        raise UsageError(f"No run of {ref} in {runs}/ {does}.", hint=train)
-    if path.is_dir():  # a data set of that name may lie here, too
-        raise UsageError(f"{ref} is a folder without a {GENERATOR}.", hint="gan train --help")
+    if matches:
+        raise UsageError(f"No run of {ref} in {runs}/ {wanted}.", hint=train_command)
+    if path.is_dir():  # checked after the names: the folder of a data set may have the same name
+        raise UsageError(
+            f"The folder {ref} does not contain a {GENERATOR}.", hint="gan train --help"
+        )
     known = sorted({f.parent.name for f in _newest_first(runs)})
-    there = f"Trained here: {', '.join(known)}." if known else f"Nothing is trained in {runs}/ yet."
+    listed = f"The runs in {runs}/ are: {', '.join(known)}."
     raise UsageError(
-        f"{ref} is neither a file, nor a run folder, nor the model or data set of a run. {there}",
-        hint=train,
+        f"{ref} is not a file, a run folder, or the name of a run, its model or its data set. "
+        f"{listed if known else f'There are no runs in {runs}/ yet.'}",
+        hint=train_command,
     )
 
 
 def find_translator(ref: str, direction: Direction | None, runs: Path = RUNS) -> Path:
-    """The generator meant by `ref` that translates pictures, in `direction` if that is given.
+    """Return the generator file named `ref` that translates pictures, in `direction` if given.
 
-    Raises UsageError, naming the command that trains one, where there is none.
+    Raises UsageError, with the command that trains one as the hint, if there is none.
     """
 
     def fits(file: Path) -> bool:
-        there = _direction(file)
-        return there is not None and direction in (None, there)
+        trained = _direction(file)
+        return trained is not None and direction in (None, trained)
 
-    known = ref in registry.names("datasets") and registry.declared("datasets", ref, "PAIRS")
-    data = ref if known else "toy-facades"
-    file = find(ref, runs, fits, f"translates {direction or 'pictures'}", _command(data, direction))
+    has_pairs = ref in registry.names("datasets") and registry.declared("datasets", ref, "PAIRS")
+    data = ref if has_pairs else "toy-facades"
+    wanted = f"translates {direction or 'pictures'}"
+    file = find(ref, runs, fits, wanted, _train_command(data, direction))
     header = read_generator(file)
     if fits(file):
         return file
-    there = header.direction
-    trained = f"translates {there}, not {direction}" if there else "translates no pictures"
-    data = (there and header.dataset.source) or data
-    raise UsageError(f"{file}, a {header.model}, {trained}.", hint=_command(data, direction))
+    trained = header.direction
+    reason = f"translates {trained}, not {direction}" if trained else "does not translate pictures"
+    data = (trained and header.dataset.source) or data
+    raise UsageError(
+        f"The {header.model} in {file} {reason}.", hint=_train_command(data, direction)
+    )
 
 
-def _command(data: str, direction: Direction | None) -> str:
-    """The command that trains a model to translate in `direction`."""
+def _train_command(data: str, direction: Direction | None) -> str:
+    """Return the command that trains a model to translate in `direction`."""
     return f"gan train pix2pix --dataset {data} --direction {direction or Direction.A2B}"
 
 
@@ -84,13 +91,13 @@ def _direction(file: Path) -> Direction | None:
 
 
 def find_digest(wanted: str, runs: Path = RUNS) -> Path:
-    """The generator file with this digest. Raises UsageError where no run has it."""
+    """Return the generator file whose SHA-256 starts with `wanted`; UsageError if there is none."""
     for file in (*_newest_first(runs), *runs.glob(f"*/{BEST}")):
         if digest(file) == wanted:
             return file
     raise UsageError(
-        f"No generator in {runs}/ made this picture (its file begins with SHA-256 {wanted}).",
-        hint="gan sample REF --like PICTURE, with the generator's file for REF",
+        f"No generator in {runs}/ made this picture: none has a SHA-256 that starts with {wanted}.",
+        hint="gan sample REF --like PICTURE, where REF is the generator's file",
     )
 
 

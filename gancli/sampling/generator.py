@@ -1,4 +1,4 @@
-"""A trained generator: what sampling, translating, measuring and exporting are given."""
+"""`Generator`: a trained generator with its header, as sampling and evaluation receive it."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,9 +16,9 @@ from gancli.weights import Header
 
 @dataclass(frozen=True, kw_only=True)
 class Generator:
-    """A generator `network`, the `model` by whose formulas it is called, and its `header`.
+    """A generator `network`, the `model` that knows how to call it, and its `header`.
 
-    From a file (`path`) or, while a run goes on, the averaged network of the run.
+    It comes from a file (`path`), or during training it is the averaged network of the run.
     """
 
     model: GAN
@@ -27,51 +27,54 @@ class Generator:
     path: Path | None = None
 
     def __call__(self, z: Tensor, y: Tensor | None = None) -> Tensor:
-        """(n, C, H, W) in [-1, 1] on the device, for noise (n, Z) and labels (n, K)."""
+        """Generate (n, C, H, W) in [-1, 1], on the device, from noise (n, Z) and labels (n, K)."""
         label = None if y is None else y.to(self.device)
         with torch.inference_mode():
             return self.model.generate(self.network, z.to(self.device), label).float()
 
     def translate(self, image: Tensor) -> Tensor:
-        """(n, C, H, W) in [-1, 1] on the CPU, from pictures (n, source, H, W) in [-1, 1]."""
-        given = image.to(self.device, memory_format=torch.channels_last)
+        """Translate (n, source, H, W) to (n, C, H, W), both in [-1, 1]; the result is on the CPU.
+
+        `source` is the number of channels of the input.
+        """
+        source = image.to(self.device, memory_format=torch.channels_last)
         with torch.inference_mode():
-            return self.model.translate(self.network, given).float().cpu()
+            return self.model.translate(self.network, source).float().cpu()
 
     @property
     def shape(self) -> Shape:
-        """The pictures it makes."""
+        """The shape of the generated pictures."""
         return self.model.shape
 
     @property
     def labelled(self) -> bool:
-        """Whether it is asked for pictures by class."""
+        """Whether the generator takes class labels."""
         return Feeds.LABEL in self.model.feeds
 
     @property
     def device(self) -> torch.device:
-        """Where it computes."""
+        """The device of the network."""
         return next(self.network.parameters()).device
 
     @cached_property
     def digest(self) -> str:
-        """By what a recipe names its file; read once."""
+        """The digest of the file, which recipes record; computed once. Empty without a file."""
         return weights.digest(self.path) if self.path else ""
 
 
 def load(path: Path, device: str = "auto") -> Generator:
-    """The generator in `path`, ready to be called. Raises FileError when it is not what it says."""
+    """Load the generator in `path`. Raises FileError if its weights do not fit its header."""
     header = weights.read_generator(path)
     module = registry.load("models", header.model)
     hardware.prepare()
     try:
-        with torch.device("meta"):  # the discriminator is never made real
+        with torch.device("meta"):  # allocates no memory: only the generator gets real weights
             model: GAN = module.build(module.Settings(**header.settings), header.shape)
         model.generator.load_state_dict(weights.load(path), assign=True)
     except (KeyError, TypeError, RuntimeError):
         raise FileError(
-            f"{path} does not fit the model {header.model} of this gan, {gancli.__version__}: "
-            f"it was made by version {header.version}.",
+            f"{path} was saved by gan {header.version} and does not fit the model {header.model} "
+            f"of gan {gancli.__version__}.",
             hint=f"gan train {header.model} --help",
         ) from None
     network = model.generator

@@ -1,4 +1,4 @@
-"""Samples by seed: picture i depends on seed i alone."""
+"""Draw and save samples by seed: picture i depends only on seed i."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -14,22 +14,22 @@ from gancli.sampling.generator import Generator
 
 
 def draw(generator: Generator, seeds: Sequence[int], labels: Sequence[int] = ()) -> Iterator[Array]:
-    """A picture for each seed, uint8 (H, W, C).
+    """Yield one picture per seed, uint8 (H, W, C).
 
-    Models with labels are asked for `labels`, one a seed; without any, for `default_labels`.
+    `labels` holds one class per seed; if it is empty, models with labels get `default_labels`.
     """
     return render.pictures(generator, *inputs(generator, seeds, labels))
 
 
 def batches(generator: Generator, seeds: Sequence[int]) -> Iterator[Tensor]:
-    """The same pictures as `draw` without labels, as (B, C, H, W) in [-1, 1] on the device."""
+    """Yield the pictures of `draw` with default labels, (B, C, H, W) in [-1, 1] on the device."""
     return render.batches(generator, *inputs(generator, seeds))
 
 
 def inputs(
     generator: Generator, seeds: Sequence[int], labels: Sequence[int] = ()
 ) -> tuple[Tensor, Tensor | None]:
-    """Noise (N, Z) by `seeds` and, for models with labels, those (N, K) of `labels`."""
+    """Return the noise (N, Z) of `seeds` and, for models with labels, one-hot `labels` (N, K)."""
     z = latents.noise(seeds, generator.model.z_dim, generator.model.noise)
     if not generator.labelled:
         return z, None
@@ -38,19 +38,20 @@ def inputs(
 
 
 def default_labels(generator: Generator, seeds: Sequence[int]) -> list[int]:
-    """The class of each seed where none is asked for: seed % K."""
+    """Return the class of each seed when no labels are given: seed % K."""
     return [seed % generator.shape.classes for seed in seeds]
 
 
 def save(
     generator: Generator, seeds: Sequence[int], labels: Sequence[int], out: Path, recipe: Recipe
 ) -> None:
-    """Samples of `seeds`, for each of `labels` where there are any.
+    """Write the samples of `seeds`, once for each of `labels` if there are any.
 
-    One grid where `out` is a .png, a row for each label; else single pictures in a folder.
+    If `out` is a .png, write one grid with a row per label; otherwise write single pictures into
+    the folder `out`.
     """
-    each: Sequence[int | None] = labels or [None]
-    pairs = [(seed, label) for label in each for seed in seeds]
+    rows_of: Sequence[int | None] = labels or [None]
+    pairs = [(seed, label) for label in rows_of for seed in seeds]
     drawn = draw(generator, [s for s, _ in pairs], [x for _, x in pairs if x is not None])
     if out.suffix and not out.is_dir():
         rows = len(labels) if labels else None
@@ -58,10 +59,10 @@ def save(
         return
     for (seed, label), picture in zip(pairs, drawn, strict=True):
         name = f"seed-{seed:06d}.png" if label is None else f"label-{label}-seed-{seed:06d}.png"
-        images.save_png(out / name, picture, {**recipe, "command": _alone(seed, label)})
+        images.save_png(out / name, picture, {**recipe, "command": _command(seed, label)})
 
 
-def _alone(seed: int, label: int | None) -> str:
-    """The command that makes one picture of a folder again, without the others."""
-    asked = "" if label is None else f" --label {label}"
-    return f"gan sample REF --seeds {seed}{asked}"
+def _command(seed: int, label: int | None) -> str:
+    """Return the command that makes a single picture of a folder again, without the others."""
+    option = "" if label is None else f" --label {label}"
+    return f"gan sample REF --seeds {seed}{option}"

@@ -1,8 +1,8 @@
-"""Pictures of any size through a generator that feeds on pictures.
+"""Translate pictures and videos of any size with a generator that was trained on pairs.
 
-Normalisation goes by each picture's own statistics, so pictures pass one by one and none depends on
-those beside it. Dropout is the noise of such a model (Isola et al. 2016, arXiv:1611.07004, section
-3.1): it stays on, and a seed decides it.
+Pictures are translated one by one, because normalisation uses the statistics of each picture and
+a result must not depend on its neighbours in a batch. Dropout stays on: it is the noise of such a
+model (Isola et al. 2016, arXiv:1611.07004, section 3.1), and a seed fixes it.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -21,26 +21,26 @@ from gancli.images import Array
 from gancli.sampling import video
 from gancli.sampling.generator import Generator
 
-TILE = 1024  # pixels a side; larger pictures are translated in tiles of this, which bounds memory
-OVERLAP = 192  # pixels that neighbouring tiles share, at least; they are blended over these
+TILE = 1024  # pixels; pictures with a longer side are translated in tiles, which bounds memory
+OVERLAP = 192  # pixels that neighbouring tiles share at least, and over which they are blended
 
 
 def picture(generator: Generator, source: Array, seed: int = 0) -> Array:
-    """The translation of one picture: uint8 (H, W, C') to uint8 (H, W, C).
+    """Translate one picture of any size: uint8 (H, W, C') to uint8 (H, W, C).
 
-    Any size: a picture smaller than those that the model was trained on is continued at its edges
-    and cut back; one larger than a tile is translated in tiles that overlap.
+    A picture smaller than those that the model was trained on is padded by repeating its edges,
+    and the result is cropped. A picture larger than a tile is translated in overlapping tiles.
     """
     height, width = source.shape[:2]
-    padded = _continued(source, generator.shape.size)
+    padded = _pad(source, generator.shape.size)
     with _dropout(generator.network, seed):
-        made = _tiled(generator, images.from_uint8(padded[None]))
-    translated: Array = images.to_uint8(made[..., :height, :width])[0]
-    return translated
+        generated = _translate_tiled(generator, images.from_uint8(padded[None]))
+    cropped: Array = images.to_uint8(generated[..., :height, :width])[0]
+    return cropped
 
 
 def varies(generator: Generator) -> bool:
-    """Whether seeds make a difference: whether there is any dropout."""
+    """Return whether results depend on the seed, that is, whether the network has dropout."""
     return any(m.p > 0 for m in _dropouts(generator.network))
 
 
@@ -52,64 +52,66 @@ def save_picture(
     paired: bool,
     recipe: Callable[[int], Recipe],
 ) -> None:
-    """Translate the picture in `source` once for each of `outs`, by seeds from `seed` on.
+    """Translate the picture in the file `source` once for each of `outs`, with seeds from `seed`.
 
-    The result has the input's size. With `paired`, the file holds a pair side by side, and the
-    result shows input, output and truth. Raises DataError for what is no picture.
+    The result has the size of the input. With `paired`, the file holds a pair side by side, and
+    the result shows input, output and ground truth. `recipe` returns the recipe for a seed. Raises
+    DataError if the file is not a picture.
     """
     with strictly():
-        found = decode(source).convert("RGB")
-    given, truth = np.array(found), None
+        decoded = decode(source).convert("RGB")
+    given, truth = np.array(decoded), None
     if paired and (direction := generator.header.direction):
-        given, truth = map(np.array, direction.of(pairs.split(found)))
+        given, truth = map(np.array, direction.of(pairs.split(decoded)))
     for k, out in enumerate(outs):
-        made = picture(generator, given, seed + k)
-        shown = made if truth is None else np.concatenate([given, made, truth], axis=1)
+        output = picture(generator, given, seed + k)
+        shown = output if truth is None else np.concatenate([given, output, truth], axis=1)
         images.save(out, shown, recipe(seed + k))
 
 
 def save_video(generator: Generator, source: Path, out: Path, seed: int, recipe: Recipe) -> None:
-    """Translate a video frame by frame, all by one seed, at its own rate, without its sound.
+    """Translate a video frame by frame with one seed. The frame rate stays, the sound is dropped.
 
-    Raises GanError where the extra that reads videos is not installed, DataError for a file that is
-    no video.
+    Raises GanError if the extra `gancli[video]` is not installed, DataError if the file is not a
+    video.
     """
     writer = formats.writer_for(out)
     with video.opened(source) as (frames, fps):
         writer.write(out, (picture(generator, f, seed) for f in frames), fps, recipe)
 
 
-def _continued(source: Array, least: int) -> Array:
-    """At least `least` pixels a side, by repeating the last row and column."""
+def _pad(source: Array, size: int) -> Array:
+    """Pad to at least `size` pixels per side by repeating the last row and column."""
     height, width = source.shape[:2]
-    more = (0, max(0, least - height)), (0, max(0, least - width)), (0, 0)
-    return np.pad(source, more, mode="edge") if height < least or width < least else source
+    missing = (0, max(0, size - height)), (0, max(0, size - width)), (0, 0)
+    return np.pad(source, missing, mode="edge") if height < size or width < size else source
 
 
-def _tiled(generator: Generator, source: Tensor) -> Tensor:
-    """(1, C', H, W) to (1, C, H, W), in [-1, 1] on the CPU."""
+def _translate_tiled(generator: Generator, source: Tensor) -> Tensor:
+    """Translate (1, C', H, W) to (1, C, H, W), in [-1, 1] on the CPU."""
     height, width = source.shape[2:]
     if max(height, width) <= TILE:
         return generator.translate(source)
-    mixed = not generator.model.crisp  # of two labels' colours a mean is neither, or a third's
-    made = torch.zeros(1, generator.shape.channels, height, width)
+    # label maps are not blended: the mean of two labels' colours may be the colour of a third
+    blend = not generator.model.crisp
+    merged = torch.zeros(1, generator.shape.channels, height, width)
     weights = torch.zeros(1, 1, height, width)
     for top in _starts(height):
         for left in _starts(width):
             here = (..., slice(top, top + TILE), slice(left, left + TILE))
             tile = generator.translate(source[here])
             weight = _ramp(tile.shape[2])[:, None] * _ramp(tile.shape[3])
-            if mixed:
-                made[here] += tile * weight
+            if blend:
+                merged[here] += tile * weight
                 weights[here] += weight
-            else:  # of the tile in which a pixel lies further from the edge
-                made[here] = torch.where(weight > weights[here], tile, made[here])
+            else:  # take each pixel from the tile in which it is further from the edge
+                merged[here] = torch.where(weight > weights[here], tile, merged[here])
                 weights[here] = torch.maximum(weight, weights[here])
-    return made.div_(weights) if mixed else made
+    return merged.div_(weights) if blend else merged
 
 
 def _starts(length: int) -> list[int]:
-    """Where tiles begin along a side, evenly, the first at 0 and the last ending with it."""
+    """Return where the tiles start along a side: evenly spaced, the last one ends with the side."""
     if length <= TILE:
         return [0]
     count = -(-(length - OVERLAP) // (TILE - OVERLAP))
@@ -117,14 +119,14 @@ def _starts(length: int) -> list[int]:
 
 
 def _ramp(length: int) -> Tensor:
-    """Weights (length,) that rise from the edges over the overlap, so that no seam shows."""
-    inward = torch.arange(1, length + 1).minimum(torch.arange(length, 0, -1))
-    return inward.clamp(max=OVERLAP) / OVERLAP
+    """Return blending weights (length,) that rise from both edges over OVERLAP, to hide seams."""
+    distance = torch.arange(1, length + 1).minimum(torch.arange(length, 0, -1))  # from the edge
+    return distance.clamp(max=OVERLAP) / OVERLAP
 
 
 @contextmanager
 def _dropout(network: nn.Module, seed: int) -> Iterator[None]:
-    """Meanwhile dropout is on, drawn by `seed`; the caller's random numbers stay as they were."""
+    """Switch dropout on with `seed`; afterwards restore the global state of the random numbers."""
     layers = _dropouts(network)
     device = next(network.parameters()).device
     with torch.random.fork_rng([device] if device.type == "cuda" else []):

@@ -1,4 +1,4 @@
-"""Frames of a video file; needs the extra `gancli[video]`."""
+"""Read the frames of a video file; needs the extra `gancli[video]`."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,16 +14,19 @@ from gancli.images import Array
 
 @contextmanager
 def opened(path: Path) -> Iterator[tuple[Iterator[Array], float]]:
-    """The frames, uint8 (H, W, 3), read one by one, and how many there are a second."""
+    """Open a video: its frames, uint8 (H, W, 3), read one by one, and its frames per second.
+
+    Raises GanError if the extra is not installed, DataError if the file is not a video.
+    """
     if find_spec("imageio_ffmpeg") is None:
         raise GanError(
-            "Reading videos needs a decoder that is not installed.",
+            "Reading videos needs imageio-ffmpeg, which is not installed.",
             hint="pip install 'gancli[video]'",
         )
     try:
         reader = imageio.get_reader(path, format="FFMPEG")
     except (OSError, ValueError, RuntimeError, StopIteration) as error:
-        raise DataError(f"{path} is no video that can be read.") from error
+        raise DataError(f"{path} is not a video that ffmpeg can read.") from error
     with reader:
         fps = float(reader.get_meta_data()["fps"])
         frames: Iterator[Array] = map(np.asarray, reader.iter_data())
