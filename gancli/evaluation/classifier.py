@@ -1,9 +1,9 @@
-"""A small classifier of pictures: its network, how it is trained, and what it recognises.
+"""A small image classifier, which metrics use as a feature extractor: network, training, scores.
 
-Features of networks trained on photographs say nothing about digits of 28x28, so metrics go by a
-classifier of the project's own.
+The features of networks trained on photographs say nothing about 28x28 digits, so metrics use a
+classifier that is trained on the data set itself.
 
-Everything runs on the CPU in fp32: a figure must not depend on the device.
+Everything runs on the CPU in fp32, so that results do not depend on the device.
 """
 
 from collections.abc import Iterator, Mapping
@@ -18,23 +18,23 @@ from gancli.errors import DataError
 from gancli.images import to_uint8
 from gancli.reporting import Progress, silent
 
-VERSION = "v1"  # of architecture and schedule: figures of two versions do not compare
+VERSION = "v1"  # of architecture and schedule; results of different versions are not comparable
 FEATURES = 128
-STEPS = 2600  # of training, and no more than PASSES over the pictures
-PASSES = 50
+STEPS = 2600  # training steps, at most
+EPOCHS = 50  # over the training pictures, at most
 BATCH = 128
-RATE = 3e-3  # the highest learning rate of the cycle
-DECAY = 0.02  # of weights, times the learning rate, a step
+MAX_LR = 3e-3  # the highest learning rate of the cycle
+WEIGHT_DECAY = 0.02
 DROPOUT = 0.25  # of the features
-CHUNK = 250  # pictures looked at together: memory, not results, depends on it
+CHUNK = 250  # pictures per batch of inference; affects memory, not results
 
 
 class Classifier(nn.Module):
-    """A plain CNN for pictures (B, channels, size, size) in [-1, 1]; logits (B, classes).
+    """A plain CNN: pictures (B, channels, size, size) in [-1, 1] to logits (B, classes).
 
-    3x3 convolutions, pooled down to at most 8x8 pixels, one more, and 128 rectified features.
-    Pooling comes before batch norm and ReLU, which leaves them a quarter of the work: a third more
-    pictures a second (28x28, batch 256, one core).
+    3x3 convolutions with pooling down to at most 8x8 pixels, one more convolution, and 128 features
+    after a ReLU. Pooling comes before batch norm and ReLU, which leaves them a quarter of the work:
+    a third more pictures per second (28x28, batch 256, one core).
     """
 
     def __init__(self, channels: int, size: int, classes: int) -> None:
@@ -49,6 +49,7 @@ class Classifier(nn.Module):
         self.head = nn.Linear(FEATURES, classes)
 
     def forward(self, image: Tensor) -> Tensor:
+        """Return the logits (B, classes); dropout is on in training mode."""
         features = F.dropout(self.features(image), DROPOUT, self.training)
         logits: Tensor = self.head(features)
         return logits
@@ -56,7 +57,7 @@ class Classifier(nn.Module):
 
 @dataclass(frozen=True, kw_only=True)
 class Scores:
-    """Shares in 0..1 of pictures whose class was recognised, over all and by class name."""
+    """Accuracies in 0..1: over all pictures, and by class name."""
 
     overall: float
     per_class: Mapping[str, float]
@@ -73,21 +74,20 @@ def fit(
 ) -> Classifier:
     """Train a Classifier on `images` (N, C, H, W), uint8 or in [-1, 1], and `labels` (N,) int64.
 
-    The same seed gives the same weights on one machine, and the caller's random numbers go on as
-    if nothing had been drawn. AdamW on a one-cycle schedule (Smith and Topin 2017,
-    arXiv:1708.07120).
+    Uses AdamW with a one-cycle schedule (Smith and Topin 2017, arXiv:1708.07120). The same seed
+    gives the same weights on one machine. The global state of torch's random numbers is restored.
     """
     size = min(BATCH, len(images))
-    steps = steps or min(STEPS, PASSES * (len(images) // size))
+    steps = steps or min(STEPS, EPOCHS * (len(images) // size))
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)
         network = Classifier(images.shape[1], images.shape[-1], classes)
         network = network.to(memory_format=torch.channels_last)
-        optimizer = torch.optim.AdamW(network.parameters(), weight_decay=DECAY, fused=True)
-        cycle = torch.optim.lr_scheduler.OneCycleLR(optimizer, RATE, total_steps=steps)
-        for step, chosen in zip(range(steps), _orders(len(images), size), strict=False):
+        optimizer = torch.optim.AdamW(network.parameters(), weight_decay=WEIGHT_DECAY, fused=True)
+        cycle = torch.optim.lr_scheduler.OneCycleLR(optimizer, MAX_LR, total_steps=steps)
+        for step, chosen in zip(range(steps), _batches(len(images), size), strict=False):
             optimizer.zero_grad()
-            loss = F.cross_entropy(network(_floats(images[chosen])), labels[chosen])
+            loss = F.cross_entropy(network(_to_float(images[chosen])), labels[chosen])
             loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
             cycle.step()
@@ -96,58 +96,61 @@ def fit(
 
 
 @torch.no_grad()
-def look(network: Classifier, images: Tensor) -> tuple[Tensor, Tensor]:
-    """Features (B, 128) and recognised classes (B,) of `images`, uint8 or in [-1, 1]."""
-    features = network.features(_floats(quantise(images)))
+def predict(network: Classifier, images: Tensor) -> tuple[Tensor, Tensor]:
+    """Return features (B, 128) and predicted classes (B,) of `images`, uint8 or in [-1, 1]."""
+    features = network.features(_to_float(quantise(images)))
     return features, network.head(features).argmax(1)
 
 
-def look_at_all(network: Classifier, batches: Iterator[Tensor]) -> tuple[Tensor, Tensor]:
-    """The same for any number of pictures, batch by batch."""
-    features, classes = zip(*(look(network, batch) for batch in batches), strict=True)
+def predict_all(network: Classifier, batches: Iterator[Tensor]) -> tuple[Tensor, Tensor]:
+    """Return features (N, 128) and predicted classes (N,) of all `batches` together."""
+    features, classes = zip(*(predict(network, batch) for batch in batches), strict=True)
     return torch.cat(features), torch.cat(classes)
 
 
 def score(network: Classifier, images: Tensor, labels: Tensor, classes: tuple[str, ...]) -> Scores:
-    """The share of `images` (N, C, H, W) that `network` recognises as `labels` (N,)."""
-    return scores(look_at_all(network, chunks(images))[1], labels, classes)
+    """Return the accuracy of `network` on `images` (N, C, H, W) with `labels` (N,)."""
+    return scores(predict_all(network, chunks(images))[1], labels, classes)
 
 
-def scores(recognised: Tensor, labels: Tensor, classes: tuple[str, ...]) -> Scores:
-    """How often `recognised` (N,) and `labels` (N,) agree; of `classes`, those among the labels."""
-    right = (recognised == labels).double()
+def scores(predicted: Tensor, labels: Tensor, classes: tuple[str, ...]) -> Scores:
+    """Return how often `predicted` (N,) equals `labels` (N,), overall and by class.
+
+    Classes without a label in `labels` are left out.
+    """
+    right = (predicted == labels).double()
     present = [i for i in range(len(classes)) if (labels == i).any()]
     per_class = {classes[i]: right[labels == i].mean().item() for i in present}
     return Scores(overall=right.mean().item(), per_class=per_class)
 
 
 def quantise(images: Tensor) -> Tensor:
-    """Pictures in [-1, 1] as uint8 on the CPU, rounded as in files; uint8 is left alone.
+    """Round pictures in [-1, 1] to uint8 on the CPU, as in files; uint8 is returned unchanged.
 
-    Raises DataError for pictures that are not finite: the training that made them diverged.
+    Raises DataError if a value is not finite: the training has diverged.
     """
     if images.dtype == torch.uint8:
         return images.cpu()
     if not images.isfinite().all():
         raise DataError(
-            "The samples hold values that are no numbers: the training has diverged.",
+            "The samples contain values that are not finite: the training has diverged.",
             hint="train again with a lower --lr",
         )
     return torch.from_numpy(to_uint8(images)).permute(0, 3, 1, 2)
 
 
 def images_of(pictures: Pictures) -> Tensor:
-    """The pictures as uint8 (N, C, H, W), channels last, sharing their memory."""
+    """Return the pictures as uint8 (N, C, H, W), a channels-last view of their memory."""
     return torch.from_numpy(pictures.images).permute(0, 3, 1, 2)
 
 
 def labels_of(pictures: Pictures) -> Tensor:
-    """Their classes, int64 (N,)."""
+    """Return the classes of the pictures, int64 (N,)."""
     return torch.from_numpy(pictures.labels).long()
 
 
 def chunks(images: Tensor) -> Iterator[Tensor]:
-    """`images` in pieces that need little memory."""
+    """Split `images` into batches of CHUNK, which need little memory."""
     return (images[i : i + CHUNK] for i in range(0, len(images), CHUNK))
 
 
@@ -157,14 +160,14 @@ def _block(inputs: int, outputs: int, pool: bool = False) -> list[nn.Module]:
     return [conv, *halve, nn.BatchNorm2d(outputs), nn.ReLU(inplace=True)]
 
 
-def _floats(images: Tensor) -> Tensor:
-    """(B, C, H, W) in [-1, 1], float32, channels last, from bytes (or the like, left alone)."""
+def _to_float(images: Tensor) -> Tensor:
+    """Convert (B, C, H, W), uint8 or in [-1, 1], to float32 in [-1, 1], channels last."""
     x = images.float() / 127.5 - 1 if images.dtype == torch.uint8 else images.float()
     return x.contiguous(memory_format=torch.channels_last)
 
 
-def _orders(count: int, size: int) -> Iterator[Tensor]:
-    """Indices of batches, endlessly: every picture once a pass, what is left of a pass dropped."""
+def _batches(count: int, size: int) -> Iterator[Tensor]:
+    """Yield indices of shuffled batches without end; each epoch drops its last, smaller batch."""
     while True:
         order = torch.randperm(count)
         yield from (order[i : i + size] for i in range(0, count - size + 1, size))

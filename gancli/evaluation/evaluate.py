@@ -1,4 +1,7 @@
-"""Measure a generator against the data set that it was trained on."""
+"""Measure a generator against the data set that it was trained on.
+
+`evaluate` draws samples or translations and computes every metric that applies to them.
+"""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, is_dataclass
@@ -24,10 +27,11 @@ from gancli.shape import Direction
 
 @dataclass(frozen=True, kw_only=True)
 class Evaluation:
-    """What was measured, and how: figures mean something only beside their protocol.
+    """The values of the metrics, and how they were measured.
 
-    `values` has every metric of the family, with None for those that do not apply; `facts` and
-    `fact_rows` are what the evidence says of itself, for JSON and for the table.
+    `values` has every metric for this kind of evidence, None where a metric does not apply. `facts`
+    (for JSON) and `fact_rows` (for the table) describe the evidence and the protocol, without which
+    values cannot be compared.
     """
 
     values: Mapping[Metric, Any]
@@ -35,16 +39,16 @@ class Evaluation:
     fact_rows: Rows
 
     def rows(self) -> Rows:
-        """The metrics that there are, and their protocol, as rows of a table."""
+        """Return the metrics that apply, and their protocol, as rows of a table."""
         found = [m.rows(value) for m, value in self.values.items() if value is not None]
         return [row for rows in (*found, self.fact_rows) for row in rows]
 
     def as_dict(self) -> dict[str, Any]:
-        """The same for JSON, by the names of the metrics."""
+        """Return the metrics by name, and their protocol, for JSON."""
         return {**{m.name: _plain(v) for m, v in self.values.items()}, **self.facts}
 
     def numbers(self) -> dict[str, float]:
-        """The metrics that training writes down after an epoch, by name."""
+        """Return the metrics that training records after an epoch, by name."""
         named = {m.name: value for m, value in self.values.items() if value is not None}
         return {k: v for k, v in named.items() if k in metrics.in_training_names()}
 
@@ -59,10 +63,10 @@ def evaluate(
     progress: Progress = silent,
     in_training: bool = False,
 ) -> Evaluation:
-    """Measure `generator`: its translations of the test pairs, or this many `samples` of it.
+    """Measure `generator` on this many `samples`, or on the test pairs if it translates pictures.
 
-    `in_training` takes only the metrics meant for that: it leaves out what would hold up a run,
-    such as training another classifier.
+    With `in_training`, compute only the quick metrics that are meant for it. That leaves out slow
+    ones such as GAN-train, which trains another classifier.
     """
     where = places(data_dir)
     evidence = (
@@ -74,12 +78,12 @@ def evaluate(
 
 
 def measure(evidence: Evidence, in_training: bool = False) -> Evaluation:
-    """Compute every metric that applies to `evidence`, or only those meant for training."""
+    """Compute every metric that applies to `evidence`, or only the quick ones for training."""
     quick = metrics.in_training_names()
     family = [m for m in metrics.every() if m.of in evidence.family]
-    taken = [m for m in family if m.of in evidence.kinds and (m.name in quick or not in_training)]
-    values = {m: m.compute(evidence) if m in taken else None for m in family}
-    protocol = {m.name: m.protocol(evidence) for m in taken if m.protocol}
+    chosen = [m for m in family if m.of in evidence.kinds and (m.name in quick or not in_training)]
+    values = {m: m.compute(evidence) if m in chosen else None for m in family}
+    protocol = {m.name: m.protocol(evidence) for m in chosen if m.protocol}
     return Evaluation(
         values=values, facts=evidence.facts(protocol), fact_rows=evidence.rows(protocol)
     )
@@ -93,7 +97,7 @@ def _samples(
     def seeds(count: int) -> range:  # no two values of `seed` share a sample
         return range(seed * count, (seed + 1) * count)
 
-    def asked(count: int) -> Tensor:
+    def requested(count: int) -> Tensor:
         return torch.tensor(sampling.default_labels(generator, seeds(count)))
 
     return Samples(
@@ -102,7 +106,7 @@ def _samples(
         extractor=extractor_for(train, test, where.cache, say, progress),
         train=train,
         test=test,
-        asked=asked if generator.labelled else None,
+        requested=requested if generator.labelled else None,
         seed=seed,
         say=say,
         progress=progress,
@@ -110,32 +114,37 @@ def _samples(
 
 
 def _real(generator: Generator, where: Places, say: Say) -> tuple[Pictures, Pictures]:
-    """The training and the test pictures, in the size and channels of the generator."""
-    known, shape = generator.header.dataset, generator.shape
+    """Open the training and the test pictures in the size and channels of the generator.
+
+    Tells the user if they are not the pictures that the generator was trained on.
+    """
+    dataset, shape = generator.header.dataset, generator.shape
     train, test = (
-        open_pictures(known.source, where, split, size=shape.size, channels=shape.channels, say=say)
+        open_pictures(
+            dataset.source, where, split, size=shape.size, channels=shape.channels, say=say
+        )
         for split in ("train", "test")
     )
-    if known.digest != train.digest:
+    if dataset.digest != train.digest:
         trained = generator.path or "the generator"
-        say(f"{known.source} holds other pictures here than {trained} was trained on.")
+        say(f"The pictures of {dataset.source} are not the ones that {trained} was trained on.")
     return train, test
 
 
 def _translations(
     generator: Generator, seed: int, where: Places, say: Say, progress: Progress
 ) -> Translations:
-    """The test pictures translated, beside their partners."""
+    """Translate the test pictures; their partners are the ground truth."""
     source, size = generator.header.dataset.source, generator.shape.size
     test = open_pictures(source, where, "test", size=size, pairs=True, say=say)
     direction = generator.header.direction or Direction.A2B
     given, truth = direction.of((test.images, test.partners))
     _, palette = direction.of(((), test.palette))
-    made = []
+    generated = []
     for number, picture in enumerate(given, 1):
-        made.append(translate.picture(generator, picture, seed))
+        generated.append(translate.picture(generator, picture, seed))
         progress("translating", number, len(given))
-    return Translations(made=made, truth=truth, palette=palette, say=say)
+    return Translations(generated=generated, truth=truth, palette=palette, say=say)
 
 
 def _plain(value: Any) -> Any:

@@ -1,7 +1,7 @@
-"""What metrics are computed from: pictures that were made, and the real ones they are held against.
+"""What metrics are computed from: generated pictures and the real ones to compare them with.
 
-What several metrics share (features, recognised classes, the confusion of labels) is computed when
-the first of them asks for it.
+What several metrics share (features, predicted classes, the confusion matrix) is computed once,
+when the first of them needs it.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -20,7 +20,7 @@ from gancli.evaluation.classifier import (
     FEATURES,
     VERSION,
     images_of,
-    look_at_all,
+    predict_all,
     quantise,
 )
 from gancli.evaluation.extractor import Extractor
@@ -31,11 +31,12 @@ from gancli.reporting import Progress, Say, silent
 
 @dataclass(frozen=True, kw_only=True)
 class Samples:
-    """`count` samples beside the real pictures.
+    """`count` samples of a generator, and the real pictures of its data set.
 
-    `draw` makes any number of samples, as batches (B, C, H, W), uint8 or in [-1, 1]; `asked` says
-    for which classes (N,) they were asked, if the generator is. Samples are rounded to bytes, as
-    the files that users see are. `seed` draws the training pictures that they are compared with.
+    `draw` generates any number of samples, as batches (B, C, H, W), uint8 or in [-1, 1]. For a
+    generator with labels, `requested` returns the classes (N,) that those samples should show.
+    Samples are rounded to uint8, as in the files that users see. `seed` chooses the training
+    pictures for the floor.
     """
 
     family: ClassVar[Kind] = Kind.SAMPLES | Kind.CLASSES | Kind.LABELLED
@@ -45,41 +46,41 @@ class Samples:
     extractor: Extractor
     train: Pictures
     test: Pictures
-    asked: Callable[[int], Tensor] | None = None
+    requested: Callable[[int], Tensor] | None = None
     seed: int = 0
     say: Say = silent
     progress: Progress = silent
 
     @property
     def kinds(self) -> Kind:
-        """What can be computed from them."""
-        classes = Kind(0) if self.extractor.turns else Kind.CLASSES
-        return Kind.SAMPLES | classes | (Kind.LABELLED if self.asked else Kind(0))
+        """The kinds of metrics that these samples allow."""
+        classes = Kind(0) if self.extractor.predicts_rotation else Kind.CLASSES
+        return Kind.SAMPLES | classes | (Kind.LABELLED if self.requested else Kind(0))
 
     @property
     def features(self) -> Tensor:
-        """The extractor's, (N, 128)."""
-        return self._seen[0]
+        """The extractor's features of the samples, (N, 128)."""
+        return self._predictions[0]
 
     @property
-    def recognised(self) -> Tensor:
-        """The classes that the extractor takes them for, (N,)."""
-        return self._seen[1]
+    def predicted(self) -> Tensor:
+        """The classes that the extractor predicts for the samples, (N,)."""
+        return self._predictions[1]
 
     @cached_property
     def reference(self) -> Tensor:
-        """The features of the whole test split, (M, 128)."""
+        """The features of all test pictures, (M, 128)."""
         return self.extractor.features(images_of(self.test))
 
     @cached_property
     def real(self) -> Tensor:
-        """As many training pictures as samples, or all there are: uint8 (N, C, H, W)."""
+        """As many random training pictures as samples, or all of them: uint8 (N, C, H, W)."""
         rng = torch.Generator().manual_seed(self.seed)
         order = torch.randperm(len(self.train.images), generator=rng)
         return images_of(self.train)[order[: self.count]]
 
     def facts(self, protocol: Mapping[str, str]) -> dict[str, Any]:
-        """What JSON says beside the metrics, with what those said of their `protocol`."""
+        """Return the facts for JSON; `protocol` is what the metrics say of theirs, by name."""
         return {
             "samples": self.count,
             "accuracy": self.extractor.accuracy,
@@ -87,31 +88,39 @@ class Samples:
         }
 
     def rows(self, protocol: Mapping[str, str]) -> Rows:
-        """The same for the table."""
-        said = {**self._protocol, "samples": f"{self.count:,}", **protocol}
-        return [("accuracy of the extractor", f"{self.extractor.accuracy:.2%}"), *said.items()]
+        """Return the same facts as rows of the table."""
+        facts = {**self._protocol, "samples": f"{self.count:,}", **protocol}
+        return [("extractor accuracy", f"{self.extractor.accuracy:.2%}"), *facts.items()]
 
     @cached_property
-    def _seen(self) -> tuple[Tensor, Tensor]:
-        """Raises UsageError for too few or misshapen samples, DataError where they diverged."""
+    def _predictions(self) -> tuple[Tensor, Tensor]:
+        """Features and predicted classes of the samples.
+
+        Raises UsageError for too few samples or a wrong shape, DataError if they are not finite.
+        """
         if self.count < 2:
-            raise UsageError("A distance needs at least two samples.", hint="gan evaluate --help")
-        return look_at_all(self.extractor.network, self._batches())
+            raise UsageError(
+                "The Fréchet distance needs at least two samples.", hint="gan evaluate --help"
+            )
+        return predict_all(self.extractor.network, self._batches())
 
     def _batches(self) -> Iterator[Tensor]:
         expected = images_of(self.test).shape[1:]
         for batch in self.draw(self.count):
             if batch.shape[1:] != expected:
                 theirs, ours = ("x".join(map(str, s)) for s in (batch.shape[1:], expected))
-                raise UsageError(f"The samples are {theirs}, the real pictures {ours}.")
+                raise UsageError(
+                    f"The samples have the shape {theirs}, but the real pictures have {ours}."
+                )
             yield quantise(batch)
 
     @property
     def _protocol(self) -> dict[str, Any]:
         name = self.extractor.dataset
+        task = "quarter turns" if self.extractor.predicts_rotation else "classes"
         return {
-            "extractor": f"classifier {VERSION} of gan, trained on the training split of {name}"
-            f"{', to tell quarter turns' if self.extractor.turns else ''}; its {FEATURES} features",
+            "extractor": f"the {FEATURES} features of gan's classifier {VERSION}, trained to "
+            f"predict {task} on the training split of {name}",
             "samples": self.count,
             "reference": f"the test split of {name}, {len(self.test.images):,} pictures",
         }
@@ -119,46 +128,47 @@ class Samples:
 
 @dataclass(frozen=True, kw_only=True)
 class Translations:
-    """Pictures `made` from others beside the truth, one by one: uint8 (H, W, C).
+    """`generated` pictures and the ground `truth`, pair by pair: uint8 (H, W, C).
 
-    They are label maps where there is a `palette`: every pixel counts as the label whose colour is
-    nearest.
+    With a `palette` they are label maps: each pixel counts as the label whose colour is nearest.
     """
 
     family: ClassVar[Kind] = Kind.LABEL_MAPS | Kind.PHOTOS
 
-    made: Sequence[Array]
+    generated: Sequence[Array]
     truth: Sequence[Array]
     palette: Palette = ()
     say: Say = silent
 
     @property
     def kinds(self) -> Kind:
-        """What can be computed from them."""
+        """The kinds of metrics that these translations allow."""
         return Kind.LABEL_MAPS if self.palette else Kind.PHOTOS
 
     @cached_property
     def confusion(self) -> Any:
-        """How many pixels of true label i were made label j, over all pictures: int64 (K, K)."""
+        """The confusion matrix, int64 (K, K): pixels of true label i that became label j."""
         count = len(self.palette)
         table = np.zeros((count, count), np.int64)
-        for made, truth in zip(self.made, self.truth, strict=True):
-            joint = nearest(truth, self.palette) * count + nearest(made, self.palette)
+        for generated, truth in zip(self.generated, self.truth, strict=True):
+            joint = nearest(truth, self.palette) * count + nearest(generated, self.palette)
             table += np.bincount(joint.ravel(), minlength=count**2).reshape(count, count)
         return table
 
     def mean(self, compare: Callable[[Tensor, Tensor], Tensor | float]) -> float:
-        """The mean over the pairs of what `compare` says of one, both (1, C, H, W) in [-1, 1]."""
-        pairs = zip(self.made, self.truth, strict=True)
+        """Return the mean over pairs of `compare(generated, truth)`, (1, C, H, W) in [-1, 1]."""
+        pairs = zip(self.generated, self.truth, strict=True)
         return float(np.mean([float(compare(_tensor(a), _tensor(b))) for a, b in pairs]))
 
     def facts(self, protocol: Mapping[str, str]) -> dict[str, Any]:
-        """What JSON says beside the metrics, with what those said of their `protocol`."""
-        every = f"nearest of {len(self.palette)} colours" if self.palette else "means over pairs"
-        return {"pairs": len(self.truth), "protocol": "; ".join([every, *protocol.values()])}
+        """Return the facts for JSON; `protocol` is what the metrics say of theirs, by name."""
+        how = "means over pairs"
+        if self.palette:
+            how = f"each pixel counts as the nearest of {len(self.palette)} label colours"
+        return {"pairs": len(self.truth), "protocol": "; ".join([how, *protocol.values()])}
 
     def rows(self, protocol: Mapping[str, str]) -> Rows:
-        """The same for the table."""
+        """Return the same facts as rows of the table."""
         return [("pairs", f"{len(self.truth):,}"), ("protocol", self.facts(protocol)["protocol"])]
 
 

@@ -1,7 +1,7 @@
-"""The classifier of a data set, whose features and classes metrics go by.
+"""The feature extractor of a data set: a classifier whose features and classes metrics use.
 
-It is trained on the real training split with a fixed seed, once, and kept in the cache. Pictures
-without classes are given some: by how many quarters they are turned.
+It is trained once on the real training split, with a fixed seed, and kept in the cache. If the
+pictures have no classes, it learns to predict by how many quarter turns they were rotated.
 """
 
 import hashlib
@@ -23,13 +23,13 @@ from gancli.evaluation.classifier import (
     fit,
     images_of,
     labels_of,
-    look_at_all,
+    predict_all,
     score,
 )
 from gancli.reporting import Progress, Say, silent
 
-TURNS = ("upright", "turned left", "upside down", "turned right")
-TURNED = 50_000  # pictures that quarter turns are learned from: more cost memory and add nothing
+ROTATIONS = ("upright", "turned left", "upside down", "turned right")
+MAX_ROTATED = 50_000  # pictures to learn rotations from; more cost memory and add nothing
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,24 +42,24 @@ class Extractor:
     classes: tuple[str, ...]
 
     @property
-    def turns(self) -> bool:
-        """Whether it tells quarter turns, for want of classes."""
-        return self.classes == TURNS
+    def predicts_rotation(self) -> bool:
+        """Whether it predicts quarter turns because the data set has no classes."""
+        return self.classes == ROTATIONS
 
     def features(self, images: Tensor) -> Tensor:
-        """The 128 features, (N, 128), of `images` (N, C, H, W), uint8 or in [-1, 1]."""
-        return look_at_all(self.network, chunks(images))[0]
+        """Return the features (N, 128) of `images` (N, C, H, W), uint8 or in [-1, 1]."""
+        return predict_all(self.network, chunks(images))[0]
 
 
 def extractor_for(
     train: Pictures, test: Pictures, cache: Path, say: Say = silent, progress: Progress = silent
 ) -> Extractor:
-    """The classifier of a data set: from `cache`/classifiers, or trained now and kept there.
+    """Return the extractor of a data set: from `cache`/classifiers, or trained now and kept there.
 
-    Raises UsageError where `check` does.
+    Raises UsageError if `check` does.
     """
     check(train, test)
-    classes = train.classes if _has_classes(train) else TURNS
+    classes = train.classes if _has_classes(train) else ROTATIONS
     path = cache / "classifiers" / f"{train.name}-{train.digest[:12]}-{VERSION}.safetensors"
     about: dict[str, object] = {
         "digests": [train.digest, test.digest],
@@ -68,41 +68,42 @@ def extractor_for(
         "classes": list(classes),
         "protocol": VERSION,
     }
-    found = _recall(path, about)
+    found = _load(path, about)
     if found is None:
         found = _train(train, test, classes, say, progress)
-        if not _remember(path, about, *found):
-            say(f"The classifier could not be kept in {path.parent}.")
+        if not _save(path, about, *found):
+            say(f"The classifier could not be saved in {path.parent}; it will be trained again.")
     network, accuracy = found
     return Extractor(network=network, accuracy=accuracy, dataset=train.name, classes=classes)
 
 
 def check(train: Pictures, test: Pictures) -> None:
-    """Raise UsageError for pictures that nothing can be measured with, before any long work."""
+    """Raise UsageError if metrics cannot be computed with these pictures, before any slow work."""
     if _has_classes(train) and not _has_classes(test):
         raise UsageError(
-            f"The test pictures of {train.name} have no classes, as its training pictures have.",
-            hint="gan datasets list (or put the pictures of each class into a folder of their own)",
+            f"The training pictures of {train.name} have classes, but its test pictures do not.",
+            hint="put the test pictures of each class into a sub-folder, or use another data set: "
+            "gan datasets list",
         )
     if min(len(train.images), len(test.images)) < 2:
         raise UsageError(
             f"{train.name} has {len(train.images):,} training and {len(test.images):,} test "
-            "pictures; a distance needs at least two of each.",
+            "pictures; metrics need at least two of each.",
             hint=f"gan datasets info {train.name}",
         )
 
 
-def turned(pictures: Pictures) -> Pictures:
-    """Pictures in four classes, each turned by 0 to 3 quarters, for a classifier to tell.
+def rotated(pictures: Pictures) -> Pictures:
+    """Rotate each picture by 0 to 3 quarter turns, drawn with a fixed seed; these are the classes.
 
-    By how much is drawn with a fixed seed. To tell it, a network must know what is in a picture and
-    where; no label is needed. (Gidaris, Singh, Komodakis 2018, arXiv:1803.07728.)
+    To predict the rotation, a network must learn what is in a picture and where. No labels are
+    needed (Gidaris, Singh, Komodakis 2018, arXiv:1803.07728).
     """
     rng = torch.Generator().manual_seed(0)
-    chosen = torch.randperm(len(pictures.images), generator=rng)[:TURNED].tolist()
-    turns = torch.randint(len(TURNS), (len(chosen),), generator=rng).numpy()
+    chosen = torch.randperm(len(pictures.images), generator=rng)[:MAX_ROTATED].tolist()
+    turns = torch.randint(len(ROTATIONS), (len(chosen),), generator=rng).numpy()
     images = np.stack([np.rot90(pictures.images[i], k) for i, k in zip(chosen, turns, strict=True)])
-    return replace(pictures, images=images, labels=turns, classes=TURNS)
+    return replace(pictures, images=images, labels=turns, classes=ROTATIONS)
 
 
 def _has_classes(pictures: Pictures) -> bool:
@@ -112,18 +113,18 @@ def _has_classes(pictures: Pictures) -> bool:
 def _train(
     train: Pictures, test: Pictures, classes: tuple[str, ...], say: Say, progress: Progress
 ) -> tuple[Classifier, float]:
-    """A classifier of `train`, and its accuracy on `test`."""
-    if classes is TURNS:
-        train, test = turned(train), turned(test)
-    say(f"Training the classifier that measures {train.name}, once.")
+    """Train a classifier on `train`; return it and its accuracy on `test`."""
+    if classes is ROTATIONS:
+        train, test = rotated(train), rotated(test)
+    say(f"Training a classifier on {train.name} for the metrics; this happens only once.")
     network = fit(images_of(train), labels_of(train), len(classes), progress=progress)
     accuracy = score(network, images_of(test), labels_of(test), classes).overall
-    say(f"It recognises {accuracy:.1%} of the test pictures.")
+    say(f"The classifier has an accuracy of {accuracy:.1%} on the test pictures.")
     return network, accuracy
 
 
-def _recall(path: Path, about: Mapping[str, object]) -> tuple[Classifier, float] | None:
-    """The network and its accuracy as `_remember` wrote them, or None where anything differs."""
+def _load(path: Path, about: Mapping[str, object]) -> tuple[Classifier, float] | None:
+    """Load the network and its accuracy; None if the file is missing, damaged or of other data."""
     try:
         header, state = weights.read_header(path), weights.load(path)
     except FileError:
@@ -131,16 +132,14 @@ def _recall(path: Path, about: Mapping[str, object]) -> tuple[Classifier, float]
     if {**header, **about} != header or header.get("weights") != _digest(state):
         return None
     height, _, channels = header["shape"]
-    with torch.device("meta"):  # no random numbers are drawn
+    with torch.device("meta"):  # initialising real weights would draw random numbers
         network = Classifier(channels, height, len(header["classes"]))
     network.load_state_dict(state, assign=True)
     return network.to(memory_format=torch.channels_last).eval(), header["accuracy"]
 
 
-def _remember(
-    path: Path, about: Mapping[str, object], network: Classifier, accuracy: float
-) -> bool:
-    """Whether the network could be kept at `path`; nothing depends on it."""
+def _save(path: Path, about: Mapping[str, object], network: Classifier, accuracy: float) -> bool:
+    """Save the network at `path`; return False if that fails, which only costs time later."""
     state = network.state_dict()
     try:
         weights.save(path, state, {**about, "accuracy": accuracy, "weights": _digest(state)})

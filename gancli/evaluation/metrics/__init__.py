@@ -1,13 +1,13 @@
-"""One file, one metric, or a few that are read from one table: `METRICS`, a tuple of `Metric`.
+"""Metrics: each file in this folder defines one, or a few related ones, in a tuple `METRICS`.
 
-A file also says, in literals that are read without importing it:
+A file may also declare, as literals that are read without importing it:
 
-- `IN_TRAINING = ("frechet",)`: the names of those that `gan train --evaluate-every` takes, too, and
-  writes to metrics.jsonl;
-- `TELLS_BEST = ("frechet",)`: the names of those, out of `IN_TRAINING`, that are lowest after the
-  best epoch of a run.
+- `IN_TRAINING = ("frechet",)`: names of metrics that `gan train --evaluate-every` computes as well
+  and writes to metrics.jsonl;
+- `TELLS_BEST = ("frechet",)`: names of metrics, out of `IN_TRAINING`, that choose the best epoch of
+  a run: the one with the lowest value.
 
-Nothing else needs to know of a new file. Importing this module loads no torch.
+A new file is found without being registered anywhere. Importing this package does not load torch.
 """
 
 import enum
@@ -22,13 +22,13 @@ Rows = list[tuple[str, ...]]
 
 
 class Kind(enum.Flag):
-    """What a metric can be computed from."""
+    """The evidence that a metric is computed from."""
 
-    SAMPLES = enum.auto()  # pictures made from noise
-    CLASSES = enum.auto()  # samples, where the real pictures have classes
-    LABELLED = enum.auto()  # samples by a generator that was asked for them by class
-    LABEL_MAPS = enum.auto()  # translations into the colours of a palette
-    PHOTOS = enum.auto()  # any other translations
+    SAMPLES = enum.auto()  # samples of any generator
+    CLASSES = enum.auto()  # samples of a generator whose data set has classes
+    LABELLED = enum.auto()  # samples of a generator that takes class labels
+    LABEL_MAPS = enum.auto()  # translations to label maps, which have a palette
+    PHOTOS = enum.auto()  # all other translations
 
 
 def _no_rows(_: Any) -> Rows:
@@ -37,14 +37,15 @@ def _no_rows(_: Any) -> Rows:
 
 @dataclass(frozen=True)
 class Metric:
-    """A number, or several by class, that says how good pictures are.
+    """A metric: how to compute it, and how to show it.
 
-    `name` is its key in JSON. `compute` is given the evidence, an `evidence.Samples` or
-    `evidence.Translations`; it returns None where the metric cannot be taken. `protocol` says of
-    the same evidence what another needs to know to compare the value.
+    `name` is its key in JSON. `compute` receives the evidence, an `evidence.Samples` or
+    `evidence.Translations`, and returns a number, or several by class, or None if the metric cannot
+    be computed. `protocol` describes how it was measured, so that values can be compared.
 
-    In the table `show` turns the value into text beside the `title`, and `details` into rows below;
-    without a title there are only those. Metrics with a lower `place` come first.
+    In the table, the row has the `title` and the value formatted by `show`; `details` returns more
+    rows below it. Without a title there are only the details. Metrics with a lower `place` come
+    first.
     """
 
     name: str
@@ -58,26 +59,26 @@ class Metric:
     place: int = 100
 
     def rows(self, value: Any) -> Rows:
-        """The rows of a table that show `value`."""
+        """Return the rows of the table that show `value`."""
         own = [(self.title, self.show(value))] if self.title else []
         return [*own, *self.details(value)]
 
 
 def every() -> list[Metric]:
-    """All metrics, in the order of the table. Imports their files, and so torch."""
+    """Return all metrics, in the order of the table. Imports their files, and so torch."""
     files = (registry.load("metrics", name) for name in registry.names("metrics"))
     return sorted((m for file in files for m in file.METRICS), key=lambda metric: metric.place)
 
 
 @cache
 def in_training_names() -> tuple[str, ...]:
-    """The names of the metrics that are taken during training."""
+    """Return the names of the metrics that are computed during training."""
     return _declared("IN_TRAINING")
 
 
-def tells_best(taken: Iterable[str]) -> str | None:
-    """Of the metrics `taken` in a run, by name, the one that is lowest after its best epoch."""
-    return next((name for name in _best_names() if name in set(taken)), None)
+def tells_best(measured: Iterable[str]) -> str | None:
+    """Return the one of the `measured` metrics whose lowest value marks the best epoch, or None."""
+    return next((name for name in _best_names() if name in set(measured)), None)
 
 
 @cache
@@ -85,6 +86,6 @@ def _best_names() -> tuple[str, ...]:
     return _declared("TELLS_BEST")
 
 
-def _declared(word: str) -> tuple[str, ...]:
+def _declared(constant: str) -> tuple[str, ...]:
     files = registry.names("metrics")
-    return tuple(n for file in files for n in registry.declared("metrics", file, word, ()))
+    return tuple(n for file in files for n in registry.declared("metrics", file, constant, ()))

@@ -1,7 +1,7 @@
-"""Which classes the samples show: the share that is hit at all, and the share of each.
+"""How well samples cover the classes: the share of classes that are hit, and each class's share.
 
-A class is hit where the extractor recognises it in the samples at least a tenth as often as it
-occurs in the test split.
+A class is hit if the extractor predicts it for samples at least a tenth as often as it occurs in
+the test split.
 """
 
 import torch
@@ -13,13 +13,14 @@ from gancli.evaluation.metrics import Kind, Metric
 
 IN_TRAINING = ("classes_hit",)
 
-HIT = 0.1  # of its expected frequency makes a class count as hit
+HIT = 0.1  # a class is hit from this share of its expected frequency on
 
 
 def classes_hit(counts: Tensor, labels: Tensor) -> float:
-    """The share of classes in `labels` (N,) whose `counts` (K,) reach a tenth of what is expected.
+    """Return the share of classes that are hit, given the `counts` (K,) of predicted classes.
 
-    Expected is the frequency of the class among `labels`; a class that is not there is left out.
+    The expected frequency of a class is the one among the real `labels` (N,); classes that do not
+    occur there are left out.
     """
     expected = torch.bincount(labels, minlength=len(counts)) / len(labels)
     hit = counts / counts.sum() >= HIT * expected
@@ -27,7 +28,7 @@ def classes_hit(counts: Tensor, labels: Tensor) -> float:
 
 
 def _counts(samples: Samples) -> Tensor:
-    return torch.bincount(samples.recognised, minlength=len(samples.extractor.classes))
+    return torch.bincount(samples.predicted, minlength=len(samples.extractor.classes))
 
 
 def _hit(samples: Samples) -> float:

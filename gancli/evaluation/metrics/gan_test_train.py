@@ -1,7 +1,8 @@
-"""GAN-test and GAN-train: are fakes what was asked for, and can they teach a classifier?
+"""GAN-test and GAN-train: do samples show the requested class, and can a classifier learn it?
 
 Shmelkov, Schmid, Alahari 2018, arXiv:1807.09499. GAN-train is the classification accuracy score of
-Ravuri and Vinyals 2019, arXiv:1905.10887; both papers use as many fakes as real training pictures.
+Ravuri and Vinyals 2019, arXiv:1905.10887. Both papers train on as many samples as there are real
+training pictures.
 """
 
 from collections.abc import Callable
@@ -14,31 +15,31 @@ from gancli.evaluation.metrics import Kind, Metric, Rows
 
 
 def gan_test(samples: Samples) -> Scores | None:
-    """How many fakes the extractor recognises as the class that was asked for."""
-    if samples.asked is None:
+    """Return the extractor's accuracy on samples: how often it predicts the requested class."""
+    if samples.requested is None:
         return None
-    asked = samples.asked(samples.count)
-    return scores(samples.recognised, asked, samples.extractor.classes)
+    requested = samples.requested(samples.count)
+    return scores(samples.predicted, requested, samples.extractor.classes)
 
 
 def gan_train(samples: Samples) -> Scores | None:
-    """How many real test pictures a classifier recognises that saw nothing but fakes."""
-    if samples.asked is None:
+    """Return the accuracy on real test pictures of a classifier trained on samples only."""
+    if samples.requested is None:
         return None
     count, test = len(samples.train.images), samples.test
-    samples.say(f"Training a classifier on {count:,} samples alone.")
+    samples.say(f"Training a classifier on {count:,} samples for GAN-train.")
     fakes = torch.cat([quantise(batch) for batch in samples.draw(count)])
-    labels, classes = samples.asked(count), len(test.classes)
+    labels, classes = samples.requested(count), len(test.classes)
     network = fit(fakes, labels, classes, seed=samples.seed, progress=samples.progress)
     return score(network, images_of(test), labels_of(test), test.classes)
 
 
-def _overall(found: Scores) -> str:
-    return f"{found.overall:.2%}"
+def _overall(result: Scores) -> str:
+    return f"{result.overall:.2%}"
 
 
-def _by_class(found: Scores) -> Rows:
-    return [("  by class", ", ".join(f"{name} {s:.1%}" for name, s in found.per_class.items()))]
+def _by_class(result: Scores) -> Rows:
+    return [("  by class", ", ".join(f"{name} {s:.1%}" for name, s in result.per_class.items()))]
 
 
 def _metric(name: str, title: str, compute: Callable[[Samples], Scores | None]) -> Metric:
@@ -46,6 +47,6 @@ def _metric(name: str, title: str, compute: Callable[[Samples], Scores | None]) 
 
 
 METRICS = (
-    _metric("gan_test", "recognised as asked for (GAN-test)", gan_test),
-    _metric("gan_train", "taught by samples alone (GAN-train)", gan_train),
+    _metric("gan_test", "samples that show the requested class (GAN-test)", gan_test),
+    _metric("gan_train", "accuracy when trained on samples only (GAN-train)", gan_train),
 )

@@ -1,7 +1,7 @@
-"""FLIP and LPIPS: how different photos and the truth look, 0 where they look the same.
+"""FLIP and LPIPS: how different translations and the ground truth look; 0 means they look the same.
 
-FLIP goes by a person's sight, LPIPS by a network's features, whose weights are fetched. They are
-taken where their libraries are installed.
+FLIP models human vision. LPIPS compares the features of a network, whose weights are downloaded.
+Both are computed only if their libraries are installed.
 """
 
 from collections.abc import Callable
@@ -13,16 +13,16 @@ from torch import Tensor
 from gancli.evaluation.evidence import Translations
 from gancli.evaluation.metrics import Kind, Metric
 
-Distance = Callable[[Tensor, Tensor], float]  # of two pictures (1, C, H, W) in [-1, 1]
+Distance = Callable[[Tensor, Tensor], float]  # between two pictures (1, C, H, W) in [-1, 1]
 
 
 def flip(photos: Translations) -> float | None:
-    """The mean FLIP, 0..1; None where its library is not installed."""
+    """Return the mean FLIP, 0..1; None if its library is not installed."""
     return _mean(photos, "FLIP", "flip_evaluator", _flip)
 
 
 def lpips(photos: Translations) -> float | None:
-    """The mean LPIPS; None where its library is not installed, or its weights are not there."""
+    """Return the mean LPIPS; None if its library is not installed or its weights are missing."""
     return _mean(photos, "LPIPS", "lpips", _lpips)
 
 
@@ -30,18 +30,18 @@ def _mean(
     photos: Translations, name: str, library: str, make: Callable[[], Distance]
 ) -> float | None:
     if find_spec(library) is None:
-        photos.say(f"{name} is left out: pip install 'gancli[perceptual]' adds it.")
+        photos.say(f"{name} is left out; to add it: pip install 'gancli[perceptual]'")
         return None
     try:
         distance = make()
-    except Exception as error:  # LPIPS fetches weights, in whatever way its libraries do
-        photos.say(f"{name} is left out: its weights cannot be had ({error}).")
+    except Exception as error:  # LPIPS downloads weights; its libraries raise many kinds of errors
+        photos.say(f"{name} is left out: its weights could not be downloaded ({error}).")
         return None
     return photos.mean(distance)
 
 
 def _flip() -> Distance:
-    """Andersson et al. 2020, doi:10.1145/3406183, as seen on a screen at 67 pixels a degree."""
+    """FLIP, Andersson et al. 2020, doi:10.1145/3406183, at 67 pixels per degree of vision."""
     import flip_evaluator
 
     def distance(a: Tensor, b: Tensor) -> float:
@@ -54,7 +54,7 @@ def _flip() -> Distance:
 
 
 def _lpips() -> Distance:
-    """Zhang et al. 2018, arXiv:1801.03924, in the features of AlexNet."""
+    """LPIPS, Zhang et al. 2018, arXiv:1801.03924, with the features of AlexNet."""
     import lpips
 
     network = lpips.LPIPS(net="alex", verbose=False).eval()

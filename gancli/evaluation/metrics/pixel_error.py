@@ -1,4 +1,4 @@
-"""L1 and PSNR: how far the values of photos are from the truth, pixel by pixel."""
+"""L1 and PSNR: how far translations are from the ground truth, pixel by pixel."""
 
 from torch import Tensor
 
@@ -9,12 +9,12 @@ IN_TRAINING = ("l1",)
 
 
 def l1(photos: Translations) -> float:
-    """The mean absolute difference of values in 0..1."""
+    """Return the mean absolute difference of values in 0..1."""
     return photos.mean(lambda a, b: (a - b).abs().div(2).mean())
 
 
 def psnr(photos: Translations) -> float:
-    """The peak signal-to-noise ratio in dB; at most 100, for equal photos."""
+    """Return the peak signal-to-noise ratio in dB; it is limited to 100, for equal pictures."""
 
     def of_pair(a: Tensor, b: Tensor) -> Tensor:
         error = (a - b).div(2).square().mean().clamp(min=1e-10)
@@ -24,6 +24,6 @@ def psnr(photos: Translations) -> float:
 
 
 METRICS = (
-    Metric("l1", "L1 (of 0..1)", Kind.PHOTOS, l1, "lower", place=10),
+    Metric("l1", "L1 (values in 0..1)", Kind.PHOTOS, l1, "lower", place=10),
     Metric("psnr", "PSNR", Kind.PHOTOS, psnr, "higher", "{:.1f} dB".format, place=40),
 )

@@ -1,7 +1,7 @@
 """How many pixels of label maps are right: accuracy and intersection over union (IoU).
 
-All of them are read from the confusion of all pictures together (Long, Shelhamer, Darrell 2015,
-arXiv:1411.4038, section 5). Means are over the classes that the truth shows.
+All of them are computed from one confusion matrix over all pictures (Long, Shelhamer, Darrell 2015,
+arXiv:1411.4038, section 5). Means are over the classes that occur in the ground truth.
 """
 
 from typing import Any
@@ -13,44 +13,45 @@ IN_TRAINING = ("accuracy", "class_accuracy", "mean_iou")
 
 
 def accuracy(maps: Translations) -> float:
-    """The share of pixels with the right label."""
+    """Return the share of pixels with the right label."""
     return float(maps.confusion.trace() / maps.confusion.sum())
 
 
 def class_accuracy(maps: Translations) -> float:
-    """The mean over the classes of the share of their pixels with the right label."""
-    table, there = maps.confusion, _there(maps)
-    return float((table.diagonal()[there] / table.sum(1)[there]).mean())
+    """Return the mean over the classes of their accuracy."""
+    matrix, present = maps.confusion, _present(maps)
+    return float((matrix.diagonal()[present] / matrix.sum(1)[present]).mean())
 
 
 def mean_iou(maps: Translations) -> float:
-    """The mean over the classes of their IoU."""
+    """Return the mean over the classes of their IoU."""
     return float(_iou(maps).mean())
 
 
 def iou_by_class(maps: Translations) -> dict[str, float]:
-    """The IoU of each class that the truth shows."""
-    names = [name for (name, _), there in zip(maps.palette, _there(maps), strict=True) if there]
+    """Return the IoU of each class that occurs in the ground truth."""
+    present = _present(maps)
+    names = [name for (name, _), occurs in zip(maps.palette, present, strict=True) if occurs]
     return dict(zip(names, map(float, _iou(maps)), strict=True))
 
 
 def _iou(maps: Translations) -> Any:
-    table, there = maps.confusion, _there(maps)
-    right = table.diagonal()
-    return right[there] / (table.sum(1) + table.sum(0) - right)[there]
+    matrix, present = maps.confusion, _present(maps)
+    right = matrix.diagonal()
+    return right[present] / (matrix.sum(1) + matrix.sum(0) - right)[present]
 
 
-def _there(maps: Translations) -> Any:
-    """Which classes the truth shows, bool (K,)."""
+def _present(maps: Translations) -> Any:
+    """Return which classes occur in the ground truth, bool (K,)."""
     return maps.confusion.sum(1) > 0
 
 
-def _rows(found: dict[str, float]) -> Rows:
-    return [(f"  IoU of {name}", f"{iou:.3f}") for name, iou in found.items()]
+def _rows(ious: dict[str, float]) -> Rows:
+    return [(f"  IoU of {name}", f"{iou:.3f}") for name, iou in ious.items()]
 
 
-def _classes_shown(maps: Translations) -> str:
-    return f"means over the {_there(maps).sum()} classes shown"
+def _classes_present(maps: Translations) -> str:
+    return f"means over the {_present(maps).sum()} classes in the ground truth"
 
 
 MAPS = Kind.LABEL_MAPS
@@ -62,7 +63,7 @@ METRICS = (
         MAPS,
         class_accuracy,
         "higher",
-        protocol=_classes_shown,
+        protocol=_classes_present,
         place=10,
     ),
     Metric("mean_iou", "mean IoU", MAPS, mean_iou, "higher", place=10),

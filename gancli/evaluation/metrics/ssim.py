@@ -1,4 +1,4 @@
-"""SSIM: how alike photos and the truth are in structure, 1 where they are equal."""
+"""SSIM: how similar translations and the ground truth are in structure; 1 means equal."""
 
 import torch
 import torch.nn.functional as F
@@ -9,15 +9,15 @@ from gancli.evaluation.metrics import Kind, Metric
 
 IN_TRAINING = ("ssim",)
 
-WINDOW, SIGMA = 11, 1.5  # of the Gaussian, pixels
+WINDOW, SIGMA = 11, 1.5  # pixels; the Gaussian window of the paper
 K1, K2 = 0.01, 0.03
 
 
 def ssim(a: Tensor, b: Tensor) -> Tensor:
-    """Structural similarity of (B, C, H, W) in [0, 1]: a scalar, 1 where they are equal.
+    """Return the mean structural similarity of (B, C, H, W) in [0, 1], a scalar; 1 if equal.
 
-    Wang, Bovik, Sheikh, Simoncelli 2004, doi:10.1109/TIP.2003.819861, eq. 13; where the window
-    fits.
+    Wang, Bovik, Sheikh, Simoncelli 2004, doi:10.1109/TIP.2003.819861, eq. 13, over all places
+    where the window fits into the picture.
     """
     x = torch.arange(WINDOW) - WINDOW // 2
     line = torch.exp(-x.square() / (2 * SIGMA**2))
@@ -30,16 +30,16 @@ def ssim(a: Tensor, b: Tensor) -> Tensor:
     var_a, var_b = blur(a * a) - mean_a**2, blur(b * b) - mean_b**2
     covariance = blur(a * b) - mean_a * mean_b
     c1, c2 = K1**2, K2**2
-    above = (2 * mean_a * mean_b + c1) * (2 * covariance + c2)
-    return (above / ((mean_a**2 + mean_b**2 + c1) * (var_a + var_b + c2))).mean()
+    numerator = (2 * mean_a * mean_b + c1) * (2 * covariance + c2)
+    return (numerator / ((mean_a**2 + mean_b**2 + c1) * (var_a + var_b + c2))).mean()
 
 
-def _of(photos: Translations) -> float:
+def _mean_ssim(photos: Translations) -> float:
     return photos.mean(lambda a, b: ssim((a + 1) / 2, (b + 1) / 2))
 
 
 def _window(_: Translations) -> str:
-    return f"SSIM by {WINDOW}x{WINDOW} Gaussian windows, each channel of values in 0..1"
+    return f"SSIM with {WINDOW}x{WINDOW} Gaussian windows, per channel, for values in 0..1"
 
 
-METRICS = (Metric("ssim", "SSIM", Kind.PHOTOS, _of, "higher", protocol=_window, place=20),)
+METRICS = (Metric("ssim", "SSIM", Kind.PHOTOS, _mean_ssim, "higher", protocol=_window, place=20),)
