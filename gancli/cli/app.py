@@ -63,7 +63,7 @@ def main() -> None:
 def _run() -> NoReturn:
     try:
         if any(word == "" or EMPTY_OPTION.fullmatch(word) for word in sys.argv[1:]):
-            raise UsageError("An argument is empty: is a shell variable not set?")
+            raise UsageError("An argument is empty; perhaps a shell variable is not set.")
         raise SystemExit(app(prog_name="gan", standalone_mode=False))
     except GanError as error:
         _exit(error, error)

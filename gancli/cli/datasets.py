@@ -170,7 +170,7 @@ def _module(name: str) -> Any:
     """Load the module of the data set `name`. Raises UsageError if there is none."""
     if name == "folder":
         raise UsageError(
-            "folder stands for any folder of pictures: give its path instead.",
+            "'folder' is not a data set but a placeholder: type the path of a folder of pictures.",
             hint="gan datasets preview ./pictures",
         )
     return registry.load("datasets", name)

@@ -11,7 +11,7 @@ from gancli.weights import BEST, GENERATOR, Header, read_generator
 def choose(ref: str) -> tuple[Path, Header]:
     """Return the generator file that `ref` names and its header, and describe it on stderr.
 
-    Raises UsageError if there is no such generator, or if it translates pictures.
+    Raises UsageError if none is found, or if it translates pictures.
     """
     file = find(ref)
     header = read_generator(file)

@@ -62,7 +62,7 @@ def targets(
     if shared := [files[0] for files in results if uses[files[0]] > 1]:
         raise UsageError(
             f"{len(shared)} inputs would overwrite each other's results, such as {shared[0]}.",
-            hint="gan translate each folder separately, with its own --out",
+            hint="run gan translate once per folder, each time with another --out",
         )
     return results
 

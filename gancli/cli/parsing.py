@@ -105,7 +105,7 @@ def _class_numbers(word: str, classes: Sequence[str], option: str) -> list[int]:
             f"{i} {name}" if name != str(i) else name for i, name in enumerate(classes)
         )
         raise UsageError(
-            f"There is no class {max(chosen) if chosen else repr(word)}. The classes are: "
+            f"The model has no class {max(chosen) if chosen else repr(word)}. Its classes are: "
             f"{listed}.",
             hint=f"{option} 0-{len(classes) - 1}",
         )
@@ -171,7 +171,7 @@ def inputs(words: list[str], skip: Sequence[str] = ()) -> list[Path]:
             matches = glob.glob(str(path), recursive=True)  # noqa: PTH207
             found += _pictures(path, map(Path, matches), skip)
         else:
-            raise UsageError(f"There is no file {word}.", hint="gan translate --help")
+            raise UsageError(f"{word} does not exist.", hint="gan translate --help")
     first: dict[Path, Path] = {}
     for path in found:
         # abspath does not follow links: a link counts as a file of its own
@@ -188,7 +188,7 @@ def _pictures(where: Path, paths: Iterable[Path], skip: Sequence[str]) -> list[P
         if path.suffix.lower() in SUFFIXES and not path.stem.endswith(tuple(skip))
     )
     if not found:
-        raise DataError(f"There are no pictures in {where}.", hint="gan translate --help")
+        raise DataError(f"{where} does not contain pictures.", hint="gan translate --help")
     return found
 
 

@@ -67,7 +67,7 @@ def rerun(
     the file carries no recipe of `gan sample`, `sweep` or `interpolate`.
     """
     if not picture.is_file():
-        raise UsageError(f"There is no file {picture}.", hint="gan sample --help")
+        raise UsageError(f"{picture} does not exist.", hint="gan sample --help")
     found = read_recipe(picture) or {}
     try:
         arguments = shlex.split(found.get("command", ""))

@@ -37,8 +37,8 @@ class Format(Protocol):
     ) -> int:
         """Write `frames`, uint8 (H, W, C) of one size, to `path` and return their number.
 
-        A failed write leaves no file behind. Raises UsageError if there are no frames, or more
-        than the format holds, and FileError if the file cannot be written.
+        A failed write leaves no file behind. Raises UsageError if `frames` is empty or has more
+        frames than the format holds, and FileError if the file cannot be written.
         """
 
 
@@ -117,7 +117,7 @@ def numbered(frames: "Iterable[Array]") -> "Iterator[tuple[int, Array]]":
     for number, frame in enumerate(frames):
         yield number, frame
     if number < 0:
-        raise UsageError("There are no frames to write.")
+        raise UsageError("An animation needs at least one frame.")
 
 
 def frame_duration(number: int, fps: float, ticks: int) -> int:

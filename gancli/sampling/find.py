@@ -48,7 +48,7 @@ def find(
     listed = f"The runs in {runs}/ are: {', '.join(known)}."
     raise UsageError(
         f"{ref} is not a file, a run folder, or the name of a run, its model or its data set. "
-        f"{listed if known else f'There are no runs in {runs}/ yet.'}",
+        f"{listed if known else f'No run has been trained in {runs}/ yet.'}",
         hint=train_command,
     )
 

@@ -44,7 +44,7 @@ def slerp(a: Tensor, b: Tensor, t: float) -> Tensor:
     """
     cosine = (a / a.norm()).dot(b / b.norm()).clamp(-1, 1)
     angle = torch.acos(cosine)
-    if angle.sin() < 1e-4:  # parallel or opposite: there is no unique arc
+    if angle.sin() < 1e-4:  # parallel or opposite: the arc is not unique
         return lerp(a, b, t)
     arc: Tensor = (((1 - t) * angle).sin() * a + (t * angle).sin() * b) / angle.sin()
     return arc

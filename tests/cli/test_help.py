@@ -1,12 +1,11 @@
-"""Compare the help of every command with the snapshots help-80.txt and help-120.txt.
+"""The help of every command, compared with the snapshots help-80.txt and help-120.txt.
 
 After an intended change of the help, update the snapshots and read their diff:
 
     GAN_UPDATE_SNAPSHOTS=1 pytest tests/cli/test_help.py
 
-The numbers are widths of the terminal. typer changes the layout of the help a little in every
-release, so the first line of a snapshot names the release that wrote it. With any other release,
-only the commands and their options are compared.
+typer draws the help a little differently in every release. The first line of a snapshot names the
+release that drew it; with any other release, only the commands and options are compared.
 """
 
 import json
@@ -24,8 +23,8 @@ ROOT = HERE.parents[1]
 WIDTHS = (80, 120)
 TYPER = ".".join(version("typer").split(".")[:2])
 
-# One process prints the help of all commands, because starting a process takes longer than that. It
-# starts with `gan --help`, then continues with every command that it finds there, and so on.
+# One process prints the help of all commands: starting a process takes longer than that. It starts
+# with `gan --help` and goes on with every command listed there.
 PROGRAM = r"""
 import contextlib, io, json, re, sys
 from gancli.__main__ import main
@@ -48,13 +47,10 @@ print(json.dumps(found))
 
 
 def helps(width: int) -> dict[str, str]:
-    """The help text of every command at this terminal width, by command line.
-
-    The environment is fixed, so that the result is the same on every machine.
-    """
+    """Return the help of every command, by its command line, `width` characters wide."""
     environment = {
         "COLUMNS": str(width),
-        "TERM": "xterm",  # rich takes a dumb terminal to be 80 columns wide
+        "TERM": "xterm",  # a dumb terminal is always 80 wide
         "NO_COLOR": "1",
         "PYTHONUTF8": "1",
         **{k: v for k, v in os.environ.items() if k in ("PATH", "SYSTEMROOT")},
@@ -73,7 +69,7 @@ def helps(width: int) -> dict[str, str]:
 
 
 def snapshot(found: dict[str, str]) -> str:
-    """All help texts as one, as the snapshots store them: without trailing spaces."""
+    """Return all help as one text, without trailing spaces."""
     parts = [f"Drawn by typer {TYPER}."]
     for command, text in found.items():
         lines = [line.rstrip() for line in text.strip("\n").splitlines()]
@@ -82,7 +78,7 @@ def snapshot(found: dict[str, str]) -> str:
 
 
 def options(text: str) -> dict[str, set[str]]:
-    """The long options in a snapshot, by the command line whose help lists them."""
+    """Return the long options in the help of each command of a snapshot."""
     first, *rest = re.split(r"^\$ (.*)$", text, flags=re.MULTILINE)
     assert first.startswith("Drawn by typer")
     return {
@@ -104,7 +100,7 @@ def test_the_help_of_every_command_matches_the_snapshot(width: int) -> None:
 
 
 @pytest.mark.parametrize("width", WIDTHS)
-def test_the_help_fits_the_width_of_the_terminal(width: int) -> None:
+def test_no_line_of_the_help_is_wider_than_the_terminal(width: int) -> None:
     text = (HERE / f"help-{width}.txt").read_text(encoding="utf-8")
     assert max(map(len, text.splitlines())) == width
     assert {"gan --help", "gan train --help", "gan datasets info --help"} <= set(options(text))

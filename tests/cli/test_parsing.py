@@ -1,4 +1,4 @@
-"""What was typed, as values."""
+"""Parsing of what was typed."""
 
 import pytest
 
@@ -9,6 +9,7 @@ from gancli.weights import Header, TrainedOn
 
 
 def header(model: str, labelled: bool, *classes: str) -> Header:
+    """Return the header of a generator with these classes."""
     return Header(
         model=model,
         settings={},
@@ -24,7 +25,7 @@ CLOTHES = header("acgan", True, "T-shirt/top", "Trouser", "Bag")
 DIGITS = header("cgan", True, *"0123456789")
 
 
-def test_numbers() -> None:
+def test_numbers_and_ranges_are_listed_in_the_given_order() -> None:
     assert parsing.numbers("0-3,7", "--seeds") == [0, 1, 2, 3, 7]
     assert parsing.numbers(" 5 , 2-2", "--seeds") == [5, 2]
 
@@ -45,18 +46,18 @@ def test_numbers() -> None:
         "1,0-999999",
     ],
 )
-def test_no_numbers(text: str) -> None:
+def test_text_that_is_not_a_list_of_seeds_is_refused_with_a_valid_example(text: str) -> None:
     with pytest.raises(UsageError, match="--seeds") as raised:
         parsing.numbers(text, "--seeds")
     assert parsing.numbers(str(raised.value.hint).removeprefix("--seeds "), "--seeds")
 
 
-def test_the_last_seed_and_the_most_of_them() -> None:
+def test_the_largest_seed_and_the_largest_number_of_seeds_are_accepted() -> None:
     assert parsing.numbers("4294967295", "--seeds") == [2**32 - 1]
     assert len(parsing.numbers("0-999999", "--seeds")) == 1_000_000
 
 
-def test_labels_by_name_and_number() -> None:
+def test_labels_can_be_names_numbers_and_ranges() -> None:
     assert parsing.labels(CLOTHES, "all", "--label") == [0, 1, 2]
     assert parsing.labels(CLOTHES, "bag,t-shirt/top", "--label") == [2, 0]
     assert parsing.labels(CLOTHES, "T-SHIRT/TOP", "--label") == [0]
@@ -65,30 +66,31 @@ def test_labels_by_name_and_number() -> None:
 
 
 @pytest.mark.parametrize("text", ["shoe", "3", "0-3", "bag,shoe"])
-def test_a_class_that_is_not_there_lists_those_that_are(text: str) -> None:
-    with pytest.raises(UsageError, match="Classes: 0 T-shirt/top, 1 Trouser, 2 Bag") as raised:
+def test_an_unknown_class_is_refused_with_the_list_of_classes(text: str) -> None:
+    with pytest.raises(UsageError, match="0 T-shirt/top, 1 Trouser, 2 Bag") as raised:
         parsing.labels(CLOTHES, text, "--classes")
     assert raised.value.hint == "--classes 0-2"
 
 
-def test_a_model_without_labels() -> None:
+def test_labels_are_refused_for_a_model_without_labels() -> None:
     plain = header("dcgan", False, *"01")
-    with pytest.raises(UsageError, match="dcgan was not trained with labels") as raised:
-        parsing.labels(plain, "0", "--label", otherwise="gan interpolate x")
+    with pytest.raises(UsageError, match="dcgan") as raised:
+        parsing.labels(plain, "0", "--label", unlabelled_hint="gan interpolate x")
     assert raised.value.hint == "gan interpolate x"
     assert parsing.walk_labels(plain, None) == []
     assert parsing.walk_labels(DIGITS, None) == list(range(10))
 
 
-def test_seeds_and_counts_must_agree() -> None:
+def test_a_count_that_is_not_the_number_of_seeds_is_refused() -> None:
     assert parsing.seeds(3, None) == [0, 1, 2]
     assert parsing.seeds(None, None) == list(range(64))
     assert parsing.seeds(2, "7,9") == [7, 9]
-    with pytest.raises(UsageError, match="do not agree"):
+    with pytest.raises(UsageError, match="--seeds 7,9") as raised:
         parsing.seeds(3, "7,9")
+    assert raised.value.hint == "--seeds 7,9"
 
 
-def test_grids_and_ranges() -> None:
+def test_grids_and_ranges_are_parsed_and_checked() -> None:
     assert parsing.grid("10x3") == (10, 3)
     assert parsing.grid("100X100") == (100, 100)
     assert parsing.span("-1.5,2") == (-1.5, 2.0)
@@ -100,8 +102,9 @@ def test_grids_and_ranges() -> None:
             parsing.span(text)
 
 
-def test_settings_are_pairs() -> None:
+def test_settings_are_split_at_the_first_equals_sign() -> None:
     assert parsing.settings(["width=3", "noise=a=b"]) == {"width": "3", "noise": "a=b"}
     for item in ("width", "=3"):
-        with pytest.raises(UsageError, match="KEY=VALUE"):
+        with pytest.raises(UsageError, match=f"'{item}'") as raised:
             parsing.settings([item])
+        assert raised.value.hint == "--set width=32"

@@ -1,4 +1,4 @@
-"""What the terminal is sent, read back as colours."""
+"""Pictures drawn in the terminal, read back as colours."""
 
 import io
 
@@ -10,7 +10,7 @@ from gancli.cli.preview import half_blocks
 
 
 def _pixels(text):
-    """uint8 (H, W, 3): the foreground of each character above its background."""
+    """Return the drawn pixels, uint8 (H, W, 3): a character's foreground above its background."""
     rows = []
     for line in text.split("\n"):
         upper, lower = [], []
@@ -28,12 +28,12 @@ def test_a_picture_that_fits_is_shown_pixel_by_pixel(channels):
     assert np.array_equal(_pixels(half_blocks(picture, 80)), picture + np.zeros(3, np.uint8))
 
 
-def test_an_odd_last_row_stands_on_black():
+def test_a_black_row_is_added_to_an_odd_height():
     shown = _pixels(half_blocks(np.full((3, 4, 1), 255, np.uint8), 80))
     assert shown[:, 0, 0].tolist() == [255, 255, 255, 0]
 
 
-def test_a_wide_picture_is_reduced_and_keeps_its_shape():
+def test_a_wide_picture_is_scaled_down_and_keeps_its_proportions():
     ramp = np.arange(200, dtype=np.uint8)[None, :, None].repeat(100, axis=0)
     shown = _pixels(half_blocks(ramp, 50))
     assert shown.shape == (26, 50, 3)
@@ -41,9 +41,9 @@ def test_a_wide_picture_is_reduced_and_keeps_its_shape():
 
 
 @pytest.mark.parametrize("width", [0, 1])
-def test_no_width_is_too_small(width):
+def test_any_width_is_possible(width):
     assert _pixels(half_blocks(np.zeros((40, 30, 3), np.uint8), width)).shape == (2, 1, 3)
 
 
-def test_equal_neighbours_cost_one_colour():
+def test_equal_neighbours_share_one_colour_code():
     assert len(half_blocks(np.zeros((4, 60, 1), np.uint8), 60).spans) == 2

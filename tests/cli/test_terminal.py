@@ -1,4 +1,4 @@
-"""What a user sees: run commands in a pseudo-terminal and check what they write to it."""
+"""Output in a terminal: commands run in a pseudo-terminal, whose screen is read back."""
 
 import os
 import re
@@ -16,7 +16,7 @@ pty = pytest.importorskip("pty", reason="Windows has no pseudo-terminals")
 fcntl = pytest.importorskip("fcntl")
 termios = pytest.importorskip("termios")
 
-Shown = tuple[str, str]  # what was written to the terminal, and to the pipe
+Shown = tuple[str, str]  # the output in the terminal, and the output in the pipe
 ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 COLOURED_BLOCK = re.compile(r"\x1b\[38;2;\d+;\d+;\d+;48;2;\d+;\d+;\d+m▀+")
 TINY = ("--set", "width=4", "--batch-size", "10", "--precision", "fp32", "--device", "cpu")
@@ -25,7 +25,7 @@ TRAIN = ("train", "dcgan", "--dataset", "./pictures", "--epochs", "2", *TINY)
 
 @pytest.fixture
 def terminal(tmp_path: Path) -> Callable[..., Shown]:
-    """Run `gan ...` with stderr, or stdout too, on a terminal of 120x40 that shows colours."""
+    """Run `gan ...` with stderr, and stdout if wanted, in a colour terminal of 120x40."""
     left_out = ("GAN_DATA_DIR", "NO_COLOR", "FORCE_COLOR", "COLUMNS", "LINES")
     environment = {
         **{k: v for k, v in os.environ.items() if k not in left_out},
@@ -37,7 +37,6 @@ def terminal(tmp_path: Path) -> Callable[..., Shown]:
 
     def run(*words: str, stdout_too: bool = False) -> Shown:
         ours, theirs = pty.openpty()
-        # struct winsize of ioctl: rows, columns, and two unused numbers, each of 16 bits.
         size = (40).to_bytes(2, sys.byteorder) + (120).to_bytes(2, sys.byteorder) + bytes(4)
         fcntl.ioctl(theirs, termios.TIOCSWINSZ, size)
         process = subprocess.Popen(
@@ -58,18 +57,18 @@ def terminal(tmp_path: Path) -> Callable[..., Shown]:
 
 
 def everything(terminal: int) -> str:
-    """All output to a terminal, until the last process closes it."""
+    """Return the output in a terminal until its last process closes it."""
     sent = bytearray()
     with open(terminal, "rb", buffering=0) as screen:
         try:
             while block := screen.read(65536):
                 sent += block
-        except OSError:  # Linux raises EIO when the last process has closed it
+        except OSError:  # on Linux: all processes have closed it
             pass
     return sent.decode()
 
 
-def test_training_shows_a_progress_bar_with_losses_and_coloured_previews(
+def test_training_shows_a_progress_bar_and_previews_in_a_terminal(
     terminal: Callable[..., Shown], pictures: Path
 ) -> None:
     shown, piped = terminal(*TRAIN, "--preview")
@@ -80,22 +79,18 @@ def test_training_shows_a_progress_bar_with_losses_and_coloured_previews(
         r"epoch 2/2 ━+ 100% \d:\d\d:\d\d [\d,]+ images/s  d_loss \d+\.\d{3}  g_loss \d+\.\d{3} *",
         last,
     )
-    assert text.count("━") > 40  # the bar was drawn more than once
-    assert "\x1b[2K" in shown  # each time on the same line
+    assert text.count("━") > 40  # the bar is drawn more than once,
+    assert "\x1b[2K" in shown  # in the same line
     assert "Traceback" not in text
 
     lines = [line for line in re.split(r"[\r\n]+", shown) if COLOURED_BLOCK.search(line)]
     drawn = [ANSI.sub("", line) for line in lines]
-    assert len(drawn) == 2 * (40 - 4)  # two epochs, each preview as high as the terminal allows
+    assert len(drawn) == 2 * (40 - 4)  # two epochs, as high as the terminal allows
     assert {line.strip("▀") for line in drawn} == {""}
-    assert {len(line) for line in drawn} == {
-        2 * (40 - 4)
-    }  # a square: each line of text shows two rows of pixels
+    assert {len(line) for line in drawn} == {2 * (40 - 4)}  # a square: a line is two pixels high
 
 
-def test_a_preview_in_a_pipe_has_no_escape_codes_and_leaves_stdout_alone(
-    gan: Command, pictures: Path
-) -> None:
+def test_a_preview_in_a_pipe_has_no_escape_sequences(gan: Command, pictures: Path) -> None:
     done = gan(*TRAIN, "--preview")
     assert done.stdout == "runs/dcgan-pictures\n"
     assert "\x1b" not in done.stderr
@@ -103,12 +98,12 @@ def test_a_preview_in_a_pipe_has_no_escape_codes_and_leaves_stdout_alone(
     assert [line.split()[1] for line in epochs] == ["1/2", "2/2"]
 
 
-def test_a_table_is_aligned_in_a_terminal_and_tab_separated_in_a_pipe(
+def test_a_table_has_a_header_in_a_terminal_and_tabs_in_a_pipe(
     terminal: Callable[..., Shown], gan: Command
 ) -> None:
     shown, _ = terminal("datasets", "list", stdout_too=True)
     screen = [line.rstrip() for line in ANSI.sub("", shown).splitlines()]
-    assert re.fullmatch(r"name +what it is", screen[0])
+    assert re.fullmatch(r"name +description", screen[0])
     piped = gan("datasets", "list").stdout
     rows = [line.split("\t") for line in piped.splitlines()]
     assert [line.split()[0] for line in screen[1:] if line] == [name for name, _ in rows]

@@ -1,4 +1,4 @@
-"""Pictures of bars: small, labelled, and learned in a second."""
+"""A data set of bars: small, labelled, and learned in a second."""
 
 from dataclasses import replace
 
@@ -13,11 +13,11 @@ from gancli.evaluation.extractor import Extractor
 
 CLASSES = ("top", "upper", "lower", "bottom")
 SIZE = 16
-ENOUGH = 60  # steps to learn the bars
+STEPS_TO_LEARN = 60  # training steps after which a classifier knows the bars
 
 
 def bars(split: str, count: int, seed: int, colours: int = 1) -> Pictures:
-    """A bright bar in one of four places, in noise; class i is as frequent as any other."""
+    """Return `count` noisy pictures of a bright bar at one of four heights, its class."""
     rng = np.random.default_rng(seed)
     labels = np.arange(count) % len(CLASSES)
     images = rng.normal(60, 25, (count, SIZE, SIZE, colours))
@@ -35,30 +35,34 @@ def bars(split: str, count: int, seed: int, colours: int = 1) -> Pictures:
 
 
 def unlabelled(pictures: Pictures) -> Pictures:
+    """Return the same pictures without classes."""
     return replace(pictures, labels=None, classes=())
 
 
 def noisy(images: Tensor) -> Tensor:
-    """Real pictures made worse."""
+    """Add noise to real pictures, so that they look worse."""
     rng = torch.Generator().manual_seed(0)
     return (images + 60 * torch.rand(images.shape, generator=rng)).clamp(0, 255).to(torch.uint8)
 
 
 class Bars:
-    """The two splits, their extractor, and samples to be held against them."""
+    """The training and test split of bars, and their extractor."""
 
     def __init__(self, train: Pictures, test: Pictures, extractor: Extractor) -> None:
         self.train, self.test, self.extractor = train, test, extractor
         self.real = images_of(train)
 
-    def samples(self, *batches: Tensor, asked: Tensor | None = None, seed: int = 0) -> Samples:
-        """As if a generator had made `batches`, asked for the classes `asked`, whatever number."""
+    def samples(self, *batches: Tensor, requested: Tensor | None = None, seed: int = 0) -> Samples:
+        """Return `batches` as the samples of a generator, with the classes that they should show.
+
+        Every draw returns these batches, however many samples are drawn.
+        """
         return Samples(
             draw=lambda count: batches,
             count=sum(map(len, batches)),
             extractor=self.extractor,
             train=self.train,
             test=self.test,
-            asked=None if asked is None else lambda count: asked,
+            requested=None if requested is None else lambda count: requested,
             seed=seed,
         )

@@ -1,4 +1,4 @@
-"""The network, its training, and what it recognises."""
+"""The classifier: its network, its training and its scores."""
 
 import math
 
@@ -19,10 +19,10 @@ def test_classifier_takes_any_channels_and_sizes(channels: int, size: int) -> No
     assert features.shape == (2, classifier.FEATURES)
     assert (features >= 0).all()
     linear = network.features[-2]
-    assert linear.in_features <= 64 * 8 * 8  # it would be most of the weights of large pictures
+    assert linear.in_features <= 64 * 8 * 8  # large pictures do not need a larger layer
 
 
-def test_the_same_seed_gives_the_same_weights_and_leaves_the_callers_numbers_alone() -> None:
+def test_fit_is_reproducible_and_restores_the_global_rng() -> None:
     pictures = bars("train", 64, seed=3, colours=3)
     images, labels = classifier.images_of(pictures), classifier.labels_of(pictures)
     before = torch.get_rng_state()
@@ -33,25 +33,25 @@ def test_the_same_seed_gives_the_same_weights_and_leaves_the_callers_numbers_alo
     assert not a.training
 
 
-def test_fit_reports_its_progress() -> None:
+def test_fit_reports_progress_after_every_step() -> None:
     pictures, seen = bars("train", 64, seed=3), []
     images, labels = classifier.images_of(pictures), classifier.labels_of(pictures)
-    classifier.fit(images, labels, 4, steps=3, progress=lambda *told: seen.append(told))
+    classifier.fit(images, labels, 4, steps=3, progress=lambda *step: seen.append(step))
     assert seen == [("classifier", 1, 3), ("classifier", 2, 3), ("classifier", 3, 3)]
 
 
-def test_scores_are_shares_of_what_was_to_be_recognised() -> None:
-    recognised, labels = torch.tensor([0, 0, 1, 3, 3, 3]), torch.tensor([0, 0, 0, 1, 3, 3])
-    found = classifier.scores(recognised, labels, CLASSES)
+def test_scores_are_accuracies_of_the_classes_that_occur() -> None:
+    predicted, labels = torch.tensor([0, 0, 1, 3, 3, 3]), torch.tensor([0, 0, 0, 1, 3, 3])
+    found = classifier.scores(predicted, labels, CLASSES)
     assert found.overall == pytest.approx(4 / 6)
-    assert found.per_class == {  # nothing was "lower"
+    assert found.per_class == {  # no label is "lower"
         "top": pytest.approx(2 / 3),
         "upper": 0,
         "bottom": 1,
     }
 
 
-def test_the_score_of_the_test_pictures_is_the_accuracy(real_bars: Bars) -> None:
+def test_the_score_of_the_test_pictures_is_the_extractors_accuracy(real_bars: Bars) -> None:
     extractor, test = real_bars.extractor, real_bars.test
     images, labels = classifier.images_of(test), classifier.labels_of(test)
     found = classifier.score(extractor.network, images, labels, CLASSES)
@@ -59,9 +59,10 @@ def test_the_score_of_the_test_pictures_is_the_accuracy(real_bars: Bars) -> None
     assert found.per_class.keys() == set(CLASSES)
 
 
-def test_pictures_are_rounded_as_in_files() -> None:
+def test_quantise_rounds_as_files_do_and_refuses_values_that_are_not_finite() -> None:
     images = torch.tensor([-1.0, 0.003, 1.0, 1.5]).reshape(1, 1, 2, 2)
     assert classifier.quantise(images).flatten().tolist() == [0, 128, 255, 255]
     assert classifier.quantise(images.to(torch.uint8)).dtype == torch.uint8
-    with pytest.raises(DataError, match="no numbers"):
+    with pytest.raises(DataError) as caught:
         classifier.quantise(images * math.nan)
+    assert "--lr" in str(caught.value.hint)

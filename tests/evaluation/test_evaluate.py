@@ -1,7 +1,8 @@
-"""From a generator to its figures."""
+"""Evaluating a generator: which metrics are computed, and the table and JSON of the results."""
 
 import dataclasses
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ from gancli.data.cmp import PALETTE
 from gancli.data.pictures import Pictures
 from gancli.evaluation import classifier, evaluate
 from gancli.evaluation.evidence import Translations
-from gancli.evaluation.extractor import TURNS
+from gancli.evaluation.extractor import ROTATIONS
 from gancli.gan import Shape
 from gancli.sampling import generator, translate
 from gancli.sampling.generator import Generator
@@ -31,7 +32,7 @@ OF_TRANSLATIONS = {
 
 
 def saved(folder: Path, name: str, shape: Shape, **about: object) -> Generator:
-    """A narrow generator, by way of its file; its weights are large, so that inputs matter."""
+    """Save a narrow generator and load it; its weights are large, so that results vary."""
     model = small(name, shape)
     with torch.no_grad():
         for weight in model.generator.parameters():
@@ -51,7 +52,7 @@ def saved(folder: Path, name: str, shape: Shape, **about: object) -> Generator:
 
 @pytest.fixture
 def dark_or_light(pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Generator:
-    """A generator of pictures by class, whose extractors hardly learn."""
+    """A generator with two classes, for extractors that are trained for 5 steps only."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.delenv("GAN_DATA_DIR", raising=False)
     monkeypatch.setattr(classifier, "STEPS", 5)
@@ -65,11 +66,9 @@ def dark_or_light(pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     )
 
 
-def test_a_generator_by_class_is_measured_by_everything_of_samples(
-    dark_or_light: Generator,
-) -> None:
-    said: list[str] = []
-    found = evaluate.evaluate(dark_or_light, samples=40, seed=1, say=said.append)
+def test_a_generator_with_labels_gets_all_metrics_of_samples(dark_or_light: Generator) -> None:
+    messages: list[str] = []
+    found = evaluate.evaluate(dark_or_light, samples=40, seed=1, say=messages.append)
     values = found.as_dict()
     assert values == json.loads(json.dumps(values))
     assert values.keys() == OF_SAMPLES
@@ -77,29 +76,29 @@ def test_a_generator_by_class_is_measured_by_everything_of_samples(
     assert values["gan_test"].keys() == {"overall", "per_class"}
     assert values["samples"] == 40
     assert "GAN-train" in str(found.rows())
-    assert any("holds other pictures here than" in line for line in said)  # the digest is ""
-    count = next(line for line in said if line.startswith("Training a classifier on"))
-    assert count == "Training a classifier on 54 samples alone."
+    # the digest in the header is "", so it was trained on other pictures
+    assert any(str(dark_or_light.path) in line for line in messages)
+    assert any(re.search(r"\b54\b", line) for line in messages)  # samples for GAN-train
 
 
-def test_training_takes_the_quick_metrics_alone(dark_or_light: Generator) -> None:
-    said: list[str] = []
-    quick = evaluate.evaluate(dark_or_light, samples=40, say=said.append, in_training=True)
+def test_in_training_only_the_quick_metrics_are_computed(dark_or_light: Generator) -> None:
+    messages: list[str] = []
+    quick = evaluate.evaluate(dark_or_light, samples=40, say=messages.append, in_training=True)
     assert quick.numbers().keys() == {"frechet", "classes_hit"}
-    assert not any(line.startswith("Training a classifier on") for line in said)
+    assert not any("GAN-train" in line for line in messages)
     assert quick.as_dict()["gan_train"] is None
-    whole = evaluate.evaluate(dark_or_light, samples=40)
-    assert whole.numbers() == quick.numbers()
+    full = evaluate.evaluate(dark_or_light, samples=40)
+    assert full.numbers() == quick.numbers()
 
 
-def test_other_seeds_are_other_samples(dark_or_light: Generator) -> None:
+def test_another_seed_measures_other_samples(dark_or_light: Generator) -> None:
     a, b, c = (evaluate.evaluate(dark_or_light, samples=40, seed=s).as_dict() for s in (0, 0, 1))
     assert a == b
     assert a["frechet"] != c["frechet"]
 
 
 @pytest.mark.parametrize("direction", ["A2B", "B2A"])
-def test_translations_are_measured_against_the_other_half(
+def test_translations_are_compared_with_the_other_half_of_the_pair(
     direction: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rng = np.random.default_rng(0)
@@ -111,42 +110,42 @@ def test_translations_are_measured_against_the_other_half(
     monkeypatch.setattr(evaluate, "open_pictures", lambda *_, **options: pairs)
     monkeypatch.setattr(
         "gancli.evaluation.metrics.perceptual.find_spec", lambda name: None
-    )  # LPIPS fetches weights
+    )  # LPIPS would download weights
     shape, dataset = Shape(channels=3, size=32), {"name": "pairs", "source": "pairs"}
     gan = saved(tmp_path, "pix2pix", shape, dataset=dataset, direction=direction)
     seen: list[tuple[object, ...]] = []
-    found = evaluate.evaluate(gan, seed=7, progress=lambda *told: seen.append(told))
+    found = evaluate.evaluate(gan, seed=7, progress=lambda *step: seen.append(step))
     values = found.as_dict()
     assert values.keys() == OF_TRANSLATIONS
     assert seen[-1] == ("translating", 3, 3)
     if direction == "A2B":
-        made = np.stack([translate.picture(gan, photo, 7) for photo in photos]).astype(int)
-        labels = np.square(made[..., None, :] - colours.astype(int)).sum(-1).argmin(-1)
+        outputs = np.stack([translate.picture(gan, photo, 7) for photo in photos]).astype(int)
+        labels = np.square(outputs[..., None, :] - colours.astype(int)).sum(-1).argmin(-1)
         assert found.numbers().keys() == {"accuracy", "class_accuracy", "mean_iou"}
         assert values["accuracy"] == pytest.approx((labels == maps).mean())
         assert values["l1"] is None
     else:
-        made = np.stack([translate.picture(gan, image, 7) for image in pairs.partners]).astype(int)
+        outputs = np.stack([translate.picture(gan, b, 7) for b in pairs.partners]).astype(int)
         assert found.numbers().keys() == {"l1", "ssim"}
-        assert values["l1"] == pytest.approx(np.abs(made - photos).mean() / 255, rel=1e-5)
+        assert values["l1"] == pytest.approx(np.abs(outputs - photos).mean() / 255, rel=1e-5)
         assert values["accuracy"] is None
 
 
-def test_real_pictures_measure_like_the_floor_and_worse_ones_worse(real_bars: Bars) -> None:
+def test_real_pictures_score_like_the_floor_and_bad_ones_score_worse(real_bars: Bars) -> None:
     real = real_bars.real
     good, bad, alike = (
         evaluate.measure(real_bars.samples(*images.split(100))).as_dict()
         for images in (real, noisy(real), real[:1].expand(600, -1, -1, -1))
     )
-    assert good["frechet"] == pytest.approx(good["floor"], rel=1e-6)  # of all 600, too
+    assert good["frechet"] == pytest.approx(good["floor"], rel=1e-6)  # both use all 600
     assert 0 < 3 * good["frechet"] < min(bad["frechet"], alike["frechet"])
     assert good["classes_hit"] == 1
     assert alike["classes_hit"] == 0.25
     assert good["accuracy"] == real_bars.extractor.accuracy
 
 
-def test_classes_that_there_are_not_are_not_measured(real_bars: Bars) -> None:
-    extractor = dataclasses.replace(real_bars.extractor, classes=TURNS)
+def test_metrics_of_classes_are_left_out_for_data_without_classes(real_bars: Bars) -> None:
+    extractor = dataclasses.replace(real_bars.extractor, classes=ROTATIONS)
     samples = dataclasses.replace(real_bars.samples(real_bars.real), extractor=extractor)
     found = evaluate.measure(samples)
     assert found.numbers().keys() == {"frechet"}
@@ -155,45 +154,51 @@ def test_classes_that_there_are_not_are_not_measured(real_bars: Bars) -> None:
     assert "classes hit" not in dict(found.rows())
 
 
-def test_samples_tell_their_protocol(real_bars: Bars) -> None:
-    asked = torch.arange(200) % 4
-    found = evaluate.measure(real_bars.samples(real_bars.real[:200], asked=asked, seed=5), True)
-    assert "floor" not in found.facts["protocol"]  # which training does not take
+def test_the_protocol_of_samples_is_in_the_table_and_in_json(real_bars: Bars) -> None:
+    requested = torch.arange(200) % 4
+    found = evaluate.measure(
+        real_bars.samples(real_bars.real[:200], requested=requested, seed=5), True
+    )
+    assert "floor" not in found.facts["protocol"]  # the floor is not computed in training
     found = evaluate.measure(real_bars.samples(real_bars.real[:200], seed=5))
     protocol = {
-        "extractor": f"classifier {classifier.VERSION} of gan, trained on the training split of "
-        "bars; its 128 features",
+        "extractor": f"the 128 features of gan's classifier {classifier.VERSION}, trained to "
+        "predict classes on the training split of bars",
         "samples": 200,
         "reference": "the test split of bars, 300 pictures",
-        "floor": "200 pictures of the training split, drawn with seed 5",
+        "floor": "200 pictures of the training split, chosen with seed 5",
     }
     assert found.as_dict()["protocol"] == protocol
     values = found.as_dict()
     assert found.rows() == [
         ("Fréchet distance", f"{values['frechet']:.2f}"),
-        ("  of real pictures (floor)", f"{values['floor']:.2f}"),
+        ("  of real training pictures (floor)", f"{values['floor']:.2f}"),
         ("classes hit", "100%"),
-        ("accuracy of the extractor", f"{values['accuracy']:.2%}"),
+        ("extractor accuracy", f"{values['accuracy']:.2%}"),
         *({**protocol, "samples": "200"}.items()),
     ]
 
 
-def test_scores_by_class_have_a_row_below(real_bars: Bars, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_scores_by_class_have_a_row_of_their_own(
+    real_bars: Bars, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(classifier, "STEPS", 5)
-    asked = torch.from_numpy(real_bars.train.labels)
-    found = evaluate.measure(real_bars.samples(real_bars.real, asked=asked))
+    requested = torch.from_numpy(real_bars.train.labels)
+    found = evaluate.measure(real_bars.samples(real_bars.real, requested=requested))
     shown, scores = found.rows(), found.as_dict()["gan_test"]
-    at = shown.index(("recognised as asked for (GAN-test)", f"{scores['overall']:.2%}"))
+    at = shown.index(
+        ("samples that show the requested class (GAN-test)", f"{scores['overall']:.2%}")
+    )
     each = ", ".join(f"{name} {scores['per_class'][name]:.1%}" for name in CLASSES)
     assert shown[at + 1] == ("  by class", each)
-    assert shown[at + 2][0] == "taught by samples alone (GAN-train)"
+    assert shown[at + 2][0] == "accuracy when trained on samples only (GAN-train)"
 
 
-def test_the_tables_of_translations(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_tables_of_label_maps_and_photos(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("gancli.evaluation.metrics.perceptual.find_spec", lambda name: None)
     colours = np.array([colour for _, colour in PALETTE], np.uint8)
     pairs = colours[np.array([[0, 0, 2, 2]] * 16).repeat(4, axis=1)]
-    maps = evaluate.measure(Translations(made=[pairs], truth=[pairs], palette=PALETTE))
+    maps = evaluate.measure(Translations(generated=[pairs], truth=[pairs], palette=PALETTE))
     assert maps.rows() == [
         ("per-pixel accuracy", "1.000"),
         ("mean class accuracy", "1.000"),
@@ -201,16 +206,20 @@ def test_the_tables_of_translations(monkeypatch: pytest.MonkeyPatch) -> None:
         ("  IoU of background", "1.000"),
         ("  IoU of window", "1.000"),
         ("pairs", "1"),
-        ("protocol", "nearest of 12 colours; means over the 2 classes shown"),
+        (
+            "protocol",
+            "each pixel counts as the nearest of 12 label colours; "
+            "means over the 2 classes in the ground truth",
+        ),
     ]
-    photos = evaluate.measure(Translations(made=[pairs], truth=[pairs]))
+    photos = evaluate.measure(Translations(generated=[pairs], truth=[pairs]))
     assert photos.rows() == [
-        ("L1 (of 0..1)", "0.000"),
+        ("L1 (values in 0..1)", "0.000"),
         ("SSIM", "1.000"),
         ("PSNR", "100.0 dB"),
         ("pairs", "1"),
         (
             "protocol",
-            "means over pairs; SSIM by 11x11 Gaussian windows, each channel of values in 0..1",
+            "means over pairs; SSIM with 11x11 Gaussian windows, per channel, for values in 0..1",
         ),
     ]

@@ -1,4 +1,4 @@
-"""WebPs, read back by Pillow: exact, every frame, the whole time, for ever."""
+"""WebP files, read back by Pillow: frames, durations, loops and the layout of the file."""
 
 import numpy as np
 import pytest
@@ -14,7 +14,7 @@ def _noise(count, height, width, channels):
 
 @pytest.mark.parametrize("channels", [1, 3])
 @pytest.mark.parametrize("size", [(1, 1), (5, 3), (64, 96)])
-def test_every_pixel_of_every_frame_is_exact(tmp_path, size, channels):
+def test_every_frame_is_lossless(tmp_path, size, channels):
     frames = _noise(5, *size, channels)
     frames[3] = frames[2]
     assert webp.write(tmp_path / "a.webp", iter(frames), 25) == 5
@@ -26,19 +26,19 @@ def test_every_pixel_of_every_frame_is_exact(tmp_path, size, channels):
 
 
 @pytest.mark.parametrize("fps", [7, 30, 60])
-def test_the_whole_lasts_as_long_as_asked(tmp_path, fps):
+def test_the_total_duration_is_right_to_half_a_tick(tmp_path, fps):
     webp.write(tmp_path / "a.webp", _noise(30, 2, 2, 1), fps)
-    lasted = 0
+    duration = 0
     with Image.open(tmp_path / "a.webp") as file:
         for k in range(file.n_frames):
             file.seek(k)
             file.load()
-            lasted += file.info["duration"]
-    assert lasted == pytest.approx(30_000 / fps, abs=0.501)
+            duration += file.info["duration"]
+    assert duration == pytest.approx(30_000 / fps, abs=0.501)
 
 
 @pytest.mark.parametrize("seed", ["3", "12"])
-def test_every_part_begins_at_an_even_place(tmp_path, seed):
+def test_chunks_are_padded_to_an_even_length(tmp_path, seed):
     path = tmp_path / "a.webp"
     webp.write(path, _noise(2, 5, 3, 1), 25, {"seed": seed})
     data = path.read_bytes()

@@ -1,4 +1,4 @@
-"""The lines are where the values are, in colours of their own; the numbers beside are round."""
+"""Charts: lines go through their values, in different colours, and ticks are round numbers."""
 
 import math
 
@@ -13,18 +13,18 @@ RISING = [(k, 1.0 + k / 25) for k in EPOCHS]
 
 
 def _where(chart, colour):
-    """(rows, columns) of the pixels of exactly that colour below the legend."""
+    """Return (rows, columns) of the pixels with exactly that colour below the legend."""
     rgb = [int(colour[i : i + 2], 16) for i in (1, 3, 5)]
     rows, columns = np.nonzero((chart == rgb).all(axis=2))
     return rows[rows > 90], columns[rows > 90]
 
 
-def test_it_is_a_picture_of_one_size():
+def test_a_chart_is_a_uint8_picture_of_960x540():
     chart = loss_chart({"generator": FALLING}, "title", "epoch")
     assert chart.shape == (540, 960, 3) and chart.dtype == np.uint8
 
 
-def test_lines_go_the_way_of_their_values():
+def test_lines_rise_and_fall_with_their_values():
     chart = loss_chart({"falling": FALLING, "rising": RISING}, "title", "epoch")
     for colour, slope in zip(COLOURS[:2], (1, -1), strict=True):
         rows, columns = _where(chart, colour)
@@ -32,15 +32,15 @@ def test_lines_go_the_way_of_their_values():
         assert slope * np.corrcoef(rows, columns)[0, 1] > 0.999
 
 
-def test_a_value_is_where_its_number_says():
-    """Of values 0, 1, 2 the second is half way between the first and the third."""
+def test_the_y_axis_is_linear():
+    """Of the values 0, 1, 2, the second is half way between the first and the third."""
     rows, columns = _where(loss_chart({"a": [(0, 0), (1, 1), (2, 2)]}, "t", "x"), COLOURS[0])
     middle = rows[np.abs(columns - (columns.min() + columns.max()) / 2) < 1].mean()
     assert middle == pytest.approx((rows.min() + rows.max()) / 2, abs=1.5)
 
 
 @pytest.mark.parametrize("broken", [math.nan, math.inf, -math.inf])
-def test_a_line_is_broken_where_a_value_is_not_finite(broken):
+def test_a_line_is_interrupted_where_a_value_is_not_finite(broken):
     points = [(k, 1.0) for k in range(100)]
     points[40:60] = [(k, broken) for k in range(40, 60)]
     _, columns = _where(loss_chart({"a": points}, "title", "epoch"), COLOURS[0])
@@ -77,12 +77,12 @@ def test_any_series_can_be_drawn(series):
         (0, 60_000, [0, 10_000, 20_000, 30_000, 40_000, 50_000, 60_000]),
     ],
 )
-def test_ticks_are_round_and_cover(low, high, expected):
+def test_ticks_are_round_numbers_that_cover_the_range(low, high, expected):
     assert ticks(low, high, 6) == pytest.approx(expected)
 
 
-def test_epochs_are_ruled_at_whole_numbers():
-    assert ticks(1, 3, 10, whole=True) == [1, 2, 3]
+def test_ticks_of_epochs_are_integers():
+    assert ticks(1, 3, 10, integers=True) == [1, 2, 3]
 
 
 @pytest.mark.parametrize(
@@ -97,5 +97,5 @@ def test_epochs_are_ruled_at_whole_numbers():
         ([0, 1e-7], ["0", "1e-07"]),
     ],
 )
-def test_numbers_are_short_and_alike(values, expected):
+def test_tick_labels_are_short_with_equal_decimals(values, expected):
     assert tick_labels(values) == expected

@@ -1,4 +1,4 @@
-"""Walks, sweeps and maps from nothing but a generator file."""
+"""Walks, sweeps, maps and samples from a generator file."""
 
 from pathlib import Path
 
@@ -56,7 +56,7 @@ def single(loaded: generator.Generator, z: torch.Tensor, y: torch.Tensor | None)
     return picture
 
 
-def test_a_frame_of_a_sweep_is_the_picture_at_that_point(cgan: generator.Generator) -> None:
+def test_a_frame_of_a_sweep_shows_the_blended_label(cgan: generator.Generator) -> None:
     film = films.sweep(cgan, [3, 4], [0, 1, 2], steps=5, columns=2)
     frames = list(film.frames())
     assert len(frames) == 10
@@ -67,7 +67,7 @@ def test_a_frame_of_a_sweep_is_the_picture_at_that_point(cgan: generator.Generat
             assert (frames[k][i] == expected).all()
 
 
-def test_a_frame_of_a_walk_is_the_picture_at_that_point(dcgan: generator.Generator) -> None:
+def test_a_frame_of_a_walk_shows_the_interpolated_noise(dcgan: generator.Generator) -> None:
     film = films.interpolate(dcgan, [3, 7], steps=5, path="lerp")
     frames = list(film.frames())
     assert len(frames) == 5
@@ -76,7 +76,7 @@ def test_a_frame_of_a_walk_is_the_picture_at_that_point(dcgan: generator.Generat
         assert (frames[k][0] == single(dcgan, latents.lerp(a, b, k / 4), None)).all()
 
 
-def test_labels_walk_side_by_side(cgan: generator.Generator) -> None:
+def test_labels_of_a_walk_are_side_by_side(cgan: generator.Generator) -> None:
     film = films.interpolate(cgan, [3, 7], steps=4, labels=[2, 0])
     frames = list(film.frames())
     assert (film.rows, film.columns, len(frames)) == (1, 2, 4)
@@ -85,7 +85,7 @@ def test_labels_walk_side_by_side(cgan: generator.Generator) -> None:
     assert (frames[0][1] == single(cgan, start, torch.tensor([1.0, 0, 0]))).all()
 
 
-def test_a_film_has_the_frames_asked_for_and_its_duration(
+def test_a_saved_film_has_the_requested_frames_duration_and_scale(
     cgan: generator.Generator, tmp_path: Path
 ) -> None:
     out = tmp_path / "sweep.gif"
@@ -110,7 +110,7 @@ def test_a_film_can_be_saved_more_than_once(cgan: generator.Generator, tmp_path:
     assert (tmp_path / "a.gif").read_bytes() == (tmp_path / "b.gif").read_bytes()
 
 
-def test_a_strip_has_a_row_for_each_walk_and_a_column_for_each_frame(
+def test_a_strip_has_a_row_for_each_label_and_a_column_for_each_frame(
     cgan: generator.Generator, tmp_path: Path
 ) -> None:
     out = tmp_path / "walk.png"
@@ -119,7 +119,7 @@ def test_a_strip_has_a_row_for_each_walk_and_a_column_for_each_frame(
     assert opened(out).shape[1::-1] == (5 * 18 - 2, 3 * 18 - 2)
 
 
-def test_the_plane_of_three_seeds_has_their_pictures_in_its_corners(
+def test_a_map_of_three_seeds_has_their_pictures_in_its_corners(
     dcgan: generator.Generator, tmp_path: Path
 ) -> None:
     out = tmp_path / "plane.png"
@@ -131,7 +131,7 @@ def test_the_plane_of_three_seeds_has_their_pictures_in_its_corners(
         assert (corner == single(dcgan, z, None)[..., 0]).all()
 
 
-def test_a_z_of_two_numbers_is_its_own_plane(tmp_path: Path) -> None:
+def test_a_map_of_a_two_dimensional_z_covers_z_itself(tmp_path: Path) -> None:
     path = tmp_path / "two.safetensors"
     model = small("dcgan", SHAPE, z_dim=2)
     weights.save(path, model.generator.state_dict(), header("dcgan", False, z_dim=2))
@@ -142,7 +142,9 @@ def test_a_z_of_two_numbers_is_its_own_plane(tmp_path: Path) -> None:
     assert (sheet[32:, 32:] == single(loaded, torch.tensor([1.0, -1.0]), None)[..., 0]).all()
 
 
-def test_samples_by_label_are_rows(cgan: generator.Generator, tmp_path: Path) -> None:
+def test_a_grid_of_samples_has_a_row_for_each_label(
+    cgan: generator.Generator, tmp_path: Path
+) -> None:
     samples.save(cgan, [5, 6], [2, 0, 1], tmp_path / "grid.png", RECIPE)
     assert opened(tmp_path / "grid.png").shape[1::-1] == (2 * 18 - 2, 3 * 18 - 2)
     samples.save(cgan, [5, 6], [2, 0], tmp_path / "singles", RECIPE)
@@ -151,16 +153,17 @@ def test_samples_by_label_are_rows(cgan: generator.Generator, tmp_path: Path) ->
     assert (found == single(cgan, z, torch.tensor([0.0, 0, 1]))[..., 0]).all()
 
 
-def test_a_file_of_other_settings_is_refused(tmp_path: Path) -> None:
+def test_weights_that_do_not_fit_the_header_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "odd.safetensors"
     state = small("dcgan", SHAPE).generator.state_dict()
     for settings in ({"width": 4}, {"colour": "blue"}):
         weights.save(path, state, header("dcgan", False, **settings))
-        with pytest.raises(FileError, match="does not fit the model dcgan"):
+        with pytest.raises(FileError, match=r"odd\.safetensors.*\bdcgan\b") as caught:
             generator.load(path, "cpu")
+        assert caught.value.hint == "gan train dcgan --help"
 
 
-def test_a_file_is_hashed_once_for_all_its_recipes(
+def test_the_digest_of_a_file_is_computed_once(
     cgan: generator.Generator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hashed: list[Path] = []

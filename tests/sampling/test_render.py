@@ -1,4 +1,4 @@
-"""From noise to pictures, in chunks of one size."""
+"""Rendering noise in batches of one size."""
 
 from dataclasses import replace
 
@@ -11,27 +11,27 @@ from gancli.gan import Shape
 from gancli.sampling import latents, render
 
 
-def test_every_call_of_the_generator_has_the_same_size() -> None:
+def test_every_batch_has_the_same_size() -> None:
     generator = small_generator("dcgan", Shape(channels=1, size=28))
     sizes = []
 
-    class Watched(nn.Module):
+    class Recorder(nn.Module):
         def __init__(self) -> None:
             super().__init__()
             self.inner = generator.network
 
         def forward(self, z: Tensor) -> Tensor:
             sizes.append(len(z))
-            made: Tensor = self.inner(z)
-            return made
+            pictures: Tensor = self.inner(z)
+            return pictures
 
     z = latents.noise(range(100), 6, "normal")
-    watched = replace(generator, network=Watched())
-    assert len(list(render.pictures(watched, z))) == 100
+    recorded = replace(generator, network=Recorder())
+    assert len(list(render.pictures(recorded, z))) == 100
     assert sizes == [64, 64]
 
 
-def test_frames_come_out_as_they_went_in() -> None:
+def test_frames_have_the_pictures_of_their_noise() -> None:
     generator = small_generator("dcgan", Shape(channels=3, size=16))
     z = latents.noise(range(45), 6, "normal")
     flat = np.stack(list(render.pictures(generator, z)))
@@ -40,7 +40,7 @@ def test_frames_come_out_as_they_went_in() -> None:
     assert (np.concatenate(framed) == flat).all()
 
 
-def test_frames_are_taken_a_few_at_a_time() -> None:
+def test_frames_are_rendered_a_few_at_a_time() -> None:
     generator = small_generator("dcgan", Shape(channels=1, size=16))
     taken = 0
 
@@ -51,4 +51,4 @@ def test_frames_are_taken_a_few_at_a_time() -> None:
             yield torch.zeros(10, 6), None
 
     next(render.frames(generator, inputs()))  # type: ignore[arg-type]
-    assert taken <= render.CHUNKS * 64 // 10
+    assert taken <= render.BATCHES * 64 // 10

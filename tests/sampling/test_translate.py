@@ -1,4 +1,4 @@
-"""Pictures of any size through a U-Net."""
+"""Translating pictures of any size with a U-Net."""
 
 import numpy as np
 import pytest
@@ -14,6 +14,7 @@ SHAPE = Shape(channels=3, size=32)
 
 
 def noise(height: int, width: int) -> np.ndarray:
+    """Return a random picture, uint8 (H, W, 3)."""
     return np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8)
 
 
@@ -23,13 +24,13 @@ def unet() -> Generator:
 
 
 @pytest.mark.parametrize(("height", "width"), [(1, 1), (32, 32), (33, 57), (7, 90), (100, 64)])
-def test_a_result_has_the_size_of_its_input(unet: Generator, height: int, width: int) -> None:
-    made = translate.picture(unet, noise(height, width))
-    assert made.shape == (height, width, 3)
-    assert made.dtype == np.uint8
+def test_the_output_has_the_size_of_the_input(unet: Generator, height: int, width: int) -> None:
+    output = translate.picture(unet, noise(height, width))
+    assert output.shape == (height, width, 3)
+    assert output.dtype == np.uint8
 
 
-def test_a_seed_decides_the_dropout_and_nothing_else_is_drawn(unet: Generator) -> None:
+def test_the_seed_sets_the_dropout_and_the_global_rng_is_restored(unet: Generator) -> None:
     source = noise(40, 40)
     before = torch.get_rng_state()
     first, again, other = (translate.picture(unet, source, s) for s in (3, 3, 4))
@@ -40,14 +41,14 @@ def test_a_seed_decides_the_dropout_and_nothing_else_is_drawn(unet: Generator) -
     assert translate.varies(unet)
 
 
-def test_without_dropout_nothing_varies() -> None:
+def test_without_dropout_the_seed_does_not_matter() -> None:
     unet = small_generator("pix2pix", SHAPE, dropout=0.0)
     assert not translate.varies(unet)
     a, b = (translate.picture(unet, noise(40, 40), seed) for seed in (1, 2))
     assert (a == b).all()
 
 
-def test_a_batch_equals_single_calls() -> None:
+def test_a_batch_gives_the_same_as_single_calls() -> None:
     gan = small("pix2pix", SHAPE, dropout=0.0).eval()
     images = torch.rand(3, 3, 32, 32) * 2 - 1
     together = gan.translate(gan.generator, images)
@@ -55,39 +56,40 @@ def test_a_batch_equals_single_calls() -> None:
     torch.testing.assert_close(together, alone)
 
 
-class Far(nn.Module):
-    """Each pixel plus a little of its neighbours: local, so that tiles can be exact."""
+class Blur(nn.Module):
+    """A network that looks only 2 pixels far, so that tiles should give the same as no tiles."""
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return torch.nn.functional.avg_pool2d(x, 5, 1, 2, count_include_pad=False)
 
 
-def test_tiles_meet_without_a_seam(unet: Generator, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(unet.model, "translate", lambda _, image: Far()(image))
+def test_tiles_have_no_visible_seams(unet: Generator, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(unet.model, "translate", lambda _, image: Blur()(image))
     source = noise(150, 90)
-    whole = translate.picture(unet, source)
+    untiled = translate.picture(unet, source)
     monkeypatch.setattr(translate, "TILE", 64)
     monkeypatch.setattr(translate, "OVERLAP", 24)
     tiled = translate.picture(unet, source).astype(int)
-    assert np.abs(tiled - whole).max() <= 12  # within two pixels of a tile's edge weights are small
-    assert np.abs(tiled - whole).mean() < 0.5
+    # within two pixels of a tile's edge the results differ, but the weights are small there
+    assert np.abs(tiled - untiled).max() <= 12
+    assert np.abs(tiled - untiled).mean() < 0.5
 
 
-def test_tiles_of_labels_are_not_mixed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_tiles_of_label_maps_are_not_blended(monkeypatch: pytest.MonkeyPatch) -> None:
     colours = ((255, 0, 0), (0, 255, 0), (0, 0, 255))
     shape = Shape(channels=3, size=32, palette=colours)
-    assert not small("pix2pix", shape, label_weight=0.0).crisp  # it paints no labels
+    assert not small("pix2pix", shape, label_weight=0.0).crisp  # no label maps
     unet = small_generator("pix2pix", shape, label_weight=1.0)
     monkeypatch.setattr(translate, "TILE", 64)
     monkeypatch.setattr(translate, "OVERLAP", 24)
-    made = translate.picture(unet, noise(90, 150))
-    found = {tuple(colour) for colour in made.reshape(-1, 3).tolist()}
+    output = translate.picture(unet, noise(90, 150))
+    found = {tuple(colour) for colour in output.reshape(-1, 3).tolist()}
     assert len(found) > 1
     assert found <= set(colours)
 
 
 @pytest.mark.parametrize("length", [1024, 1025, 1800, 20_000])
-def test_tiles_cover_a_side_and_overlap(length: int) -> None:
+def test_tiles_cover_each_side_and_overlap(length: int) -> None:
     starts = translate._starts(length)
     assert starts[0] == 0
     assert starts[-1] + translate.TILE == max(length, translate.TILE)

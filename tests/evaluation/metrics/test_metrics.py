@@ -1,4 +1,4 @@
-"""A metric is one file: nothing else needs to know of it."""
+"""The registry of metrics: one file is enough to add a metric."""
 
 import json
 import os
@@ -29,7 +29,7 @@ METRICS = (
         of=Kind.PHOTOS,
         better="lower",
         show="{:.1f} of 255".format,
-        compute=lambda photos: float(photos.made[0].mean()),
+        compute=lambda photos: float(photos.generated[0].mean()),
         protocol=lambda photos: "brightness of the first",
         place=0,
     ),
@@ -45,13 +45,13 @@ import numpy as np
 from gancli.evaluation.evaluate import measure
 from gancli.evaluation.evidence import Translations
 gray = np.full((16, 16, 1), 51, np.uint8)
-found = measure(Translations(made=[gray], truth=[gray]), in_training=True)
-said = {"rows": found.rows(), "dict": found.as_dict(), "numbers": found.numbers()}
-print(json.dumps({**said, "names": names, "best": best}))
+found = measure(Translations(generated=[gray], truth=[gray]), in_training=True)
+shown = {"rows": found.rows(), "dict": found.as_dict(), "numbers": found.numbers()}
+print(json.dumps({**shown, "names": names, "best": best}))
 """
 
 
-def test_a_new_file_is_all_that_a_new_metric_takes(tmp_path: Path) -> None:
+def test_adding_a_file_adds_a_metric(tmp_path: Path) -> None:
     shutil.copytree(Path(gancli.__file__).parent, tmp_path / "gancli")
     (tmp_path / "gancli" / "evaluation" / "metrics" / "brightness.py").write_text(ADDED)
     found = json.loads(
@@ -72,13 +72,13 @@ def test_a_new_file_is_all_that_a_new_metric_takes(tmp_path: Path) -> None:
     assert found["best"] == "brightness"
 
 
-def test_the_best_epoch_is_told_by_the_frechet_distance() -> None:
+def test_the_frechet_distance_chooses_the_best_epoch() -> None:
     assert metrics.tells_best(["g_loss", "classes_hit", "frechet"]) == "frechet"
     assert metrics.tells_best(["g_loss", "l1", "ssim"]) is None
 
 
 @pytest.mark.parametrize("file", FILES)
-def test_what_is_said_without_an_import_is_of_metrics_that_are_there(file: str) -> None:
+def test_declared_names_are_metrics_of_the_file(file: str) -> None:
     known = {m.name: m for m in registry.load("metrics", file).METRICS}
     trained = registry.declared("metrics", file, "IN_TRAINING", ())
     best = registry.declared("metrics", file, "TELLS_BEST", ())
@@ -86,7 +86,7 @@ def test_what_is_said_without_an_import_is_of_metrics_that_are_there(file: str) 
     assert all(known[name].better == "lower" for name in best)
 
 
-def test_metrics_of_the_same_pictures_have_names_of_their_own() -> None:
+def test_metrics_of_the_same_kind_have_different_names() -> None:
     for pictures in (metrics.Kind.SAMPLES, metrics.Kind.LABEL_MAPS, metrics.Kind.PHOTOS):
         names = [m.name for m in metrics.every() if m.of in pictures]
         assert names

@@ -1,4 +1,4 @@
-"""SSIM against the paper's equation, window by window."""
+"""SSIM against the equation of the paper, computed window by window."""
 
 import numpy as np
 import pytest
@@ -8,7 +8,7 @@ from gancli.evaluation.metrics.ssim import ssim
 
 
 def slow_ssim(a: np.ndarray, b: np.ndarray) -> float:
-    """Eq. 13 window by window, (H, W) in 0..1."""
+    """Return SSIM by eq. 13, window by window, for (H, W) in 0..1."""
     x = np.arange(11) - 5
     w = np.exp(-(x[:, None] ** 2 + x**2) / (2 * 1.5**2))
     w /= w.sum()
@@ -24,7 +24,7 @@ def slow_ssim(a: np.ndarray, b: np.ndarray) -> float:
     return float(np.mean(values))
 
 
-def test_ssim_is_that_of_the_paper() -> None:
+def test_ssim_agrees_with_the_paper() -> None:
     rng = np.random.default_rng(0)
     a = rng.random((16, 18))
     b = np.clip(a + rng.normal(0, 0.2, a.shape), 0, 1)
