@@ -93,6 +93,7 @@ def _exit(error: Exception, shown: GanError) -> NoReturn:
 
 
 def _sentence(error: Exception) -> str:
+    """Return the message for an exception that is not a GanError."""
     if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
         smaller = "try a smaller --batch-size or --image-size"
         advice = smaller if sys.argv[1:2] == ["train"] else "try fewer or smaller pictures"

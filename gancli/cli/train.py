@@ -274,6 +274,6 @@ def _train(job: Job, dry_run: bool, preview: bool) -> None:
                 if preview and report.epoch_ended:
                     console.show_picture(run.folder.samples(report.epoch))
     except Stopped:
-        console.say(f"Stopped. The run is saved in {run.folder}; the same command resumes it.")
+        console.say(f"Stopped and saved in {run.folder}; the same command resumes the run.")
         raise typer.Exit(STOPPED) from None
     console.result(str(run.folder))

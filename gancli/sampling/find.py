@@ -26,9 +26,9 @@ def find(
     """Return the generator file that `ref` names: a file, a run folder, or a name.
 
     A name is that of a run (`dcgan-mnist`), a model or a data set. If several runs match, the
-    newest one that `fits` accepts is returned. Raises UsageError, with the known runs and
-    `train_command` as the hint, if no run matches, or if none of them fits; `wanted` then completes
-    the sentence.
+    newest one that `fits` accepts is returned. Raises UsageError if no run matches, or if none of
+    them fits. The message then lists the known runs, or says what none of them does (`wanted`, such
+    as "translates pictures"); the hint is `train_command`.
     """
     path = Path(ref)
     if path.is_file():

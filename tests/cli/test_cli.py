@@ -501,7 +501,7 @@ def test_translate_skips_broken_pictures_and_then_fails(
         (["toy-facades", "empty"], 1, "empty", "gan translate --help"),
         (["toy-facades", "in.png", "--out", "a.xyz"], 2, "a.xyz", "--out out.png"),
         (["toy-facades", "in.png", "in2.png", "--out", "a.png"], 2, "a.png", "--out a"),
-        (["toy-facades", "in.png", "sub/in.png", "--out", "a"], 2, "in-A2B.png", "--out"),
+        (["toy-facades", "in.png", "sub/in.png", "--out", "a"], 2, "in-png-A2B.png", "--out"),
         (["toy-facades", "walk.mp4", "--out", "a.png"], 2, ".gif, .mp4", "--out out.mp4"),
         (["toy-facades", "walk.mp4", "--paired"], 2, "--paired", "gan translate --help"),
         (["toy-facades", "bomb.png"], 1, "bomb.png", "gan translate --help"),
