@@ -63,7 +63,7 @@ class RunFolder:
     # -- what can be resumed ------------------------------------------------------------------
 
     def saved_plan(self) -> dict[str, Any] | None:
-        """The plan of the run that can be resumed here, or None if there is no run.
+        """The plan of the run that can be resumed here, or None if the folder has none.
 
         Raises FileError if a part of the run is missing or damaged.
         """
@@ -159,7 +159,7 @@ class RunFolder:
             ) from None
 
     def records(self) -> list[dict[str, Any]]:
-        """The lines of metrics.jsonl, without damaged ones; empty if there is no file."""
+        """The lines of metrics.jsonl, without damaged ones; empty if the file does not exist."""
         if not self.metrics.exists():
             return []
         found = []

@@ -117,7 +117,7 @@ def order(seed: int, count: int, start: int, stop: int) -> Tensor:
     return order[start - first * count : stop - first * count]
 
 
-@lru_cache(maxsize=2)  # a batch spans at most two passes, since it is no larger than the data
+@lru_cache(maxsize=2)  # a batch spans at most two passes, since a batch never exceeds the data
 def _permutation(seed: int, number: int, count: int) -> Tensor:
     # torch's generator takes 32 bits. Multiplying by odd constants gives neighbouring seeds and
     # passes different values.
