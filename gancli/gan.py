@@ -100,7 +100,7 @@ def check_classes(model: str, shape: Shape) -> None:
     """Raise UsageError if the data has fewer than two classes. For class-conditional models."""
     if shape.classes < 2:
         raise UsageError(
-            f"{model} generates pictures by class, but this data set has no classes.",
+            f"{model} generates pictures by class, but this dataset has no classes.",
             hint="gan train dcgan, or put the pictures of each class into a folder of its own",
         )
 

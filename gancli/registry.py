@@ -1,4 +1,4 @@
-"""Registries of models, data sets, formats and metrics: each file in a folder is one entry.
+"""Registries of models, datasets, formats and metrics: each file in a folder is one entry.
 
 The folders are `models/`, `datasets/`, `formats/` and `evaluation/metrics/`. To add an entry, add a
 file. `fashion_mnist.py` becomes the entry `fashion-mnist`, and the first line of its docstring is
@@ -18,7 +18,7 @@ from typing import Any
 from gancli.errors import UsageError
 
 # The registries, and what messages call one entry of each.
-NOUNS = {"models": "model", "datasets": "data set", "formats": "format", "metrics": "metric"}
+NOUNS = {"models": "model", "datasets": "dataset", "formats": "format", "metrics": "metric"}
 FOLDERS = {"metrics": "evaluation/metrics"}  # the folder, if its name is not the registry's
 LISTINGS = {"models": "gan train --help", "datasets": "gan datasets list"}  # commands that list one
 

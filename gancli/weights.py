@@ -28,7 +28,7 @@ DIGITS = 16  # hex digits of a file's SHA-256 that identify it
 
 @dataclass(frozen=True, kw_only=True)
 class TrainedOn:
-    """The data set of a run.
+    """The dataset of a run.
 
     `source` is what the user typed after --dataset, `pictures` their number, and `digest` their
     SHA-256.

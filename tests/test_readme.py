@@ -1,6 +1,6 @@
 """Run every `gan ...` line of the README and every example, so that they cannot become outdated.
 
-The data sets and runs that the lines name are replaced by small stand-ins.
+The datasets and runs that the lines name are replaced by small stand-ins.
 """
 
 import hashlib
@@ -31,7 +31,7 @@ from gancli.datasets import celeba, fashion_mnist, mnist
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 LINES = [line for line in README.splitlines() if line.startswith("gan ")]
-STAND_IN_SIZE = 160  # pictures in a stand-in data set: more than the largest batch size
+STAND_IN_SIZE = 160  # pictures in a stand-in dataset: more than the largest batch size
 # Options that are added to a line, by command, so that it takes about a second.
 SHORTCUTS = {
     "train": ["--dry-run", "--precision", "fp32"],  # no training, no timing of number formats
@@ -42,7 +42,7 @@ SHORTCUTS = {
 
 
 def file_entry(path: Path) -> File:
-    """The entry of a data set for this file, with the digest and size that it really has."""
+    """The entry of a dataset for this file, with the digest and size that it really has."""
     data = path.read_bytes()
     return File(name=path.name, sha256=hashlib.sha256(data).hexdigest(), size=len(data))
 
@@ -57,7 +57,7 @@ def write_idx(path: Path, array: np.ndarray) -> File:
 
 
 def stand_in(module: ModuleType, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Replace a data set of idx files by a few random pictures in `folder` that pass its check."""
+    """Replace a dataset of idx files by a few random pictures in `folder` that pass its check."""
     ((name, original),) = ((k, v) for k, v in vars(module).items() if isinstance(v, IdxSet))
     rng, files = np.random.default_rng(0), {}
     for split, (images, labels) in original.files.items():
@@ -75,7 +75,7 @@ def stand_in(module: ModuleType, folder: Path, monkeypatch: pytest.MonkeyPatch) 
 
 @pytest.fixture(scope="module")
 def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A cache that all tests share, so that the drawn data sets are drawn only once."""
+    """A cache that all tests share, so that the drawn datasets are drawn only once."""
     return tmp_path_factory.mktemp("cache")
 
 
@@ -83,7 +83,7 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def workspace(
     runs: None, pictures: Path, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Path:
-    """A folder with the runs, pictures and data sets that the README names; the tests run in it."""
+    """A folder with the runs, pictures and datasets that the README names; the tests run in it."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("XDG_CACHE_HOME", str(cache))
     monkeypatch.setenv("GAN_DATA_DIR", str(tmp_path / "data"))

@@ -1,4 +1,4 @@
-"""`gan datasets`: list, download, check and preview data sets."""
+"""`gan datasets`: list, download, check and preview datasets."""
 
 import json
 from dataclasses import asdict
@@ -14,16 +14,16 @@ from gancli.data.pictures import places
 from gancli.errors import UsageError
 from gancli.shape import check_size
 
-app = typer.Typer(help="List, download, check and preview data sets.", no_args_is_help=True)
+app = typer.Typer(help="List, download, check and preview datasets.", no_args_is_help=True)
 DatasetArg = Annotated[
-    str, typer.Argument(metavar="NAME|FOLDER", help="A data set, or a folder of pictures.")
+    str, typer.Argument(metavar="NAME|FOLDER", help="A dataset, or a folder of pictures.")
 ]
 SHOWN, SHOWN_PAIRS = 64, 20  # pictures, or pairs, in a preview
 
 
 @app.command("list")
 def list_() -> None:
-    """List the data sets that gan knows."""
+    """List the datasets that gan knows."""
     rows = {name: registry.summary("datasets", name) for name in registry.names("datasets")}
     rows["folder"] = "Any folder of pictures; its sub-folders are the classes."
     console.table(("name", "description"), sorted(rows.items()))
@@ -31,7 +31,7 @@ def list_() -> None:
 
 @app.command()
 def info(name: NameArg, json_: JsonOpt = False) -> None:
-    """Show what a data set contains, where it comes from and its terms of use."""
+    """Show what a dataset contains, where it comes from and its terms of use."""
     found = asdict(_module(name).INFO)
     if json_:
         console.result(json.dumps(found, indent=2))
@@ -48,12 +48,12 @@ def download(
         typer.Option(
             "--from",
             metavar="FILE",
-            help="Archive of the data set that you already have; nothing is downloaded.",
+            help="Archive of the dataset that you already have; nothing is downloaded.",
         ),
     ] = None,
     data_dir: DataDirOpt = None,
 ) -> None:
-    """Download a data set into the data folder and verify it."""
+    """Download a dataset into the data folder and verify it."""
     module = _module(name)
     if not hasattr(module, "download"):
         raise UsageError(f"{name} does not need a download.", hint=f"gan datasets preview {name}")
@@ -86,7 +86,7 @@ def check(
     root = datasets.check(path)
     if root is None:
         raise UsageError(
-            f"{path} is the name of a data set, not a folder.",
+            f"{path} is the name of a dataset, not a folder.",
             hint="gan datasets check ./pictures",
         )
     from gancli.data.check import check as examine
@@ -111,7 +111,7 @@ def stats(
         int | None,
         typer.Option(
             help="Resize the pictures to this height and width in pixels first.",
-            show_default="the data set's",
+            show_default="the dataset's",
         ),
     ] = None,
     data_dir: DataDirOpt = None,
@@ -167,10 +167,10 @@ def preview(
 
 
 def _module(name: str) -> Any:
-    """Load the module of the data set `name`. Raises UsageError if there is none."""
+    """Load the module of the dataset `name`. Raises UsageError if there is none."""
     if name == "folder":
         raise UsageError(
-            "'folder' is not a data set but a placeholder: type the path of a folder of pictures.",
+            "'folder' is not a dataset but a placeholder: type the path of a folder of pictures.",
             hint="gan datasets preview ./pictures",
         )
     return registry.load("datasets", name)

@@ -22,7 +22,7 @@ def listed(kind: str) -> str:
 
 
 REF_HELP = (
-    "The generator to use: its file, a run folder, or the name of a run, a model or a data set. "
+    "The generator to use: its file, a run folder, or the name of a run, a model or a dataset. "
     "If several runs match, the newest is used."
 )
 RefArg = Annotated[
@@ -33,7 +33,7 @@ RefArg = Annotated[
     ),
 ]
 NameArg = Annotated[
-    str, typer.Argument(metavar="NAME", help=f"The data set: one of {listed('datasets')}.")
+    str, typer.Argument(metavar="NAME", help=f"The dataset: one of {listed('datasets')}.")
 ]
 DataDirOpt = Annotated[
     Path | None,
@@ -41,7 +41,7 @@ DataDirOpt = Annotated[
         "--data-dir",
         metavar="DIR",
         envvar="GAN_DATA_DIR",
-        help="Folder to read data sets from and download them to. If it is read-only, downloads "
+        help="Folder to read datasets from and download them to. If it is read-only, downloads "
         "go to your cache folder.",
         show_default="your cache folder",
     ),

@@ -100,7 +100,7 @@ def sample(
         raise UsageError("-n and --per-class both set the number of pictures: give only one.")
     if ref is None:
         raise UsageError(
-            "No generator given: name a file, a run folder, a run, a model or a data set.",
+            "No generator given: name a file, a run folder, a run, a model or a dataset.",
             hint="gan sample --help",
         )
     chosen = parsing.seeds(count or per_class, seeds, default=10 if label else 64)

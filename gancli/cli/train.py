@@ -50,7 +50,7 @@ ImageSizeOpt = Annotated[
     int | None,
     typer.Option(
         help="Height and width of the pictures in pixels: a multiple of 4 from 16 to 256.",
-        show_default="the data set's",
+        show_default="the dataset's",
     ),
 ]
 ZDimOpt = Annotated[
@@ -198,7 +198,7 @@ def train(
     devices: DevicesOpt = 1,
     max_restarts: MaxRestartsOpt = 3,
 ) -> None:
-    """Train MODEL on a data set, or resume its run if that was stopped.
+    """Train MODEL on a dataset, or resume its run if that was stopped.
 
     Example: gan train dcgan --dataset fashion-mnist --epochs 25
     """

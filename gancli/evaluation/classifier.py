@@ -1,7 +1,7 @@
 """A small image classifier, which metrics use as a feature extractor: network, training, scores.
 
 The features of networks trained on photographs say nothing about 28x28 digits, so metrics use a
-classifier that is trained on the data set itself.
+classifier that is trained on the dataset itself.
 
 Everything runs on the CPU in fp32, so that results do not depend on the device.
 """

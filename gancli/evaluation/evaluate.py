@@ -1,4 +1,4 @@
-"""Measure a generator against the data set that it was trained on.
+"""Measure a generator against the dataset that it was trained on.
 
 `evaluate` draws samples or translations and computes every metric that applies to them.
 """

@@ -31,7 +31,7 @@ from gancli.reporting import Progress, Say, silent
 
 @dataclass(frozen=True, kw_only=True)
 class Samples:
-    """`count` samples of a generator, and the real pictures of its data set.
+    """`count` samples of a generator, and the real pictures of its dataset.
 
     `draw` generates any number of samples, as batches (B, C, H, W), uint8 or in [-1, 1]. For a
     generator with labels, `requested` returns the classes (N,) that those samples should show.

@@ -1,4 +1,4 @@
-"""The feature extractor of a data set: a classifier whose features and classes metrics use.
+"""The feature extractor of a dataset: a classifier whose features and classes metrics use.
 
 It is trained once on the real training split, with a fixed seed, and kept in the cache. If the
 pictures have no classes, it learns to predict by how many quarter turns they were rotated.
@@ -43,7 +43,7 @@ class Extractor:
 
     @property
     def predicts_rotation(self) -> bool:
-        """Whether it predicts quarter turns because the data set has no classes."""
+        """Whether it predicts quarter turns because the dataset has no classes."""
         return self.classes == ROTATIONS
 
     def features(self, images: Tensor) -> Tensor:
@@ -54,7 +54,7 @@ class Extractor:
 def extractor_for(
     train: Pictures, test: Pictures, cache: Path, say: Say = silent, progress: Progress = silent
 ) -> Extractor:
-    """Return the extractor of a data set: from `cache`/classifiers, or trained now and kept there.
+    """Return the extractor of a dataset: from `cache`/classifiers, or trained now and kept there.
 
     Raises UsageError if `check` does.
     """
@@ -82,7 +82,7 @@ def check(train: Pictures, test: Pictures) -> None:
     if _has_classes(train) and not _has_classes(test):
         raise UsageError(
             f"The training pictures of {train.name} have classes, but its test pictures do not.",
-            hint="put the test pictures of each class into a sub-folder, or use another data set: "
+            hint="put the test pictures of each class into a sub-folder, or use another dataset: "
             "gan datasets list",
         )
     if min(len(train.images), len(test.images)) < 2:

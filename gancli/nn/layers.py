@@ -142,7 +142,7 @@ class AdaptiveDropout2d(nn.Module):
     If `target_wins` is below 1, the rate adapts so that the discriminator wins that often. A
     discriminator that memorises the training images wins more and more. With fewer channels it has
     to rely on what the images have in common. So long training does not overfit more than short
-    training, on small and on large data sets. Karras, Aittala, Hellsten, Laine, Lehtinen, Aila
+    training, on small and on large datasets. Karras, Aittala, Hellsten, Laine, Lehtinen, Aila
     2020, arXiv:2006.06676, section 3.1, adapt augmentation in this way; at 28x28 pixels
     augmentation costs more than it gains.
     """

@@ -1,7 +1,7 @@
 """Find the generator file that a word on the command line names. Imports no torch.
 
 runs/dcgan-fashion-mnist/
-  generator.safetensors   the generator of a run; found by the name of the run, model or data set
+  generator.safetensors   the generator of a run; found by the name of the run, model or dataset
   best.safetensors        the generator of its best epoch; used only when its path is given
 """
 
@@ -25,7 +25,7 @@ def find(
 ) -> Path:
     """Return the generator file that `ref` names: a file, a run folder, or a name.
 
-    A name is that of a run (`dcgan-mnist`), a model or a data set. If several runs match, the
+    A name is that of a run (`dcgan-mnist`), a model or a dataset. If several runs match, the
     newest one that `fits` accepts is returned. Raises UsageError if no run matches, or if none of
     them fits. The message then lists the known runs, or says what none of them does (`wanted`, such
     as "translates pictures"); the hint is `train_command`.
@@ -40,14 +40,14 @@ def find(
         return found
     if matches:
         raise UsageError(f"No run of {ref} in {runs}/ {wanted}.", hint=train_command)
-    if path.is_dir():  # checked after the names: the folder of a data set may have the same name
+    if path.is_dir():  # checked after the names: the folder of a dataset may have the same name
         raise UsageError(
             f"The folder {ref} does not contain a {GENERATOR}.", hint="gan train --help"
         )
     known = sorted({f.parent.name for f in _newest_first(runs)})
     listed = f"The runs in {runs}/ are: {', '.join(known)}."
     raise UsageError(
-        f"{ref} is not a file, a run folder, or the name of a run, its model or its data set. "
+        f"{ref} is not a file, a run folder, or the name of a run, its model or its dataset. "
         f"{listed if known else f'No run has been trained in {runs}/ yet.'}",
         hint=train_command,
     )

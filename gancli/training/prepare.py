@@ -206,7 +206,7 @@ def _held_out(
     try:
         shown = _open(job, "test", say, progress, size=pictures.images.shape[1])
     except DataError:
-        say("This data set has no test pairs, so the sample grids show training pairs.")
+        say("This dataset has no test pairs, so the sample grids show training pairs.")
         shown = pictures
     sources, targets = job.direction.of((shown.images, shown.partners))
     return sources[:SHOWN_PAIRS], targets[:SHOWN_PAIRS]
@@ -229,7 +229,7 @@ def _precision(job: Job, device: torch.device, say: Say) -> str:
 
 
 def _check_batch(size: int, pictures: Pictures, minimum: int) -> None:
-    """Raise UsageError if a batch is smaller than `minimum` or larger than the data set."""
+    """Raise UsageError if a batch is smaller than `minimum` or larger than the dataset."""
     count, processes = len(pictures.images), distributed.world_size()
     if size < minimum:
         raise UsageError(

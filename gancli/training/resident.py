@@ -1,4 +1,4 @@
-"""A data set held in device memory as uint8: copied there once, before training.
+"""A dataset held in device memory as uint8: copied there once, before training.
 
 `streaming` has the alternative for data that does not fit. Both build batches with `make_batch`.
 """

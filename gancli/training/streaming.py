@@ -1,4 +1,4 @@
-"""A data set that stays on disk: batches are read ahead of the step that needs them.
+"""A dataset that stays on disk: batches are read ahead of the step that needs them.
 
 A step sees the same bits as with `ResidentDataset`; only the place that the bytes come from
 differs. torch's DataLoader reads them, in processes of its own if there are `workers`. On CUDA each

@@ -38,7 +38,7 @@ from gancli.training.resident import ResidentDataset
 from gancli.training.trainer import Trainer
 from tests.benchmarks import operators, stock, timing
 
-COUNT = 500  # pictures in the data set, at least
+COUNT = 500  # pictures in the dataset, at least
 SIZES = (28, 64, 128, 256)
 BATCH = {28: 128, 64: 64, 128: 16, 256: 4}  # by size; --batch-size overrides it
 PAIRS_BATCH = 4  # the largest batch of models that learn from pairs
@@ -47,7 +47,7 @@ MAX_STEPS = 10  # steps in such a turn, at most
 
 
 class Pictures(Dataset[tuple[Tensor, Tensor]]):
-    """A data set in memory that converts its pictures one by one, as torchvision's transforms do.
+    """A dataset in memory that converts its pictures one by one, as torchvision's transforms do.
 
     `images` are uint8 (N, C, H, W), `labels` class numbers (N,).
     """

@@ -1,4 +1,4 @@
-"""A data set of bars: small, labelled, and learned in a second."""
+"""A dataset of bars: small, labelled, and learned in a second."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""The `Bars` data set with a trained extractor, shared by all tests of a process."""
+"""The `Bars` dataset with a trained extractor, shared by all tests of a process."""
 
 import pytest
 from evaluation.bars import STEPS_TO_LEARN, Bars, bars

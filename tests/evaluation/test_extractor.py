@@ -1,4 +1,4 @@
-"""The feature extractor of a data set, and its cache."""
+"""The feature extractor of a dataset, and its cache."""
 
 from collections.abc import Callable
 from dataclasses import replace

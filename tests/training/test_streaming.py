@@ -43,7 +43,7 @@ def write_images(path: Path, shape: Shape) -> tuple[Rows, Tensor]:
 
 
 def both_datasets(path: Path, shape: Shape, target: int = 0, device=CPU, **options):
-    """The same images as a resident and as a streaming data set."""
+    """The same images as a resident and as a streaming dataset."""
     rows, images = write_images(path, shape)
     labels = torch.arange(COUNT) % shape.classes if shape.classes else None
     sources = images[:, 1 - target] if shape.source else None
@@ -100,7 +100,7 @@ def test_resuming_with_streamed_data_is_bit_identical(tmp_path):
     end = steps(uninterrupted, 2)
     _, data = both_datasets(tmp_path, LABELLED)
     resumed = trainer(data)
-    for _ in range(2):  # the second time it returns to an earlier position of the same data set
+    for _ in range(2):  # the second time it returns to an earlier position of the same dataset
         resumed.load({k: v.clone() for k, v in half.items()})
         assert_equal_states(steps(resumed, 2), end)
 

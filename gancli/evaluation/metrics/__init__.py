@@ -25,7 +25,7 @@ class Kind(enum.Flag):
     """The evidence that a metric is computed from."""
 
     SAMPLES = enum.auto()  # samples of any generator
-    CLASSES = enum.auto()  # samples of a generator whose data set has classes
+    CLASSES = enum.auto()  # samples of a generator whose dataset has classes
     LABELLED = enum.auto()  # samples of a generator that takes class labels
     LABEL_MAPS = enum.auto()  # translations to label maps, which have a palette
     PHOTOS = enum.auto()  # all other translations
