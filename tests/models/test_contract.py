@@ -97,7 +97,7 @@ def test_the_step_never_reads_a_tensor_on_the_host(name: str) -> None:
     trainer.step()
     with NoHostReads():
         trainer.step()
-        trainer._plain_step(watched=True)
+        trainer._plain_step(measure_health=True)
     with NoHostReads(), pytest.raises(AssertionError, match="read on the host"):
         trainer._clock.item()
 
