@@ -27,19 +27,19 @@ OPTIONS = ("epochs", "batch_size", "lr", "z_dim", "seed")
 class Training:
     """How a model is trained. Raises UsageError for a value out of bounds.
 
-    0 turns off `lr_decay`, `patience`, `ema` and `jitter`. Pairs in Annotated are bounds.
+    0 turns off `lr_decay`, `patience`, `ema` and `jitter`. Annotated holds the bounds of a value.
     """
 
     epochs: Annotated[int, (1, 1_000_000)] = 25
     batch_size: Annotated[int, (1, 1_000_000)] = 128
     lr: Annotated[float, (1e-9, 1.0)] = 2e-4  # Adam's learning rate, for both networks
     d_lr_scale: Annotated[float, (1e-3, 1e3)] = 1.0  # D's learning rate, as a multiple of lr
-    beta1: Annotated[float, (0.0, 0.99999)] = 0.5
+    beta1: Annotated[float, (0.0, 0.99999)] = 0.5  # of Adam
     beta2: Annotated[float, (0.0, 0.9999999)] = 0.999
-    lr_decay: Annotated[float, (0.0, 1.0)] = 0.5  # last part of training, in which lr falls to 0
+    lr_decay: Annotated[float, (0.0, 1.0)] = 0.5  # final fraction of the run in which lr falls to 0
     patience: Annotated[int, (0, 1_000_000)] = 0  # epochs without a new best before lr halves
     ema: Annotated[float, (0.0, 1e12)] = 50_000.0  # half-life of G's average, in images; 0: off
-    jitter: Annotated[float, (0.0, 1.0)] = 0.0  # enlarge by this share, then crop at random
+    jitter: Annotated[float, (0.0, 1.0)] = 0.0  # enlarge by this fraction, then crop at random
     mirror: bool = False  # mirror each picture with probability 1/2
     seed: Annotated[int, (0, LAST_SEED)] = 0
 
@@ -114,7 +114,7 @@ def preset(
     shape: Shape | None = None,
     direction: Direction | None = None,
 ) -> dict[str, Any]:
-    """Return the values of a model's preset `name`. `presets` is `preset` of the model's module.
+    """Return the values of preset `name`. `presets` is the function `preset` of the model's module.
 
     Raises UsageError if `name` is not one of PRESETS.
     """

@@ -1,4 +1,4 @@
-"""THE CONTRACT between a model and the trainer. To write a model, read this file first.
+"""The interface between models and the trainer. To write a model, read this file first.
 
 A model is one file in `models/`. It defines:
 
@@ -18,7 +18,7 @@ In each step the trainer calls:
     fake = gan.fake(inputs)                                # the only generator forward of the step
     gan.discriminator_loss(batch, inputs, fake.detach())   # then the discriminator is updated
     gan.generator_loss(batch, inputs, fake)                # then the generator is updated
-    gan.after_step(metrics)                                # metrics of both losses, averaged
+    gan.after_step(metrics)                                # of both losses, averaged over processes
 
 `models/dcgan.py` is the shortest example. In the shapes below, B is the batch size, Z the length of
 the noise, K the number of classes and C the number of channels.
@@ -67,7 +67,7 @@ class Batch:
 
 @dataclass(frozen=True, kw_only=True)
 class Inputs:
-    """The inputs of one generator call: noise `z` (B, Z), and what else the model `feeds` on.
+    """The inputs of one generator call: noise `z` (B, Z) and, as `feeds` says, `y` or `source`.
 
     `y` are labels (B, K), one-hot or blended. `source` are images (B, source channels, H, W); a
     model that takes images has Z = 0.
@@ -80,7 +80,7 @@ class Inputs:
 
 @dataclass(frozen=True, kw_only=True)
 class Share:
-    """This process's share of every global batch: part `rank` of `world` equal parts.
+    """This process's part of every global batch: part `rank` of `world` (the world size) parts.
 
     Every process draws random numbers for the global batch from an `rng` in the same state, and
     keeps its own rows. So N processes see the same noise as a single process would. A single
@@ -114,9 +114,9 @@ class GAN(nn.Module):
     """
 
     feeds: ClassVar[Feeds] = Feeds.NOISE  # what the generator takes
-    crisp: bool = False  # True if its images use the palette's colours only, without mixtures
-    # The name of a metric that falls as images get better, if the losses report one. It selects the
-    # best epoch, and halves the learning rate when it stalls (see `patience`).
+    crisp: bool = False  # True if every generated pixel has exactly one of the palette's colours
+    # The name of a metric that falls as images get better, if the losses report one. The epoch with
+    # the lowest value is saved as the best; if it stalls, the learning rate is halved (`patience`).
     measure: ClassVar[str | None] = None
     generator: nn.Module
     discriminator: nn.Module
@@ -131,7 +131,7 @@ class GAN(nn.Module):
         self.shape, self.z_dim, self.noise = shape, z_dim, noise
 
     def draw(self, batch: Batch) -> Inputs:
-        """Draw generator inputs for one fake per real image: new noise, and the image's label."""
+        """Draw inputs for one fake per real image: new noise, and the image's label or source."""
         count, rng = self.share.world * len(batch.image), self.share.rng
         z = torch.empty(count, self.z_dim, device=batch.image.device)
         z = (

@@ -115,7 +115,7 @@ def save(path: Path, picture: Array, recipe: Mapping[str, str] | None = None) ->
 
 
 def load_png(path: Path) -> Array:
-    """Read a picture that `save_png` wrote, as uint8 (H, W, C). Raises FileError as `opened`."""
+    """Read a picture that `save_png` wrote, as uint8 (H, W, C). Raises FileError like `opened`."""
     with opened(path) as picture:
         array = np.asarray(picture)
     return array.reshape(*array.shape[:2], -1)

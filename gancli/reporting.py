@@ -7,7 +7,7 @@ command line passes functions that print. The Python API and the tests pass thei
 from collections.abc import Callable
 
 Say = Callable[[str], None]  # called with one line of text
-Progress = Callable[[str, int, "int | None"], None]  # called with (what, done, total)
+Progress = Callable[[str, int, "int | None"], None]  # (what, done, total or None)
 
 
 def silent(*_: object) -> None:

@@ -76,7 +76,7 @@ class Header:
     best: Best | None = None
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the header as it is written: fields that are None are left out."""
+        """Return the header as it is written, without fields that are None (except `direction`)."""
         found = asdict(self)
         return {k: v for k, v in found.items() if v is not None or k == "direction"}
 
@@ -141,7 +141,7 @@ def save(path: Path, tensors: "dict[str, Tensor]", header: Mapping[str, Any]) ->
 
 
 def load(path: Path) -> "dict[str, Tensor]":
-    """Load the tensors of a file to the CPU. Raises FileError if the file is damaged."""
+    """Load the tensors of a file to the CPU. Raises FileError if it is missing or damaged."""
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 

@@ -1,6 +1,6 @@
 """Recipes: the command that is stored in a picture's file, and running it again.
 
-A recipe holds the command without what does not change the picture, the name of the model, the
+A recipe holds the command (only the options that affect the picture), the name of the model, the
 digest of the generator's file and the version of gan.
 """
 

@@ -63,7 +63,7 @@ def load_or_create(
 def load(path: Path, key: str) -> Pictures | None:
     """Load the cache file `path`, or return None if it is missing, damaged or has another key.
 
-    The pixels are memory-mapped, not read.
+    The pixels are memory-mapped. Only the SHA-256 check, up to MAX_HASHED_BYTES, reads them.
     """
     try:
         with path.open("rb") as file, ZipFile(file) as archive:

@@ -211,7 +211,7 @@ def _over_white(image: Image.Image, gray: bool) -> Image.Image:
 
 
 def _eight_bit(image: Image.Image) -> Image.Image:
-    """Scale 1-bit, 16-bit, 32-bit or float gray to 8 bits. The values decide the range.
+    """Scale 1-bit, 16-bit, 32-bit or float gray to 8 bits, by mode and maximum.
 
     Raises DataError for NaN or infinity.
     """

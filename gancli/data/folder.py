@@ -43,7 +43,7 @@ class PictureFile:
 
     path: Any  # a Path, or a member of an archive or a shard
     name: str  # the path inside the folder
-    group: str  # the top sub-folder, or the class in a shard: a class if all pictures have one
+    group: str  # class name: the top sub-folder, or the `cls` in a shard; "" without one
     partner: Path | None = None  # B, if a pair is two files: `path` is then A
 
 

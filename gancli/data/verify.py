@@ -16,7 +16,7 @@ from urllib.error import URLError
 
 from gancli.errors import DataError
 
-BLOCK = 1 << 16
+BLOCK = 1 << 16  # bytes read at a time
 
 
 @dataclass(frozen=True, kw_only=True)

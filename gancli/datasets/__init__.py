@@ -4,8 +4,8 @@ A dataset module defines `INFO` and `load(places, split, say, progress) -> Pictu
 
 - `download(places, say, progress) -> Path`, if its files must be downloaded;
 - `adopt(file, places, say, progress) -> Path`, if it is one archive that users may already have;
-- `SCALES = True`, if its files are larger than the pictures made of them: `load` then also takes
-  `size`, so that pictures are resized only once;
+- `SCALES = True`, if `load` also takes `size` (pixels) and resizes to it: for datasets whose
+  originals are larger than most models need, so that they are resized only once;
 - `PAIRS = True`, if its pictures come in pairs.
 
 The first line of its docstring is the summary in `gan datasets list`. Datasets return arrays and

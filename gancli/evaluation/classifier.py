@@ -97,7 +97,7 @@ def fit(
 
 @torch.no_grad()
 def predict(network: Classifier, images: Tensor) -> tuple[Tensor, Tensor]:
-    """Return features (B, 128) and predicted classes (B,) of `images`, uint8 or in [-1, 1]."""
+    """Return features (B, 128) and classes (B,) of `images` (B, C, H, W), uint8 or in [-1, 1]."""
     features = network.features(_to_float(quantise(images)))
     return features, network.head(features).argmax(1)
 
@@ -125,7 +125,7 @@ def scores(predicted: Tensor, labels: Tensor, classes: tuple[str, ...]) -> Score
 
 
 def quantise(images: Tensor) -> Tensor:
-    """Round pictures in [-1, 1] to uint8 on the CPU, as in files; uint8 is returned unchanged.
+    """Round (B, C, H, W) in [-1, 1] to uint8 on the CPU, as in files; uint8 is kept as it is.
 
     Raises DataError if a value is not finite: the training has diverged.
     """

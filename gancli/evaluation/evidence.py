@@ -36,7 +36,7 @@ class Samples:
     `draw` generates any number of samples, as batches (B, C, H, W), uint8 or in [-1, 1]. For a
     generator with labels, `requested` returns the classes (N,) that those samples should show.
     Samples are rounded to uint8, as in the files that users see. `seed` chooses the training
-    pictures for the floor.
+    pictures of the metric `floor`, and is the seed of GAN-train's classifier.
     """
 
     family: ClassVar[Kind] = Kind.SAMPLES | Kind.CLASSES | Kind.LABELLED
@@ -74,13 +74,13 @@ class Samples:
 
     @cached_property
     def real(self) -> Tensor:
-        """As many random training pictures as samples, or all of them: uint8 (N, C, H, W)."""
+        """`count` random training pictures, or all if there are fewer: uint8 (N, C, H, W)."""
         rng = torch.Generator().manual_seed(self.seed)
         order = torch.randperm(len(self.train.images), generator=rng)
         return images_of(self.train)[order[: self.count]]
 
     def facts(self, protocol: Mapping[str, str]) -> dict[str, Any]:
-        """Return the facts for JSON; `protocol` is what the metrics say of theirs, by name."""
+        """Return the facts for JSON; `protocol` maps metric names to their own protocols."""
         return {
             "samples": self.count,
             "accuracy": self.extractor.accuracy,
@@ -161,7 +161,7 @@ class Translations:
         return float(np.mean([float(compare(_tensor(a), _tensor(b))) for a, b in pairs]))
 
     def facts(self, protocol: Mapping[str, str]) -> dict[str, Any]:
-        """Return the facts for JSON; `protocol` is what the metrics say of theirs, by name."""
+        """Return the facts for JSON; `protocol` maps metric names to their own protocols."""
         how = "means over pairs"
         if self.palette:
             how = f"each pixel counts as the nearest of {len(self.palette)} label colours"

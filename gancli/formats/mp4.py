@@ -45,7 +45,7 @@ def write(path: Path, frames: Iterable[Array], fps: float, recipe: Recipe | None
 
 
 def _encoder(path: Path, fps: float, recipe: Recipe | None) -> Any:
-    """Start ffmpeg. It stores colours at half the resolution (4:2:0), as most players require."""
+    """Start ffmpeg. It subsamples chroma by 2x2 (4:2:0), as most players require."""
     comment = [] if recipe is None else ["-metadata", f"comment={json.dumps(dict(recipe))}"]
     return imageio.get_writer(
         path,
@@ -66,7 +66,7 @@ def _send(encoder: Any, frame: Array, path: Path) -> None:
 
 
 def _pad_to_even(frame: Array) -> Array:
-    """Return (H, W, 3) with even H and W, which colours at half the resolution need."""
+    """Return (H, W, 3), padded to even H and W, which 4:2:0 chroma subsampling needs."""
     height, width, channels = frame.shape
     padded = np.pad(frame, ((0, height % 2), (0, width % 2), (0, 0)))
     return padded.repeat(3, axis=2) if channels == 1 else padded

@@ -22,7 +22,8 @@ What we changed:
 A classifier trained only on samples recognises 98.3 % of real MNIST digits, after 25 epochs as well
 as after 100, and 87.4 % of real Fashion-MNIST images.
 
-In the preset `paper` one classifier learns from both real and fake images (L_C, eq. 3).
+The preset `paper` keeps only the first two of these changes. One classifier then learns from both
+real and fake images (L_C, eq. 3).
 """
 
 from dataclasses import dataclass
@@ -68,7 +69,7 @@ class Settings:
     width: Units = 32  # channels of the largest maps, doubled each time the size halves
     hidden: Units = 256  # units of the fully connected layers
     dropout: Rate = 0.3  # initial rate at which D drops channels
-    d_wins: Proportion = 0.62  # win rate of D that dropout aims at; 1: dropout is constant
+    d_wins: Proportion = 0.62  # accuracy of D that dropout aims for; 1: constant dropout
     minibatch_std: bool = True  # give D the minibatch standard deviation as a feature
     g_class_weight: Weight = 0.5  # weight of L_C in the generator's loss
     twin: Proportion = 0.9  # weight of the twin's L_C relative to the classifier's; 0: no twin

@@ -61,7 +61,7 @@ class Settings:
     gamma: Annotated[float, (0.0, 10.0)] = 1.0  # target of E[L(G(z))] / E[L(x)], the diversity
     lambda_k: Proportion = 0.02  # learning rate of k
     taper: Annotated[int, (1, 4)] = 2  # G's channels multiply by this at each smaller size
-    dropout: Rate = 0.0  # share of G's channels dropped, in training and at sampling
+    dropout: Rate = 0.0  # fraction of G's channels dropped, in training and when sampling
 
 
 def preset(name: str, shape: Shape | None, direction: Direction | None) -> dict[str, Any]:
@@ -107,7 +107,9 @@ def k_max(gamma: float) -> float:
 
 
 def ladder(size: int) -> list[int]:
-    """Return sizes from 5 to 8 pixels upwards, each half of the next. The last is `size`, padded.
+    """Return the sizes of the network's scales, each half of the next; the last is `size`, padded.
+
+    The smallest has 5 to 8 pixels:
 
     28 -> [8, 16, 32]; 36 -> [5, 10, 20, 40]; 64 -> [8, 16, 32, 64].
     """
@@ -144,7 +146,7 @@ class Unpad(nn.Module):
 
 
 class Dropout(nn.Module):
-    """Drop a share `rate` of the channels of (B, C, H, W). The noise z (B, Z) decides which.
+    """Drop a fraction `rate` of the channels of (B, C, H, W), chosen by the noise z (B, Z).
 
     No z is drawn twice in training, so a mask computed from z is as good as a random one, and an
     image remains a function of its noise. Channel c is dropped if the phase <z, w_c> + b_c, in

@@ -66,9 +66,9 @@ class Settings:
     width: Units = 32  # channels of the largest maps, doubled each time the size halves
     hidden: Units = 256  # units of the fully connected layers
     dropout: Rate = 0.3  # initial rate at which D drops channels
-    d_wins: Proportion = 0.62  # win rate of D that dropout aims at; 1: dropout is constant
+    d_wins: Proportion = 0.62  # accuracy of D that dropout aims for; 1: constant dropout
     minibatch_std: bool = True  # give D the minibatch standard deviation as a feature
-    mismatch: Proportion = 0.2  # share of wrong labels in the loss of fakes; 0: none
+    mismatch: Proportion = 0.2  # weight of wrong labels in D's loss on fakes; 0: not used
     noise: Literal["normal", "uniform"] = "normal"  # N(0, 1) or U(-1, 1)
 
 

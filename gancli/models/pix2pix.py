@@ -178,7 +178,10 @@ class Generator(nn.Module):
 
 
 class Discriminator(nn.Sequential):
-    """Pairs (B, source channels + C, H, W) to logits (B, 1, h, w), one per 70x70 patch."""
+    """Pairs (B, source channels + C, H, W) to logits (B, 1, h, w), one per patch.
+
+    A patch has 70x70 pixels, or 34x34 for images below 28 pixels, where one halving is left out.
+    """
 
     def __init__(self, s: Settings, shape: Shape) -> None:
         halvings = 3 if shape.size >= 28 else 2  # at 16 pixels the maps would get too small

@@ -53,7 +53,7 @@ class Halve(nn.Sequential):
 
 
 class Double(nn.Sequential):
-    """A 4x4 transposed convolution of stride 2: half the size, rounded up, to (B, C, size, size).
+    """A 4x4 transposed convolution of stride 2: half the size, rounded up, to (B, out, size, size).
 
     The last K input channels may be labels y (B, K), as in `Halve`.
     """
@@ -141,10 +141,10 @@ class AdaptiveDropout2d(nn.Module):
 
     If `target_wins` is below 1, the rate adapts so that the discriminator wins that often. A
     discriminator that memorises the training images wins more and more. With fewer channels it has
-    to rely on what the images have in common. So long training does not overfit more than short
-    training, on small and on large datasets. Karras, Aittala, Hellsten, Laine, Lehtinen, Aila
-    2020, arXiv:2006.06676, section 3.1, adapt augmentation in this way; at 28x28 pixels
-    augmentation costs more than it gains.
+    to rely on what the images have in common. Thus a longer training does not overfit more than a
+    short one, on small and on large datasets. Karras, Aittala, Hellsten, Laine, Lehtinen, Aila
+    2020, arXiv:2006.06676, section 3, adapt augmentation in this way; at 28x28 pixels augmentation
+    costs more than it gains.
     """
 
     SPEED = 1e-3  # per step: at a win rate 0.05 too high, the rate rises by 0.05 in 1,000 steps
@@ -280,9 +280,10 @@ class _Concatenate(torch.autograd.Function):
 
 
 def init_dcgan(module: nn.Module) -> None:
-    """Initialise a network as DCGAN does: weights from N(0, 0.02) (arXiv:1511.06434, section 4).
+    """Initialise a network as DCGAN does: weights with mean 0 (arXiv:1511.06434, section 4).
 
-    Gains of normalisation layers come from N(1, 0.02), as in Radford's code. Biases are 0.
+    Gains of normalisation layers have mean 1, as in Radford's code. The standard deviation is 0.02
+    for all. Biases are 0.
     """
     for m in module.modules():
         if isinstance(m, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):

@@ -87,7 +87,7 @@ def interpolate(
     loop: bool = False,
     labels: Sequence[int] = (),
 ) -> Film:
-    """Return a film of a walk from seed to seed, `steps` frames each; `labels` go side by side.
+    """Return a film of a walk from seed to seed, `steps` frames each, with `labels` side by side.
 
     `path` is "slerp", "lerp" or None. None means slerp for normal noise, whose vectors all have
     about the same length, and lerp for uniform noise. With `loop`, the walk returns to its start.

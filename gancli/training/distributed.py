@@ -5,8 +5,8 @@ Kubernetes and Ray can start them too, on many machines; they set RANK and WORLD
 each process enters `joined`. Tensors on a GPU are averaged by NCCL, those on a CPU by gloo. In a
 single process (`world_size()` is 1) nothing here has any effect.
 
-Between steps all processes hold the same weights, moments, averages and buffers: they start out
-equal and are updated by the same averages. So rank 0 can write the state of all.
+Between steps all processes hold the same weights, Adam moments, averaged weights and buffers: they
+start out equal and are updated from averaged gradients. So rank 0 can save the state for all.
 """
 
 import os

@@ -11,16 +11,16 @@ from collections.abc import Mapping, Sequence
 
 EpochMetrics = Mapping[str, float]
 
-MIN_STEPS = 500  # before that a generator may draw anything, and the epoch means still contain it
+MIN_STEPS = 500  # no diagnosis of an epoch that began earlier: its means include the first steps
 MIN_STEPS_LOW_K = 5000  # for BEGAN with k below 0.5: it starts from one picture, with k near 0
-COLLAPSE_RATIO = 8.0  # data spread / sample spread: a collapse from here; healthy runs stay below 3
-ABOVE_CHANCE = 0.1  # of the way from chance to 1: how far above chance samples must be recognised
+COLLAPSE_RATIO = 8.0  # data spread / sample spread: collapse if at least this; healthy: below 3
+ABOVE_CHANCE = 0.1  # accuracy on samples must beat chance by this fraction of (1 - chance)
 HEAD_ACCURACY = 0.8  # a class head must recognise this share of real pictures to be trusted
 CLASSES_HIT = 0.5  # share of the classes that samples must show
 D_WIN_RATE = 0.995  # from this win rate on, the generator gets no useful gradient
 ZERO_GRADIENT = 1e-7  # norm of all gradients: too small to move Adam, whose epsilon is 1e-8
-K_LOW, K_HIGH = 1e-4, 0.99  # of k's range: healthy k may creep near 0, and shakes near its maximum
-POOR_AUTOENCODER = 0.6  # l_real / data spread: from here it has not learned to reconstruct
+K_LOW, K_HIGH = 1e-4, 0.99  # as fractions of k's maximum: a healthy k may come close to either
+POOR_AUTOENCODER = 0.6  # l_real / data spread: at or above this, it cannot reconstruct images
 REPEAT_AFTER = 5  # epochs before the same finding is reported again
 
 
@@ -42,7 +42,7 @@ def mode_collapse(m: EpochMetrics, classes: int) -> str | None:
 def ignored_labels(m: EpochMetrics, classes: int) -> str | None:
     """Find samples that a class head does not recognise as the class they were generated for.
 
-    The head's verdict counts only once it recognises real pictures.
+    Applies only if the head recognises real pictures reliably (HEAD_ACCURACY).
     """
     if m.get("real_recognised", 0.0) < HEAD_ACCURACY or classes < 2:
         return None

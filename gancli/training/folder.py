@@ -108,9 +108,9 @@ class RunFolder:
             write_file(self.epoch_start, self.training.read_bytes(), durable=True)
 
     def drop_stale_epoch_start(self, epoch: int, images: int) -> None:
-        """Remove a copy that is damaged or not from the start of `epoch`, as a crash may leave it.
+        """Delete `epoch_start` if it is damaged or not the checkpoint at the start of `epoch`.
 
-        `images` is the number of images in an epoch.
+        A crash may leave such a file. `images` is the number of images in an epoch.
         """
         try:
             images_seen = int(weights.load(self.epoch_start)["clock"])

@@ -32,7 +32,7 @@ class Prepared:
     """One `gan train`, checked and ready to start.
 
     `held_out` are the inputs and targets (uint8, (n, H, W, C) each) of the pairs in the sample
-    grid; None for models that do not learn from pairs.
+    grid: test pairs, or training pairs if there are none. None for models that use no pairs.
     """
 
     job: Job

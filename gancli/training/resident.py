@@ -119,7 +119,7 @@ def order(seed: int, count: int, start: int, stop: int) -> Tensor:
 
 @lru_cache(maxsize=2)  # a batch spans at most two passes, since a batch never exceeds the data
 def _permutation(seed: int, number: int, count: int) -> Tensor:
-    # torch's generator takes 32 bits. Multiplying by odd constants gives neighbouring seeds and
-    # passes different values.
+    # torch's CPU generator uses the lower 32 bits of a seed. Multiplying by odd constants gives
+    # neighbouring seeds and passes different values.
     mixed = (seed * 0x9E3779B1 + number * 0x85EBCA6B) % 2**32
     return torch.randperm(count, generator=torch.Generator().manual_seed(mixed))

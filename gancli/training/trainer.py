@@ -1,8 +1,8 @@
 """The trainer: the training step, and a loop over it that yields reports.
 
 It knows nothing of consoles and files. The code that iterates over `Trainer.run()` draws, writes
-and stops. The step takes no tensors and returns none: the host writes one tensor per step (the
-indices of the images) and reads one per report (the metrics).
+and stops. The step takes no tensors and returns none. Per step, the host only writes the indices of
+the images and the learning rates; per report, it only reads the metrics.
 """
 
 import time
@@ -233,7 +233,7 @@ class Trainer:
             torch.manual_seed(self._rank_seed())
 
     def _rank_seed(self) -> int:
-        """The seed of torch's default generator; it differs by rank, so that dropout does."""
+        """The seed of torch's default generator; it differs by rank, and so do dropout masks."""
         share, seed = self.share, self.config.seed
         return seed if share.world == 1 else hash((seed, self.images_seen, share.rank)) % 2**32
 

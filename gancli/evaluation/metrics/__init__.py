@@ -39,7 +39,8 @@ def _no_rows(_: Any) -> Rows:
 class Metric:
     """A metric: how to compute it, and how to show it.
 
-    `name` is its key in JSON. `compute` receives the evidence, an `evidence.Samples` or
+    `name` is its key in JSON, `of` the kind of evidence that it needs, and `better` says which
+    direction is an improvement. `compute` receives the evidence, an `evidence.Samples` or
     `evidence.Translations`, and returns a number, or several by class, or None if the metric cannot
     be computed. `protocol` describes how it was measured, so that values can be compared.
 
