@@ -15,7 +15,7 @@ from pathlib import Path
 from gancli.errors import FileError, UsageError
 
 CLAIM = ".claim"  # the lock file in a folder; it is empty
-ELSEWHERE = "choose another place with --out"
+OUT_HINT = "choose another place with --out"
 
 
 def write_file(path: Path, data: bytes, *, durable: bool = False) -> None:
@@ -50,7 +50,7 @@ def replacing(path: Path) -> Iterator[Path]:
     except OSError as error:
         if not _is_write_error(error, temporary):
             raise
-        raise FileError(_cannot_write(path, error.strerror or str(error)), ELSEWHERE) from error
+        raise FileError(_cannot_write(path, error.strerror or str(error)), OUT_HINT) from error
     finally:
         _remove(temporary)
 
@@ -60,12 +60,12 @@ def check_writable(path: Path) -> None:
     _check_not_special(path)
     target = Path(os.path.realpath(path))
     if target.is_dir():
-        raise FileError(_cannot_write(path, "it is a folder"), hint=ELSEWHERE)
+        raise FileError(_cannot_write(path, "it is a folder"), hint=OUT_HINT)
     nearest = next(p for p in target.parents if p.exists())
     if not nearest.is_dir():
-        raise FileError(_cannot_write(path, f"{nearest} is not a folder"), hint=ELSEWHERE)
+        raise FileError(_cannot_write(path, f"{nearest} is not a folder"), hint=OUT_HINT)
     if not os.access(nearest, os.W_OK | os.X_OK):
-        raise FileError(_cannot_write(path, f"the folder {nearest} is read-only"), hint=ELSEWHERE)
+        raise FileError(_cannot_write(path, f"the folder {nearest} is read-only"), hint=OUT_HINT)
 
 
 def claim(folder: Path) -> None:
@@ -80,7 +80,7 @@ def claim(folder: Path) -> None:
             (folder / CLAIM).unlink()  # it belongs to another user
         file = os.open(folder / CLAIM, os.O_RDWR | os.O_CREAT, 0o666)  # closing it would unlock
     except OSError as error:
-        raise FileError(_cannot_write(folder, error.strerror or str(error)), ELSEWHERE) from error
+        raise FileError(_cannot_write(folder, error.strerror or str(error)), OUT_HINT) from error
     with suppress(ImportError):
         import fcntl
 
@@ -97,7 +97,7 @@ def claim(folder: Path) -> None:
 def _check_not_special(path: Path) -> None:
     """Raise FileError if `path` is a device, a pipe or a socket: a rename would destroy it."""
     if path.exists() and not (path.is_file() or path.is_dir()):
-        raise FileError(_cannot_write(path, "it is a device or a pipe"), hint=ELSEWHERE)
+        raise FileError(_cannot_write(path, "it is a device or a pipe"), hint=OUT_HINT)
 
 
 def _is_write_error(error: OSError, temporary: Path) -> bool:

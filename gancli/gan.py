@@ -38,7 +38,7 @@ from gancli.shape import Shape as Shape  # re-exported: models import everything
 Metrics = dict[str, Tensor]  # name -> scalar on the device; shown, and written to metrics.jsonl
 
 # Types of settings, each with its lowest and highest value.
-Units = Annotated[int, (1, 4096)]
+LayerSize = Annotated[int, (1, 4096)]
 Rate = Annotated[float, (0.0, 0.9)]  # dropout rate
 Weight = Annotated[float, (0.0, 1e4)]  # factor of a term in a loss
 Proportion = Annotated[float, (0.0, 1.0)]
@@ -80,7 +80,7 @@ class Inputs:
 
 @dataclass(frozen=True, kw_only=True)
 class Share:
-    """This process's part of every global batch: part `rank` of `world` (the world size) parts.
+    """This process's part of every global batch: part `rank` of `world_size` equal parts.
 
     Every process draws random numbers for the global batch from an `rng` in the same state, and
     keeps its own rows. So N processes see the same noise as a single process would. A single
@@ -88,12 +88,12 @@ class Share:
     """
 
     rank: int = 0
-    world: int = 1
+    world_size: int = 1
     rng: torch.Generator | None = None
 
     def of(self, rows: Tensor) -> Tensor:
         """Return this process's rows (n, ...) of a tensor (world * n, ...)."""
-        return rows.chunk(self.world)[self.rank]
+        return rows.chunk(self.world_size)[self.rank]
 
 
 def check_classes(model: str, shape: Shape) -> None:
@@ -114,7 +114,9 @@ class GAN(nn.Module):
     """
 
     feeds: ClassVar[Feeds] = Feeds.NOISE  # what the generator takes
-    crisp: bool = False  # True if every generated pixel has exactly one of the palette's colours
+    exact_palette: bool = (
+        False  # True if every generated pixel has exactly one of the palette's colours
+    )
     # The name of a metric that falls as images get better, if the losses report one. The epoch with
     # the lowest value is saved as the best; if it stalls, the learning rate is halved (`patience`).
     measure: ClassVar[str | None] = None
@@ -132,7 +134,7 @@ class GAN(nn.Module):
 
     def draw(self, batch: Batch) -> Inputs:
         """Draw inputs for one fake per real image: new noise, and the image's label or source."""
-        count, rng = self.share.world * len(batch.image), self.share.rng
+        count, rng = self.share.world_size * len(batch.image), self.share.rng
         z = torch.empty(count, self.z_dim, device=batch.image.device)
         z = (
             z.uniform_(-1, 1, generator=rng)

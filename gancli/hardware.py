@@ -65,7 +65,7 @@ def prepare(sizes_repeat: bool = False) -> None:
 # -- memory ---------------------------------------------------------------------------------------
 
 
-def room(device: torch.device) -> int:
+def free_bytes(device: torch.device) -> int:
     """Free bytes where data for `device` would be held."""
     if device.type == "cuda":
         return torch.cuda.mem_get_info(device)[0]

@@ -176,6 +176,6 @@ def _epoch_line(epochs: int) -> Any:
 
 
 def _losses(report: "Report") -> str:
-    others = (*ALSO_SHOWN, metrics.tells_best(report.metrics))
+    others = (*ALSO_SHOWN, metrics.best_epoch_metric(report.metrics))
     shown = (k for k in report.metrics if k.endswith("_loss") or k in others)
     return "  ".join(f"{k} {report.metrics[k]:.3f}" for k in shown)

@@ -242,17 +242,17 @@ def _start(job: Job, restarts: int, dry_run: bool, preview: bool) -> None:
             _launch(job, restarts)
             return
     with distributed.joined(place):
-        if not distributed.first():
+        if not distributed.is_rank_zero():
             console.mute()
         # after a restart by torchrun, --fresh must not delete the checkpoint it restarts from
-        _train(replace(job, fresh=job.fresh and not distributed.again()), dry_run, preview)
+        _train(replace(job, fresh=job.fresh and not distributed.is_restart()), dry_run, preview)
 
 
 def _launch(job: Job, restarts: int) -> None:
     from gancli.training import prepare
     from gancli.training.launch import launch
 
-    prepare.settle(job)  # report mistakes once, here, and not from every process
+    prepare.resolve_settings(job)  # report mistakes once, here, and not from every process
     record = job.folder / "run.json"
     launch(sys.argv[1:], job.devices, restarts, record, console.say)
 

@@ -107,9 +107,9 @@ def map_threaded(
 ) -> Iterator[Result]:
     """Run `work` on every item with threads, and yield the results in order.
 
-    Decompression bombs are refused (see `strictly`). The first exception ends the iteration.
+    Decompression bombs are refused (see `bombs_as_errors`). The first exception ends the iteration.
     """
-    with strictly(), ThreadPoolExecutor(THREADS) as pool:
+    with bombs_as_errors(), ThreadPoolExecutor(THREADS) as pool:
         for start in range(0, len(items), BATCH):
             done = pool.map(work, items[start : start + BATCH])
             for i, result in enumerate(done, start + 1):
@@ -122,7 +122,7 @@ def decode(path: Openable, target_size: int | None = None) -> Image.Image:
 
     With `target_size`, a large JPEG is decoded at a reduced size, but with no side below twice the
     target: several times faster. Raises DataError if the file is not a complete picture, or, inside
-    `strictly`, if it is a decompression bomb.
+    `bombs_as_errors`, if it is a decompression bomb.
     """
     try:
         with path.open("rb") as file, Image.open(file) as image:
@@ -142,7 +142,7 @@ def natural_size(paths: Sequence[Openable], legal: Sequence[int], otherwise: int
     Reads headers only; unreadable files are ignored.
     """
     sizes: set[tuple[int, int]] = set()
-    with strictly():
+    with bombs_as_errors():
         for path in paths:
             with suppress(Exception), path.open("rb") as file, Image.open(file) as image:
                 sizes.add(image.size)
@@ -171,7 +171,7 @@ def fit(pictures: Pictures, size: int | None = None, channels: int | None = None
 
 
 @contextmanager
-def strictly() -> Iterator[None]:
+def bombs_as_errors() -> Iterator[None]:
     """Turn Pillow's decompression bomb warning into an error, and hide its other warnings.
 
     Warning filters are global to the process: enter this once, outside the decoding threads.

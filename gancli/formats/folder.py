@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from gancli.errors import FileError
-from gancli.files import ELSEWHERE, check_writable, replacing
+from gancli.files import OUT_HINT, check_writable, replacing
 from gancli.formats import Recipe, numbered
 from gancli.images import Array, encode_png
 
@@ -14,7 +14,7 @@ SUFFIXES = ("",)
 def check(path: Path, fps: float) -> None:
     """Raise FileError if the folder cannot be created, or exists and is not empty."""
     if path.is_dir() and any(path.iterdir()):
-        raise FileError(f"The folder {path} is not empty.", hint=ELSEWHERE)
+        raise FileError(f"The folder {path} is not empty.", hint=OUT_HINT)
     check_writable(path / "00000.png")
 
 

@@ -11,7 +11,7 @@ import imageio.v2 as imageio
 import numpy as np
 
 from gancli.errors import FileError, GanError
-from gancli.files import ELSEWHERE, check_writable, replacing
+from gancli.files import OUT_HINT, check_writable, replacing
 from gancli.formats import Recipe, numbered
 from gancli.images import Array
 
@@ -87,5 +87,5 @@ def _count_frames(path: Path) -> int:
 
 def _encoder_stopped(path: Path) -> FileError:
     return FileError(
-        f"Cannot write {path}: the encoder stopped. The disk may be full.", hint=ELSEWHERE
+        f"Cannot write {path}: the encoder stopped. The disk may be full.", hint=OUT_HINT
     )

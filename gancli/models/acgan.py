@@ -40,22 +40,22 @@ from gancli.gan import (
     Direction,
     Feeds,
     Inputs,
+    LayerSize,
     Metrics,
     Proportion,
     Rate,
     Shape,
-    Units,
     Weight,
     check_classes,
 )
 from gancli.nn import losses
 from gancli.nn.layers import (
     AdaptiveDropout2d,
-    Double,
-    FromMaps,
-    Halve,
+    DownConv,
+    FlattenNHWC,
     MinibatchStd,
-    ToMaps,
+    UnflattenNHWC,
+    UpConv,
     init_dcgan,
     pyramid,
 )
@@ -65,9 +65,9 @@ from gancli.nn.layers import (
 class Settings:
     """Sizes of the networks, the noise, dropout, and the weights of the class terms L_C."""
 
-    z_dim: Units = 100  # length of the noise vector
-    width: Units = 32  # channels of the largest maps, doubled each time the size halves
-    hidden: Units = 256  # units of the fully connected layers
+    z_dim: LayerSize = 100  # length of the noise vector
+    width: LayerSize = 32  # channels of the largest maps, doubled each time the size halves
+    hidden: LayerSize = 256  # units of the fully connected layers
     dropout: Rate = 0.3  # initial rate at which D drops channels
     d_wins: Proportion = 0.62  # accuracy of D that dropout aims for; 1: constant dropout
     minibatch_std: bool = True  # give D the minibatch standard deviation as a feature
@@ -105,7 +105,7 @@ class Generator(nn.Module):
     def __init__(self, s: Settings, shape: Shape) -> None:
         super().__init__()
         sizes = pyramid(shape.size)
-        widths = [s.width * 2**i for i in reversed(range(len(sizes) - 1))]  # input of each Double
+        widths = [s.width * 2**i for i in reversed(range(len(sizes) - 1))]  # input of each UpConv
         flat = widths[0] * sizes[0] ** 2
         self.start = nn.Sequential(
             nn.Linear(s.z_dim + shape.classes, s.hidden, bias=False),
@@ -114,12 +114,12 @@ class Generator(nn.Module):
             nn.Linear(s.hidden, flat, bias=False),
             nn.BatchNorm1d(flat),  # per pixel, not per channel: see the module docstring
             nn.ReLU(True),
-            ToMaps(widths[0], sizes[0]),
+            UnflattenNHWC(widths[0], sizes[0]),
         )
         ups: list[nn.Module] = []
         for (a, b), size in zip(pairwise(widths), sizes[1:-1], strict=True):
-            ups += [Double(a, b, size, bias=False), nn.BatchNorm2d(b), nn.ReLU(True)]
-        self.ups = nn.Sequential(*ups, Double(widths[-1], shape.channels, sizes[-1]), nn.Tanh())
+            ups += [UpConv(a, b, size, bias=False), nn.BatchNorm2d(b), nn.ReLU(True)]
+        self.ups = nn.Sequential(*ups, UpConv(widths[-1], shape.channels, sizes[-1]), nn.Tanh())
 
     def forward(self, z: Tensor, y: Tensor) -> Tensor:
         """Map noise (B, Z) and labels (B, K) to images (B, C, H, W)."""
@@ -140,7 +140,7 @@ class Discriminator(nn.Module):
         widths = [shape.channels] + [s.width * 2**i for i in range(len(sizes) - 1)]
         self.downs = nn.ModuleList(
             nn.Sequential(
-                Halve(a, b, size, bias=i == 0),
+                DownConv(a, b, size, bias=i == 0),
                 nn.Identity() if i == 0 else nn.BatchNorm2d(b),
                 nn.LeakyReLU(0.2, True),
             )
@@ -149,7 +149,7 @@ class Discriminator(nn.Module):
         self.drop = AdaptiveDropout2d(s.dropout, s.d_wins)
         batch_std = [MinibatchStd()] if s.minibatch_std else []
         dense = nn.Linear(widths[-1] * sizes[-1] ** 2 + s.minibatch_std, s.hidden)
-        self.dense = nn.Sequential(FromMaps(), *batch_std, dense, nn.LeakyReLU(0.2, True))
+        self.dense = nn.Sequential(FlattenNHWC(), *batch_std, dense, nn.LeakyReLU(0.2, True))
         self.source = nn.Linear(s.hidden, 1)
         self.category = nn.Linear(s.hidden, shape.classes)
         self.twin = nn.Linear(s.hidden, shape.classes) if s.twin else None

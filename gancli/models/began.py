@@ -45,8 +45,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from gancli.gan import GAN, Batch, Direction, Inputs, Metrics, Proportion, Rate, Shape, Units
-from gancli.nn.layers import ELU, FromMaps, ToMaps
+from gancli.gan import GAN, Batch, Direction, Inputs, LayerSize, Metrics, Proportion, Rate, Shape
+from gancli.nn.layers import ELU, FlattenNHWC, UnflattenNHWC
 
 SMALL = 32  # pixels: larger images have other default settings
 
@@ -55,9 +55,9 @@ SMALL = 32  # pixels: larger images have other default settings
 class Settings:
     """Sizes of the networks and constants of the equilibrium, in the paper's symbols."""
 
-    z_dim: Units = 64  # length of the noise vector, U(-1, 1)
-    width: Units = 16  # n: channels of the decoder's layers, and of the encoder's first
-    hidden: Units = 64  # N_h: length of the autoencoder's code
+    z_dim: LayerSize = 64  # length of the noise vector, U(-1, 1)
+    width: LayerSize = 16  # n: channels of the decoder's layers, and of the encoder's first
+    hidden: LayerSize = 64  # N_h: length of the autoencoder's code
     gamma: Annotated[float, (0.0, 10.0)] = 1.0  # target of E[L(G(z))] / E[L(x)], the diversity
     lambda_k: Proportion = 0.02  # learning rate of k
     taper: Annotated[int, (1, 4)] = 2  # G's channels multiply by this at each smaller size
@@ -182,7 +182,7 @@ class Decoder(nn.Module):
         sizes = ladder(shape.size)
         first, *_ = widths = [s.width * taper**i for i in reversed(range(len(sizes)))]
         self.start = nn.Sequential(
-            nn.Linear(inputs, first * sizes[0] ** 2), ToMaps(first, sizes[0])
+            nn.Linear(inputs, first * sizes[0] ** 2), UnflattenNHWC(first, sizes[0])
         )
         self.scales = nn.ModuleList(
             nn.Sequential(*_conv(n, out), *_conv(out, out))
@@ -213,7 +213,7 @@ class Encoder(nn.Sequential):
             layers += [*_conv(n * i, n * i), *_conv(n * i, n * i)]
             layers += _conv(n * i, n * (i + 1), stride=2) if i < len(sizes) else []
         code = nn.Linear(n * len(sizes) * sizes[0] ** 2, s.hidden)
-        super().__init__(*layers, FromMaps(), code)
+        super().__init__(*layers, FlattenNHWC(), code)
 
 
 def _conv(channels: int, out: int, stride: int = 1) -> list[nn.Module]:

@@ -38,21 +38,21 @@ from gancli.gan import (
     Direction,
     Feeds,
     Inputs,
+    LayerSize,
     Metrics,
     Proportion,
     Rate,
     Shape,
-    Units,
     check_classes,
 )
 from gancli.nn import losses
 from gancli.nn.layers import (
     AdaptiveDropout2d,
-    Double,
-    FromMaps,
-    Halve,
+    DownConv,
+    FlattenNHWC,
     MinibatchStd,
-    ToMaps,
+    UnflattenNHWC,
+    UpConv,
     init_dcgan,
     pyramid,
 )
@@ -62,9 +62,9 @@ from gancli.nn.layers import (
 class Settings:
     """Sizes of the networks, the noise, dropout, and the weight of wrong labels."""
 
-    z_dim: Units = 100  # length of the noise vector
-    width: Units = 32  # channels of the largest maps, doubled each time the size halves
-    hidden: Units = 256  # units of the fully connected layers
+    z_dim: LayerSize = 100  # length of the noise vector
+    width: LayerSize = 32  # channels of the largest maps, doubled each time the size halves
+    hidden: LayerSize = 256  # units of the fully connected layers
     dropout: Rate = 0.3  # initial rate at which D drops channels
     d_wins: Proportion = 0.62  # accuracy of D that dropout aims for; 1: constant dropout
     minibatch_std: bool = True  # give D the minibatch standard deviation as a feature
@@ -103,7 +103,7 @@ def append_labels(x: Tensor, y: Tensor) -> Tensor:
 
 
 def apply_with_labels(layers: nn.Module, x: Tensor, y: Tensor) -> Tensor:
-    """Apply `layers` in turn to x (B, C, H, W). The first, `Halve` or `Double`, takes y (B, K)."""
+    """Apply `layers` to x (B, C, H, W). The first, a `DownConv` or `UpConv`, takes y (B, K)."""
     first, *rest = layers.children()
     x = first(x, y)
     for layer in rest:
@@ -117,15 +117,15 @@ class Generator(nn.Module):
     def __init__(self, s: Settings, shape: Shape) -> None:
         super().__init__()
         k, sizes = shape.classes, pyramid(shape.size)
-        widths = [s.width * 2**i for i in reversed(range(len(sizes) - 1))]  # input of each Double
-        self.to_maps = ToMaps(widths[0], sizes[0])
+        widths = [s.width * 2**i for i in reversed(range(len(sizes) - 1))]  # input of each UpConv
+        self.to_maps = UnflattenNHWC(widths[0], sizes[0])
         self.fc = _dense(s.z_dim + k, s.hidden)
         self.project = _dense(s.hidden + k, widths[0] * sizes[0] ** 2)
         self.ups = nn.ModuleList(
-            nn.Sequential(Double(a + k, b, size, bias=False), nn.BatchNorm2d(b), nn.ReLU(True))
+            nn.Sequential(UpConv(a + k, b, size, bias=False), nn.BatchNorm2d(b), nn.ReLU(True))
             for (a, b), size in zip(pairwise(widths), sizes[1:-1], strict=True)
         )
-        self.out = nn.Sequential(Double(widths[-1] + k, shape.channels, sizes[-1]), nn.Tanh())
+        self.out = nn.Sequential(UpConv(widths[-1] + k, shape.channels, sizes[-1]), nn.Tanh())
 
     def forward(self, z: Tensor, y: Tensor) -> Tensor:
         """Map noise (B, Z) and labels (B, K) to images (B, C, H, W)."""
@@ -145,7 +145,7 @@ class Discriminator(nn.Module):
         widths = [shape.channels] + [s.width * 2**i for i in range(len(sizes) - 1)]
         self.downs = nn.ModuleList(
             nn.Sequential(
-                Halve(a + k, b, size, bias=i == 0),
+                DownConv(a + k, b, size, bias=i == 0),
                 nn.Identity() if i == 0 else nn.BatchNorm2d(b),
                 nn.LeakyReLU(0.2, True),
             )
@@ -153,7 +153,7 @@ class Discriminator(nn.Module):
         )
         flat = widths[-1] * sizes[-1] ** 2 + s.minibatch_std
         self.drop = AdaptiveDropout2d(s.dropout, s.d_wins)
-        self.flatten = nn.Sequential(FromMaps(), *([MinibatchStd()] if s.minibatch_std else []))
+        self.flatten = nn.Sequential(FlattenNHWC(), *([MinibatchStd()] if s.minibatch_std else []))
         # No batch norm here. Real and fake images pass separately, so it would remove the
         # difference of their means, which is what the last, linear layer goes by.
         self.fc = nn.Sequential(nn.Linear(flat + k, s.hidden), nn.LeakyReLU(0.2, True))

@@ -30,17 +30,25 @@ from typing import Annotated, Any, Literal
 
 from torch import Tensor, nn
 
-from gancli.gan import GAN, Batch, Direction, Inputs, Metrics, Shape, Units
+from gancli.gan import GAN, Batch, Direction, Inputs, LayerSize, Metrics, Shape
 from gancli.nn import losses
-from gancli.nn.layers import Double, FromMaps, Halve, MinibatchStd, ToMaps, init_dcgan, pyramid
+from gancli.nn.layers import (
+    DownConv,
+    FlattenNHWC,
+    MinibatchStd,
+    UnflattenNHWC,
+    UpConv,
+    init_dcgan,
+    pyramid,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
     """Sizes of the networks, and the noise."""
 
-    z_dim: Units = 100  # length of the noise vector
-    width: Units = 64  # channels of the largest maps, doubled each time the size halves
+    z_dim: LayerSize = 100  # length of the noise vector
+    width: LayerSize = 64  # channels of the largest maps, doubled each time the size halves
     d_width_scale: Annotated[float, (0.01, 100.0)] = 0.5  # D's width, as a multiple of G's
     hidden: Annotated[int, (0, 4096)] = 256  # units of the added fully connected layers; 0: none
     minibatch_std: bool = True  # give D the minibatch standard deviation as a feature
@@ -74,7 +82,7 @@ class Generator(nn.Sequential):
 
     def __init__(self, s: Settings, shape: Shape) -> None:
         sizes = pyramid(shape.size)
-        widths = [s.width * 2**i for i in reversed(range(len(sizes) - 1))]  # input of each Double
+        widths = [s.width * 2**i for i in reversed(range(len(sizes) - 1))]  # input of each UpConv
         flat = widths[0] * sizes[0] ** 2
         layers: list[nn.Module] = []
         if s.hidden:
@@ -84,11 +92,11 @@ class Generator(nn.Sequential):
             nn.Linear(s.hidden or s.z_dim, flat, bias=False),
             nn.BatchNorm1d(flat),  # per pixel, not per channel: see the module docstring
             nn.ReLU(True),
-            ToMaps(widths[0], sizes[0]),
+            UnflattenNHWC(widths[0], sizes[0]),
         ]
         for (a, b), size in zip(pairwise(widths), sizes[1:-1], strict=True):
-            layers += [Double(a, b, size, bias=False), nn.BatchNorm2d(b), nn.ReLU(True)]
-        super().__init__(*layers, Double(widths[-1], shape.channels, sizes[-1]), nn.Tanh())
+            layers += [UpConv(a, b, size, bias=False), nn.BatchNorm2d(b), nn.ReLU(True)]
+        super().__init__(*layers, UpConv(widths[-1], shape.channels, sizes[-1]), nn.Tanh())
 
 
 class Discriminator(nn.Sequential):
@@ -99,18 +107,23 @@ class Discriminator(nn.Sequential):
         width = max(1, round(s.d_width_scale * s.width))
         widths = [width * 2**i for i in range(len(sizes) - 1)]
         layers: list[nn.Module] = [
-            Halve(shape.channels, widths[0], sizes[0]),
+            DownConv(shape.channels, widths[0], sizes[0]),
             nn.LeakyReLU(0.2, True),
         ]
         for (a, b), size in zip(pairwise(widths), sizes[1:-1], strict=True):
-            layers += [Halve(a, b, size, bias=False), nn.BatchNorm2d(b), nn.LeakyReLU(0.2, True)]
+            layers += [DownConv(a, b, size, bias=False), nn.BatchNorm2d(b), nn.LeakyReLU(0.2, True)]
         flat = widths[-1] * sizes[-1] ** 2 + s.minibatch_std
         batch_std = [MinibatchStd()] if s.minibatch_std else []
         # No batch norm here. Real and fake images pass separately, so it would remove the
         # difference of their means, which is what the last, linear layer goes by.
         dense = [nn.Linear(flat, s.hidden), nn.LeakyReLU(0.2, True)] if s.hidden else []
         super().__init__(
-            *layers, FromMaps(), *batch_std, *dense, nn.Linear(s.hidden or flat, 1), nn.Flatten(0)
+            *layers,
+            FlattenNHWC(),
+            *batch_std,
+            *dense,
+            nn.Linear(s.hidden or flat, 1),
+            nn.Flatten(0),
         )
 
 

@@ -29,7 +29,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from gancli.gan import GAN, Batch, Direction, Feeds, Inputs, Metrics, Rate, Shape, Units, Weight
+from gancli.gan import GAN, Batch, Direction, Feeds, Inputs, LayerSize, Metrics, Rate, Shape, Weight
 from gancli.nn import losses, strided
 from gancli.nn.layers import InstanceNorm, init_dcgan, pyramid
 
@@ -40,7 +40,9 @@ PAIRS = True  # the model learns from pairs of images
 class Settings:
     """Sizes of the networks, dropout, and the weights of the losses."""
 
-    width: Units = 32  # channels of the largest maps, doubled at each halving, up to 8 times this
+    width: LayerSize = (
+        32  # channels of the largest maps, doubled at each halving, up to 8 times this
+    )
     dropout: Rate = 0.5  # of the inner layers of the decoder: the only noise
     l1_weight: Weight = 100.0  # lambda in eq. 4, the weight of |y - G(x)|
     gan_weight: Weight = 1.0  # weight of the adversarial loss in L_G
@@ -208,7 +210,7 @@ class Pix2Pix(GAN):
         super().__init__(shape, z_dim=0)
         self.l1_weight, self.gan_weight = settings.l1_weight, settings.gan_weight
         self.label_weight = settings.label_weight if shape.palette else 0.0
-        self.crisp = bool(self.label_weight)
+        self.exact_palette = bool(self.label_weight)
         self._logits: Tensor | None = None  # label logits of this step's fake: `fake` sets them
         self.generator = Generator(settings, shape)
         self.discriminator = Discriminator(settings, shape)

@@ -24,7 +24,7 @@ def pyramid(size: int, smallest: int = 7) -> list[int]:
     return sizes
 
 
-class Halve(nn.Sequential):
+class DownConv(nn.Sequential):
     """A 4x4 convolution of stride 2: (B, C, size, size) to half the size, rounded up.
 
     The last K input channels may be labels y (B, K), each a constant map: see `_add_labels`.
@@ -52,10 +52,10 @@ class Halve(nn.Sequential):
         return _add_labels(maps, y, of_y.permute(3, 1, 2, 0), inside)
 
 
-class Double(nn.Sequential):
+class UpConv(nn.Sequential):
     """A 4x4 transposed convolution of stride 2: half the size, rounded up, to (B, out, size, size).
 
-    The last K input channels may be labels y (B, K), as in `Halve`.
+    The last K input channels may be labels y (B, K), as in `DownConv`.
     """
 
     def __init__(self, channels: int, out: int, size: int, bias: bool = True) -> None:
@@ -99,7 +99,7 @@ def _add_labels(maps: Tensor, y: Tensor, weight: Tensor, inside: Tensor) -> Tens
     return maps + of_labels.view(b, height, width, channels).permute(0, 3, 1, 2)
 
 
-class ToMaps(nn.Module):
+class UnflattenNHWC(nn.Module):
     """Unflatten (B, H * W * C) to (B, C, H, W) in channels_last layout, without a copy."""
 
     def __init__(self, channels: int, size: int) -> None:
@@ -111,7 +111,7 @@ class ToMaps(nn.Module):
         return x.view(len(x), self.size, self.size, self.channels).permute(0, 3, 1, 2)
 
 
-class FromMaps(nn.Module):
+class FlattenNHWC(nn.Module):
     """Flatten (B, C, H, W) in channels_last layout to (B, H * W * C), without a copy."""
 
     def forward(self, x: Tensor) -> Tensor:

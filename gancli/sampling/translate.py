@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from gancli import formats, images
 from gancli.data import pairs
-from gancli.data.decode import decode, strictly
+from gancli.data.decode import bombs_as_errors, decode
 from gancli.formats import Recipe
 from gancli.images import Array
 from gancli.sampling import video
@@ -58,7 +58,7 @@ def save_picture(
     the result shows input, output and ground truth. `recipe` returns the recipe for a seed. Raises
     DataError if the file is not a picture.
     """
-    with strictly():
+    with bombs_as_errors():
         decoded = decode(source).convert("RGB")
     given, truth = np.array(decoded), None
     if paired and (direction := generator.header.direction):
@@ -93,7 +93,7 @@ def _translate_tiled(generator: Generator, source: Tensor) -> Tensor:
     if max(height, width) <= TILE:
         return generator.translate(source)
     # label maps are not blended: the mean of two labels' colours may be the colour of a third
-    blend = not generator.model.crisp
+    blend = not generator.model.exact_palette
     merged = torch.zeros(1, generator.shape.channels, height, width)
     weights = torch.zeros(1, 1, height, width)
     for top in _starts(height):

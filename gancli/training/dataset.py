@@ -74,7 +74,7 @@ def _rows_to_stream(prepared: Prepared, say: Say) -> Rows | None:
         )
     if rows is None or requested is False:
         return None
-    size, free = len(rows) * rows.row_bytes, hardware.room(prepared.device)
+    size, free = len(rows) * rows.row_bytes, hardware.free_bytes(prepared.device)
     if not requested and size <= MAX_SHARE * free:
         return None
     say(f"Streaming {size / 1e9:.1f} GB of pictures from disk ({free / 1e9:.1f} GB memory free).")

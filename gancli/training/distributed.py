@@ -61,7 +61,7 @@ def _has_group() -> bool:
     return dist.is_available() and dist.is_initialized()
 
 
-def first() -> bool:
+def is_rank_zero() -> bool:
     """Whether this is rank 0, the process that writes files and prints messages."""
     return rank() == 0
 
@@ -71,7 +71,7 @@ def orphaned() -> bool:
     return _launcher_pid not in (0, os.getppid())
 
 
-def again() -> bool:
+def is_restart() -> bool:
     """Whether the launcher has restarted this process after one was lost."""
     return os.environ.get("TORCHELASTIC_RESTART_COUNT", "0") != "0"
 
@@ -80,7 +80,9 @@ def share(seed: int, device: torch.device) -> Share:
     """This process's share of every global batch; its rng has the same seed in all processes."""
     if world_size() == 1:
         return Share()
-    return Share(rank=rank(), world=world_size(), rng=torch.Generator(device).manual_seed(seed))
+    return Share(
+        rank=rank(), world_size=world_size(), rng=torch.Generator(device).manual_seed(seed)
+    )
 
 
 def check_batch(size: int, processes: int, minimum: int = 1) -> None:
@@ -251,7 +253,7 @@ def broadcast_bytes(data: bytes) -> bytes:
     length = torch.tensor(len(data))
     _collective(dist.broadcast, length, 0)
     received = torch.empty(int(length), dtype=torch.uint8)
-    if first():
+    if is_rank_zero():
         received = torch.frombuffer(bytearray(data), dtype=torch.uint8)
     _collective(dist.broadcast, received, 0)
     return received.numpy().tobytes()

@@ -132,7 +132,7 @@ def _keep_best(report: Report, generator: Generator, folder: RunFolder) -> None:
     The measure is the model's own. For a model without one it is a metric of `--evaluate-every`,
     and epochs without that metric are not considered.
     """
-    name = generator.model.measure or metrics.tells_best(report.metrics)
+    name = generator.model.measure or metrics.best_epoch_metric(report.metrics)
     if name not in report.metrics:
         return
     best = Best(epoch=report.epoch, measure=name, value=report.metrics[name])

@@ -95,7 +95,7 @@ def prepare(job: Job, say: Say, progress: Progress) -> Prepared:
     Raises UsageError for options that do not fit together, DataError for problems with the data.
     """
     hardware.prepare(sizes_repeat=True)
-    settle(job)  # check the options before the data is read, which may take minutes
+    resolve_settings(job)  # check the options before the data is read, which may take minutes
     device = hardware.device(job.device)
     if job.compile:
         hardware.check_compiler(device)
@@ -103,7 +103,7 @@ def prepare(job: Job, say: Say, progress: Progress) -> Prepared:
     pictures = _open(job, "train", say, progress, size=job.image_size)
     _check_same_data(pictures)
     shape = _shape(pictures, job)
-    settings, training = settle(job, shape)
+    settings, training = resolve_settings(job, shape)
     if job.evaluate_every and not job.pairs:  # check now what evaluation will need later
         test = _open(job, "test", say, progress, size=shape.size, channels=shape.channels)
         extractor.check(pictures, test)
@@ -125,7 +125,7 @@ def prepare(job: Job, say: Say, progress: Progress) -> Prepared:
     )
 
 
-def settle(job: Job, shape: Shape | None = None) -> tuple[Any, Training]:
+def resolve_settings(job: Job, shape: Shape | None = None) -> tuple[Any, Training]:
     """Resolve the settings of the model and of its training.
 
     `shape` is that of the data, or None before the data is read. Raises UsageError for a setting
@@ -146,7 +146,7 @@ def saved_plan(job: Job) -> dict[str, Any] | None:
     None if the folder has no run, or with `--fresh`. Raises FileError if the run is damaged.
     """
     plan = None
-    if distributed.first() and not job.fresh:
+    if distributed.is_rank_zero() and not job.fresh:
         plan = RunFolder(job.folder).saved_plan()
     data = distributed.broadcast_bytes(json.dumps(plan).encode())
     shared: dict[str, Any] | None = json.loads(data)
@@ -220,7 +220,7 @@ def _precision(job: Job, device: torch.device, say: Say) -> str:
     plan = saved_plan(job)
     if job.precision == "auto" and plan and plan["device"] == device.type:
         return str(plan["precision"])
-    if not distributed.first():
+    if not distributed.is_rank_zero():
         return distributed.broadcast_bytes(b"").decode()
     chosen, why = precision.choose(job.precision, device)
     distributed.broadcast_bytes(chosen.encode())

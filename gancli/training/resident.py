@@ -86,7 +86,7 @@ def make_batch(
     source = None if source is None else _to_float(source)
     if augmentation.jitter or augmentation.mirror:
         # Crops are drawn for the global batch, and each process keeps its share.
-        count = share.world * len(image)
+        count = share.world_size * len(image)
         crops = augment.random_crops(
             count, augmentation.jitter, augmentation.mirror, image.device, share.rng
         )

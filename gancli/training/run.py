@@ -50,7 +50,7 @@ class Run:
             compile=prepared.job.compile,
         )
         initial = self.trainer.state()
-        if distributed.first():
+        if distributed.is_rank_zero():
             self.folder.claim()
         self._resume()
         if prepared.job.compile:
@@ -69,7 +69,7 @@ class Run:
         with closing(self.trainer), _deferred_stop() as stop_requested:
             for report in self._reports_with_rollback():
                 if report.epoch_ended:
-                    if distributed.first():
+                    if distributed.is_rank_zero():
                         report = epoch.save_epoch(
                             report, self.prepared, self.trainer, self.folder, self._say
                         )
@@ -77,7 +77,7 @@ class Run:
                 yield report
                 if distributed.any_rank(stop_requested() or distributed.orphaned()):
                     self._stop()
-        if distributed.first():
+        if distributed.is_rank_zero():
             epoch.draw_summary(self.folder, self._say)
 
     # -- resuming -----------------------------------------------------------------------------
@@ -88,9 +88,9 @@ class Run:
         if plan is not None:
             _check_same_run(plan, self.prepared.plan(), self.folder)
             self._load(plan)
-        elif distributed.first():
+        elif distributed.is_rank_zero():
             self.folder.clear()
-        if distributed.first() and self.trainer.images_seen < self.trainer.total:
+        if distributed.is_rank_zero() and self.trainer.images_seen < self.trainer.total:
             self.folder.write_plan(self.prepared.plan())
 
     def _load(self, plan: dict[str, Any]) -> None:
@@ -101,7 +101,7 @@ class Run:
         except (KeyError, RuntimeError):
             message = f"{self.folder.training} does not match this model."
             raise FileError(message, hint=START_OVER) from None
-        if distributed.first():
+        if distributed.is_rank_zero():
             seen, images = self.trainer.images_seen, len(self.trainer.data)
             self.folder.drop_stale_epoch_start(seen // images, images)
             self.folder.trim(seen)
@@ -111,7 +111,7 @@ class Run:
         """The tensors of a checkpoint. Rank 0 reads it for all: other machines may not have it."""
         if distributed.world_size() == 1:
             return weights.load(path)
-        data = path.read_bytes() if distributed.first() else b""
+        data = path.read_bytes() if distributed.is_rank_zero() else b""
         return weights.unpack(distributed.broadcast_bytes(data), path)
 
     def _announce_resume(self, epochs_done: float, saved: dict[str, Any]) -> None:
@@ -135,7 +135,7 @@ class Run:
 
     def _stop(self) -> None:
         """Save the state of the run and raise Stopped. All processes wait for the save."""
-        if distributed.first():
+        if distributed.is_rank_zero():
             self._save_mid_epoch()
         distributed.barrier()
         raise Stopped
@@ -189,7 +189,7 @@ class Run:
                 hint=f"--lr {lr / 2 ** (MAX_ROLLBACKS + 1):g} --fresh",
             )
         self.trainer.roll_back(self._initial or self._read_state(self.folder.last_epoch_state()))
-        if distributed.first():
+        if distributed.is_rank_zero():
             self.folder.trim(self.trainer.images_seen)
         rate = lr / 2**self.trainer.schedule.rollbacks
         self._say(

@@ -72,7 +72,7 @@ class Trainer:
         # A copy of images_seen on the device, for the step to use.
         self._device_images_seen = torch.zeros((), dtype=torch.int64, device=self.device)
         self.share = gan.share = data.share = distributed.share(config.seed, self.device)
-        size = config.batch_size // self.share.world
+        size = config.batch_size // self.share.world_size
         self._index = torch.zeros(size, dtype=torch.int64, device=self.device)
         self._running = _running_statistics(gan)
         self._autocast = torch.autocast(
@@ -179,7 +179,7 @@ class Trainer:
 
         G's gradients and the running statistics are averaged in place, in the same all-reduce.
         """
-        if self.share.world == 1:
+        if self.share.world_size == 1:
             return metrics
         averaged = {k: v.detach().float().clone() for k, v in metrics.items()}
         distributed.average([*self.g_optimiser.gradients(), *self._running, *averaged.values()])
@@ -235,7 +235,7 @@ class Trainer:
     def _rank_seed(self) -> int:
         """The seed of torch's default generator; it differs by rank, and so do dropout masks."""
         share, seed = self.share, self.config.seed
-        return seed if share.world == 1 else hash((seed, self.images_seen, share.rank)) % 2**32
+        return seed if share.world_size == 1 else hash((seed, self.images_seen, share.rank)) % 2**32
 
     def roll_back(self, tensors: dict[str, Tensor]) -> None:
         """Return to an earlier `state()` and continue from there at half the learning rate."""

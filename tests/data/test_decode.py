@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from gancli.data.decode import decode, decode_all, fit, natural_size, strictly
+from gancli.data.decode import bombs_as_errors, decode, decode_all, fit, natural_size
 from gancli.data.pictures import Pictures
 from gancli.data.rows import RowWriter
 from gancli.errors import DataError
@@ -134,7 +134,7 @@ def test_decode_reduces_a_large_jpeg_and_keeps_its_look(tmp_path):
 )
 def test_decode_gives_a_reason_for_a_damaged_file(tmp_path, data, why):
     (tmp_path / "a.png").write_bytes(data)
-    with strictly(), pytest.raises(DataError) as failure:
+    with bombs_as_errors(), pytest.raises(DataError) as failure:
         decode(tmp_path / "a.png")
     assert why in failure.value.message
 

@@ -99,7 +99,7 @@ def test_the_step_never_reads_a_tensor_on_the_host(name: str) -> None:
         trainer.step()
         trainer._plain_step(measure_health=True)
     with NoHostReads(), pytest.raises(AssertionError, match="read on the host"):
-        trainer._clock.item()
+        trainer._device_images_seen.item()
 
 
 class Layouts(TorchDispatchMode):

@@ -4,20 +4,22 @@ import pytest
 import torch
 from torch import nn
 
-from gancli.nn.layers import AdaptiveDropout2d, Double, Halve, InstanceNorm, MinibatchStd
+from gancli.nn.layers import AdaptiveDropout2d, DownConv, InstanceNorm, MinibatchStd, UpConv
 from tests.benchmarks import stock
 
 
 @pytest.mark.parametrize("bias", [True, False])
 @pytest.mark.parametrize("channels", [1, 5])  # few channels take another code path
-@pytest.mark.parametrize(("kind", "size"), [(Halve, 12), (Halve, 9), (Double, 12), (Double, 9)])
+@pytest.mark.parametrize(
+    ("kind", "size"), [(DownConv, 12), (DownConv, 9), (UpConv, 12), (UpConv, 9)]
+)
 def test_labels_match_labels_concatenated_as_maps(
-    kind: type[Halve | Double], size: int, channels: int, bias: bool
+    kind: type[DownConv | UpConv], size: int, channels: int, bias: bool
 ) -> None:
     torch.manual_seed(0)
-    ins, outs = (channels, 4) if kind is Halve else (4, channels)
+    ins, outs = (channels, 4) if kind is DownConv else (4, channels)
     layer = kind(ins + 3, outs, size, bias=bias)
-    given = size if kind is Halve else (size + 1) // 2
+    given = size if kind is DownConv else (size + 1) // 2
     x = torch.randn(6, ins, given, given, requires_grad=True)
     y = torch.tensor([[1.0, 0, 0], [0, 1, 0], [0, 0, 1], [1, 0, 0], [0.5, 0.5, 0], [0, 0.2, 0.8]])
     found, expected = layer(x, y), stock.Joined(*layer)(x, y)
@@ -31,8 +33,8 @@ def test_labels_match_labels_concatenated_as_maps(
         torch.testing.assert_close(a, b, atol=1e-5, rtol=1e-4)
 
 
-@pytest.mark.parametrize("kind", [Halve, Double])
-def test_labels_in_bfloat16_match_float32_within_rounding(kind: type[Halve | Double]) -> None:
+@pytest.mark.parametrize("kind", [DownConv, UpConv])
+def test_labels_in_bfloat16_match_float32_within_rounding(kind: type[DownConv | UpConv]) -> None:
     torch.manual_seed(0)
     layer = kind(8 + 3, 8, 16)
     x, y = torch.randn(40, 8, 16, 16), torch.eye(3)[torch.arange(40) % 3]

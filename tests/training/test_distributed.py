@@ -208,7 +208,7 @@ def test_check_batch_refuses_uneven_shares_and_suggests_the_nearest_size() -> No
 
 def test_shares_of_all_ranks_make_up_the_batch() -> None:
     batch = torch.arange(12)
-    parts = [Share(rank=rank, world=3).of(batch) for rank in range(3)]
+    parts = [Share(rank=rank, world_size=3).of(batch) for rank in range(3)]
     assert torch.equal(torch.cat(parts), batch)
     assert {len(part) for part in parts} == {4}
 

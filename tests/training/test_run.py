@@ -375,7 +375,7 @@ def test_data_that_does_not_fit_is_streamed_and_trains_the_same(
     a, size = trained_state(held), held.prepared.pictures.images.nbytes
     assert isinstance(held.trainer.data, ResidentDataset)
     if stream is None:
-        monkeypatch.setattr("gancli.hardware.room", lambda device: 2 * size - 1)
+        monkeypatch.setattr("gancli.hardware.free_bytes", lambda device: 2 * size - 1)
     messages: list[str] = []
     streamed = start(pictures, tmp_path / "streamed", epochs=1, stream=stream, say=messages.append)
     assert isinstance(streamed.trainer.data, StreamingDataset)

@@ -4,8 +4,8 @@ A file may also declare, as literals that are read without importing it:
 
 - `IN_TRAINING = ("frechet",)`: names of metrics that `gan train --evaluate-every` computes as well
   and writes to metrics.jsonl;
-- `TELLS_BEST = ("frechet",)`: names of metrics, out of `IN_TRAINING`, that choose the best epoch of
-  a run: the one with the lowest value.
+- `BEST_EPOCH_METRICS = ("frechet",)`: names of metrics, out of `IN_TRAINING`, that choose the best
+  epoch of a run: the one with the lowest value.
 
 A new file is found without being registered anywhere. Importing this package does not load torch.
 """
@@ -77,14 +77,14 @@ def in_training_names() -> tuple[str, ...]:
     return _declared("IN_TRAINING")
 
 
-def tells_best(measured: Iterable[str]) -> str | None:
+def best_epoch_metric(measured: Iterable[str]) -> str | None:
     """Return the one of the `measured` metrics whose lowest value marks the best epoch, or None."""
     return next((name for name in _best_names() if name in set(measured)), None)
 
 
 @cache
 def _best_names() -> tuple[str, ...]:
-    return _declared("TELLS_BEST")
+    return _declared("BEST_EPOCH_METRICS")
 
 
 def _declared(constant: str) -> tuple[str, ...]:

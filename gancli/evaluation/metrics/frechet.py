@@ -13,7 +13,7 @@ from gancli.evaluation.evidence import Samples
 from gancli.evaluation.metrics import Kind, Metric
 
 IN_TRAINING = ("frechet",)
-TELLS_BEST = ("frechet",)
+BEST_EPOCH_METRICS = ("frechet",)
 
 
 class Gaussian(NamedTuple):

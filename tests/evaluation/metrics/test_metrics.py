@@ -20,7 +20,7 @@ ADDED = '''"""How bright translations are, for a test."""
 from gancli.evaluation.metrics import Kind, Metric
 
 IN_TRAINING = ("brightness",)
-TELLS_BEST = ("brightness",)
+BEST_EPOCH_METRICS = ("brightness",)
 
 METRICS = (
     Metric(
@@ -39,7 +39,7 @@ METRICS = (
 USED = """
 import json, sys
 from gancli.evaluation import metrics
-names, best = metrics.in_training_names(), metrics.tells_best(["l1", "brightness"])
+names, best = metrics.in_training_names(), metrics.best_epoch_metric(["l1", "brightness"])
 assert "torch" not in sys.modules
 import numpy as np
 from gancli.evaluation.evaluate import measure
@@ -73,15 +73,15 @@ def test_adding_a_file_adds_a_metric(tmp_path: Path) -> None:
 
 
 def test_the_frechet_distance_chooses_the_best_epoch() -> None:
-    assert metrics.tells_best(["g_loss", "classes_hit", "frechet"]) == "frechet"
-    assert metrics.tells_best(["g_loss", "l1", "ssim"]) is None
+    assert metrics.best_epoch_metric(["g_loss", "classes_hit", "frechet"]) == "frechet"
+    assert metrics.best_epoch_metric(["g_loss", "l1", "ssim"]) is None
 
 
 @pytest.mark.parametrize("file", FILES)
 def test_declared_names_are_metrics_of_the_file(file: str) -> None:
     known = {m.name: m for m in registry.load("metrics", file).METRICS}
     trained = registry.declared("metrics", file, "IN_TRAINING", ())
-    best = registry.declared("metrics", file, "TELLS_BEST", ())
+    best = registry.declared("metrics", file, "BEST_EPOCH_METRICS", ())
     assert set(best) <= set(trained) <= set(known)
     assert all(known[name].better == "lower" for name in best)
 
