@@ -91,6 +91,22 @@ def small_trainer(
     return Trainer(gan, data, config, capture=capture, compile=compile)
 
 
+HEADER = {
+    "model": "dcgan",
+    "settings": {},
+    "shape": {"size": 16, "channels": 1},
+    "dataset": {"name": "mnist"},
+    "classes": [],
+    "images_seen": 5,
+}
+
+
+def write_weights(path: Path, **changes: object) -> Path:
+    """Write a weights file with HEADER, in which `changes` replace some values."""
+    weights.save(path, {"w": torch.arange(3.0)}, {**HEADER, **changes})
+    return path
+
+
 @pytest.fixture
 def exact() -> Iterator[None]:
     """Make a GPU deterministic and use full float32, so that every difference is an error."""

@@ -7,28 +7,14 @@ from typing import Any
 
 import pytest
 import torch
+from conftest import HEADER, write_weights
 
 from gancli import weights
 from gancli.errors import FileError
 
-HEADER = {
-    "model": "dcgan",
-    "settings": {},
-    "shape": {"size": 16, "channels": 1},
-    "dataset": {"name": "mnist"},
-    "classes": [],
-    "images_seen": 5,
-}
-
-
-def write_model(path: Path, **changes: object) -> Path:
-    """Write a weights file with HEADER, of which `changes` replace some values."""
-    weights.save(path, {"w": torch.arange(3.0)}, {**HEADER, **changes})
-    return path
-
 
 def test_tensors_and_header_round_trip(tmp_path: Path) -> None:
-    path = write_model(tmp_path / "run" / "generator.safetensors", images_seen=7)
+    path = write_weights(tmp_path / "run" / "generator.safetensors", images_seen=7)
     assert torch.equal(weights.load(path)["w"], torch.arange(3.0))
     header = weights.read_header(path)
     assert header == {"format": weights.FORMAT, **HEADER, "images_seen": 7}
@@ -36,7 +22,7 @@ def test_tensors_and_header_round_trip(tmp_path: Path) -> None:
 
 
 def test_reading_a_header_does_not_import_torch(tmp_path: Path) -> None:
-    path = write_model(tmp_path / "g.safetensors")
+    path = write_weights(tmp_path / "g.safetensors")
     code = (
         "import sys, pathlib\nfrom gancli.weights import read_generator\n"
         f"print(read_generator(pathlib.Path({str(path)!r})).model)\n"
@@ -94,14 +80,14 @@ def test_read_generator_refuses_other_files_of_gan(tmp_path: Path) -> None:
 def test_read_generator_refuses_a_header_with_missing_or_wrong_fields(
     tmp_path: Path, changes: Any
 ) -> None:
-    path = write_model(tmp_path / "runs" / "a" / weights.GENERATOR, **changes)
+    path = write_weights(tmp_path / "runs" / "a" / weights.GENERATOR, **changes)
     with pytest.raises(FileError, match=weights.GENERATOR) as raised:
         weights.read_generator(path)
     assert raised.value.hint == "gan sample --help"
 
 
 def test_read_generator_of_a_discriminator_names_the_generator(tmp_path: Path) -> None:
-    path = write_model(tmp_path / "run" / "discriminator.safetensors", network="discriminator")
+    path = write_weights(tmp_path / "run" / "discriminator.safetensors", network="discriminator")
     with pytest.raises(FileError, match=r"the discriminator .*run/generator\.safetensors"):
         weights.read_generator(path)
 
@@ -109,7 +95,7 @@ def test_read_generator_of_a_discriminator_names_the_generator(tmp_path: Path) -
 def test_missing_and_damaged_files_are_named(tmp_path: Path) -> None:
     with pytest.raises(FileError, match=r"none\.safetensors"):
         weights.read_header(tmp_path / "none.safetensors")
-    path = write_model(tmp_path / "g.safetensors")
+    path = write_weights(tmp_path / "g.safetensors")
     path.write_bytes(path.read_bytes()[:-4])
     with pytest.raises(FileError, match=r"g\.safetensors"):
         weights.load(path)

@@ -14,7 +14,9 @@ from gancli.data.pictures import places
 from gancli.errors import UsageError
 from gancli.shape import check_size
 
-app = typer.Typer(help="List, download, check and preview datasets.", no_args_is_help=True)
+app = typer.Typer(
+    help="List, describe, download, check and preview datasets.", no_args_is_help=True
+)
 DatasetArg = Annotated[
     str, typer.Argument(metavar="NAME|FOLDER", help="A dataset, or a folder of pictures.")
 ]
@@ -76,10 +78,10 @@ def check(
     path: Annotated[str, typer.Argument(metavar="FOLDER", help="The folder of pictures to check.")],
     json_: JsonOpt = False,
 ) -> None:
-    """Check a folder for broken, duplicate, tiny, unpaired and odd files.
+    """Check a folder for broken, duplicate, tiny and unpaired files, and for unusual colour modes.
 
-    A file is odd if its channels differ from most others, such as gray among colour pictures. The
-    exit code is 1 if a file is broken.
+    A colour mode is unusual if most pictures have another, such as gray among colour pictures. If a
+    file is broken, the exit code is 1.
 
     Example: gan datasets check ./pictures
     """

@@ -29,8 +29,8 @@ def describe(header: Header) -> str:
     shape = header.shape
     colour = "gray" if shape.channels == 1 else "colour"
     return (
-        f"{header.model}, trained on {header.images_seen:,} pictures of "
-        f"{header.dataset.name}, {shape.size}x{shape.size} {colour}"
+        f"{header.model}, trained on {header.dataset.name} ({header.images_seen:,} images seen), "
+        f"{shape.size}x{shape.size} {colour}"
     )
 
 

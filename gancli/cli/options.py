@@ -89,7 +89,7 @@ ScaleOpt = Annotated[
     typer.Option(
         min=1,
         max=64,
-        help="Draw each pixel N times as wide and high.",
+        help="Enlarge the picture N times.",
         show_default="enlarges small frames to about 256 pixels",
     ),
 ]

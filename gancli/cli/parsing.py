@@ -77,9 +77,7 @@ def seeds(count: int | None, seeds: str | None, default: int = 64) -> list[int]:
     return chosen
 
 
-def labels(
-    header: Header, text: str, option: str, unlabelled_hint: str = "gan sample --help"
-) -> list[int]:
+def labels(header: Header, text: str, option: str, unlabelled_hint: str | None = None) -> list[int]:
     """Parse classes given by name, number or range, or as `all`, from the value of `option`.
 
     Raises UsageError for an unknown class, and, with the hint `unlabelled_hint`, for a model that
@@ -87,7 +85,10 @@ def labels(
     """
     names = [name.lower() for name in header.classes] if header.labelled else []
     if not names:
-        raise UsageError(f"{header.model} was not trained with labels.", hint=unlabelled_hint)
+        raise UsageError(
+            f"{header.model} was not trained with labels.",
+            hint=unlabelled_hint or f"leave out {option}",
+        )
     if text.lower() == "all":
         return list(range(len(names)))
     found = []

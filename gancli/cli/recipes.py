@@ -82,7 +82,9 @@ def rerun(
     complete = "sha256" in found and not any(word.startswith("--like") for word in arguments)
     known = arguments[1:2] in (["sample"], ["sweep"], ["interpolate"])
     if not (complete and known and arguments[2:3] == ["REF"]):
-        raise UsageError(f"{picture} does not contain a recipe.", hint="gan sample --help")
+        raise UsageError(
+            f"{picture} does not store the gan command that made it.", hint="gan sample --help"
+        )
     file = find(ref) if ref else find_digest(found["sha256"])
     if digest(file) != found["sha256"]:
         console.say(f"{file} did not make {picture}, so the result will differ.")

@@ -103,8 +103,8 @@ EvaluateEveryOpt = Annotated[
     typer.Option(
         metavar="N",
         min=0,
-        help="Measure the generator every N epochs, with the quick metrics of gan evaluate; "
-        "0 turns this off.",
+        help="Every N epochs, add the metrics of gan evaluate that take little time, such as the "
+        "Fréchet distance, to metrics.jsonl; 0: never.",
     ),
 ]
 StreamOpt = Annotated[
@@ -132,6 +132,7 @@ CaptureOpt = Annotated[
     bool,
     typer.Option(
         " /--no-capture",
+        show_default=False,
         help="On a GPU: launch every operation one by one instead of replaying a CUDA graph.",
     ),
 ]

@@ -43,7 +43,7 @@ class Findings:
     splits: dict[str, int]  # readable pictures per split
     classes: dict[str, int]  # readable pictures per class
     sizes: dict[str, tuple[int, int]]  # keys: smallest, commonest, largest
-    channels: dict[str, int]  # pictures per kind of channels, the commonest first
+    channels: dict[str, int]  # pictures per kind of channels, the most common first
     broken: dict[str, str]  # unreadable file -> reason
     duplicates: list[list[str]]  # groups of files with identical pixels
     tiny: dict[str, str]  # file with a side below MIN_SIDE -> its size
@@ -134,7 +134,7 @@ def _paired(
 
 
 def _odd_channels(good: Sequence[FileReport]) -> dict[str, str]:
-    """Return the files whose channels are not the commonest ones, with their channels."""
+    """Return the files whose channels are not the most common ones, with their channels."""
     usual = Counter(s.channels for s in good).most_common(1)
     return {s.name: s.channels for s in good if s.channels != usual[0][0]}
 
@@ -167,7 +167,7 @@ def _inspect(root: Path, file: tuple[str, PictureFile]) -> FileReport:
 
 
 def _sizes(sizes: Sequence[tuple[int, int]]) -> dict[str, tuple[int, int]]:
-    """Return the smallest and the largest size by area, and the commonest one."""
+    """Return the smallest and the largest size by area, and the most common one."""
     if not sizes:
         return {}
     by_area = sorted(set(sizes), key=lambda size: (size[0] * size[1], size))

@@ -96,7 +96,8 @@ def find_digest(wanted: str, runs: Path = RUNS) -> Path:
         if digest(file) == wanted:
             return file
     raise UsageError(
-        f"No generator in {runs}/ made this picture: none has a SHA-256 that starts with {wanted}.",
+        f"The generator that made this picture is not in {runs}/, or it was trained further since: "
+        f"no SHA-256 starts with {wanted}.",
         hint="gan sample REF --like PICTURE, where REF is the generator's file",
     )
 

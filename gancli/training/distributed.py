@@ -11,7 +11,6 @@ start out equal and are updated from averaged gradients. So rank 0 can save the 
 
 import os
 import re
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
@@ -273,30 +272,3 @@ def local_leader_first() -> Iterator[None]:
     finally:
         if leads:
             barrier()
-
-
-class ReportTimer:
-    """Decides when to report: about every `seconds`, and after the same step in all processes.
-
-    Clocks differ between processes. So several processes count steps instead, and at each report
-    they agree on how many steps to run before the next.
-    """
-
-    def __init__(self, seconds: float) -> None:
-        self._seconds = seconds
-        self._steps, self._steps_per_report, self._began = 0, 1, time.perf_counter()
-
-    def due(self) -> bool:
-        """Count one step, and tell whether to report after it."""
-        self._steps += 1
-        if world_size() == 1:
-            return time.perf_counter() - self._began >= self._seconds
-        return self._steps >= self._steps_per_report
-
-    def restart(self) -> None:
-        """Start waiting for the next report."""
-        if world_size() > 1 and self._steps:
-            step_seconds = torch.tensor((time.perf_counter() - self._began) / self._steps)
-            average([step_seconds])
-            self._steps_per_report = max(1, int(self._seconds / float(step_seconds)))
-        self._steps, self._began = 0, time.perf_counter()

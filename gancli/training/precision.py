@@ -47,7 +47,7 @@ def _try_both(device: torch.device) -> tuple[str, str]:
     if error > TOLERANCE:
         return "fp32", f"bfloat16 gives wrong results on this CPU: error {error:.1%}"
     if gain <= 1:
-        return "fp32", f"bfloat16 runs at {gain:.1f}x the speed of float32 on this CPU"
+        return "fp32", f"bfloat16 is slower on this CPU: {gain:.2g}x the speed of float32"
     return "bf16", f"{gain:.1f}x the speed of float32 on this CPU, measured on one layer"
 
 

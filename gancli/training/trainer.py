@@ -21,6 +21,7 @@ from gancli.training.capture import CapturedStep
 from gancli.training.ema import EMA
 from gancli.training.meter import Meter
 from gancli.training.optimiser import Optimiser
+from gancli.training.report_timer import ReportTimer
 from gancli.training.resident import ResidentDataset, order
 from gancli.training.schedule import Schedule
 from gancli.training.state import add_prefix, select_prefix
@@ -91,7 +92,7 @@ class Trainer:
     def run(self, seconds: float = 1.0) -> Iterator[Report]:
         """Train until `total`, yielding a report every `seconds` and at the end of each epoch."""
         per_epoch, began, start = len(self.data), time.perf_counter(), self.images_seen
-        timer = distributed.ReportTimer(seconds)
+        timer = ReportTimer(seconds)
         while self.images_seen < self.total:
             before = self.images_seen // per_epoch
             self.step()

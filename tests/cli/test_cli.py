@@ -74,7 +74,7 @@ def test_train_writes_a_run_folder_and_sample_needs_only_its_generator(
     (run / "generator.safetensors").rename(tmp_path / "alone.safetensors")
     done = gan("sample", "alone.safetensors", "--seeds", "3,0-2", "--out", "grid.png")
     assert done.stdout.strip() == "grid.png"
-    assert re.search(r"dcgan, trained on \d+ pictures of pictures, 16x16 gray", done.stderr)
+    assert re.search(r"dcgan, trained on pictures \(\d+ images seen\), 16x16 gray", done.stderr)
     for _ in range(2):  # the second time, the folder already exists
         gan_here("sample", "alone.safetensors", "--seeds", "2", "--out", "singles")
     with Image.open(tmp_path / "singles" / "seed-000002.png") as single:
@@ -229,7 +229,7 @@ def test_no_command_shows_the_help(gan: Command) -> None:
         (["sweep", "acgan", "--grid", "3"], "'3'", "--grid 10x10"),
         (["interpolate", "dcgan", "--z-seeds", "3"], "seeds", "--z-seeds 3,7"),
         (["interpolate", "dcgan", "--z-seeds", "a,b"], "'a,b'", "--z-seeds 0-3"),
-        (["interpolate", "dcgan", "--label", "3"], "dcgan", "gan sample --help"),
+        (["interpolate", "dcgan", "--label", "3"], "dcgan", "leave out --label"),
         (["interpolate", "dcgan", "--plane", "--z-seeds", "1,2"], "2", "--z-seeds 3,7,12 --plane"),
         (["interpolate", "dcgan", "--plane", "--z-seeds", "1-4"], "4", "--z-seeds 3,7,12 --plane"),
         (["interpolate", "dcgan", "--plane", "--range", "1,0"], "'1,0'", "--range=-1,1"),
@@ -238,7 +238,7 @@ def test_no_command_shows_the_help(gan: Command) -> None:
         (["interpolate", "cgan", "--plane", "--label", "3,5"], "--plane", "--label 3 --plane"),
         (["sample", "cgan", "--label", "3", "--per-class", "2", "-n", "4"], "--per-class", ""),
         (["sample", "--like", "x.png", "--seeds", "3"], "--seeds", "gan sample --help"),
-        (["sample", "dcgan", "--label", "3"], "dcgan", "gan sample --help"),
+        (["sample", "dcgan", "--label", "3"], "dcgan", "leave out --label"),
         (["sample", "acgan", "--per-class", "3"], "--label", "--label all --per-class 3"),
         (["sample", "acgan", "--label", "shoe"], "'shoe'", "--label 0-9"),
         (["sample", "--like", "nothing.png"], "nothing.png", "gan sample --help"),
