@@ -236,5 +236,5 @@ def _error_text(error: Exception) -> str:
         return "not a picture"
     if isinstance(error, Image.DecompressionBombError | Image.DecompressionBombWarning):
         return "too many pixels"
-    text = str(getattr(error, "strerror", None) or error or type(error).__name__)
+    text = str(getattr(error, "strerror", None) or error).strip() or type(error).__name__
     return "truncated" if "truncated" in text.lower() else text.splitlines()[0][:80]

@@ -218,3 +218,13 @@ def test_fit_antialiases():
     stripes[:, ::2] = 255
     small = fit(pictures(stripes), 16).images
     assert abs(small[:, 2:-2].astype(int) - 128).max() <= 2
+
+
+@pytest.mark.parametrize("text", ["", " \n"])
+def test_an_error_without_text_is_named_after_its_class(text: str) -> None:
+    class Broken:
+        def open(self, mode: str) -> None:
+            raise EOFError(text)
+
+    with pytest.raises(DataError, match="EOFError"):
+        decode(Broken())
