@@ -125,6 +125,20 @@ class RunFolder:
         """Write run.json."""
         write_file(self.plan, json.dumps(plan, indent=2).encode(), durable=True)
 
+    def set_aside_damaged_best(self) -> Path | None:
+        """Rename the best weights if they cannot be read, so that training can save others.
+
+        Returns the new path, or None if there was nothing to rename.
+        """
+        if not self.best.exists():
+            return None
+        try:
+            weights.read_generator(self.best)
+            weights.load(self.best)  # the header alone does not show that the file is truncated
+        except FileError:
+            return self.best.rename(self.best.with_stem("best.damaged"))
+        return None
+
     def clear(self) -> None:
         """Remove the files of an earlier run, and no others.
 

@@ -90,7 +90,11 @@ class Run:
             self._load(plan)
         elif distributed.is_rank_zero():
             self.folder.clear()
-        if distributed.is_rank_zero() and self.trainer.images_seen < self.trainer.total:
+        if not distributed.is_rank_zero():
+            return
+        if moved := self.folder.set_aside_damaged_best():
+            self._say(f"{self.folder.best} is damaged. It was renamed to {moved.name}.")
+        if self.trainer.images_seen < self.trainer.total:
             self.folder.write_plan(self.prepared.plan())
 
     def _load(self, plan: dict[str, Any]) -> None:

@@ -249,6 +249,21 @@ def test_the_doctor_reports_a_finding_once_also_in_a_resumed_run(
     assert all(line["real_spread"] > 0.1 for line in lines)
 
 
+@pytest.mark.parametrize("damage", [b"", b"half"])
+def test_damaged_best_weights_are_set_aside_before_training_resumes(
+    pictures: Path, tmp_path: Path, damage: bytes
+) -> None:
+    out, messages = tmp_path / "run", []
+    list(start(pictures, out, model="began", epochs=1).train())
+    best = out / weights.BEST
+    best.write_bytes(best.read_bytes()[:-8] if damage == b"half" else damage)
+    before = best.read_bytes()
+    list(start(pictures, out, model="began", epochs=2, say=messages.append).train())
+    assert (out / "best.damaged.safetensors").read_bytes() == before
+    assert any(str(best) in line and "best.damaged.safetensors" in line for line in messages)
+    assert weights.read_generator(best).best is not None
+
+
 def test_best_safetensors_holds_the_epoch_with_the_lowest_measure(
     pictures: Path, tmp_path: Path
 ) -> None:
