@@ -14,6 +14,7 @@ import gancli
 from gancli import config, hardware, registry
 from gancli.config import Job, Training
 from gancli.data.pictures import Pictures, places
+from gancli.datasets import check as find_folder
 from gancli.datasets import open_pictures
 from gancli.errors import DataError, UsageError
 from gancli.evaluation import extractor
@@ -129,8 +130,10 @@ def resolve_settings(job: Job, shape: Shape | None = None) -> tuple[Any, Trainin
     """Resolve the settings of the model and of its training.
 
     `shape` is that of the data, or None before the data is read. Raises UsageError for a setting
-    that is wrong, and for a batch that the processes cannot share.
+    that is wrong, for a batch that the processes cannot share, and for a run folder inside the
+    dataset's own folder.
     """
+    _check_folder(job)
     module = registry.load("models", job.model)
     preset = config.preset(job.model, module.preset, job.preset, shape, job.direction)
     settings, training = config.resolve(module.Settings, preset, job.typed, job.model)
@@ -138,6 +141,17 @@ def resolve_settings(job: Job, shape: Shape | None = None) -> tuple[Any, Trainin
     if processes > 1:
         distributed.check_batch(training.batch_size, processes, minimum=1 if job.pairs else 2)
     return settings, training
+
+
+def _check_folder(job: Job) -> None:
+    """Raise UsageError if the run's samples would become training pictures of a later run."""
+    dataset = find_folder(job.dataset, job.pairs)
+    if dataset is not None and job.folder.resolve().is_relative_to(dataset.resolve()):
+        raise UsageError(
+            f"The run folder {job.folder} is inside the dataset's folder {dataset}, so its samples "
+            "would become training pictures.",
+            hint="--out with a folder outside of the dataset",
+        )
 
 
 def saved_plan(job: Job) -> dict[str, Any] | None:

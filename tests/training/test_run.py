@@ -316,6 +316,15 @@ def test_captured_graphs_are_dropped_when_training_ends(
     assert not run.trainer._step._graphs
 
 
+@pytest.mark.parametrize("place", ["", "runs/mine"])
+def test_a_run_inside_its_dataset_is_refused(pictures: Path, place: str) -> None:
+    before = sorted(pictures.rglob("*"))
+    with pytest.raises(UsageError, match=re.escape(str(pictures / place))) as raised:
+        start(pictures, pictures / place)
+    assert "--out" in str(raised.value.hint)
+    assert sorted(pictures.rglob("*")) == before
+
+
 def test_patience_needs_a_measure(pictures: Path, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"patience=3.* dcgan") as raised:
         start(pictures, tmp_path / "run", patience=3)
