@@ -69,9 +69,7 @@ def sweep(
     `steps` frames lead from each class a to the next class b: y[a] = 1 - p, y[b] = p. The pictures
     of a frame are laid out in `columns` columns.
     """
-    model = generator.model
-    z = latents.noise(seeds, model.z_dim, model.noise)
-    stops = latents.one_hot(classes, model.shape.classes)
+    z, stops = generator.noise(seeds), generator.one_hot(classes)
 
     def inputs() -> Iterator[tuple[Tensor, Tensor]]:
         return ((z, y.expand(len(z), -1)) for y in latents.walk(stops, steps))
@@ -92,12 +90,11 @@ def interpolate(
     `path` is "slerp", "lerp" or None. None means slerp for normal noise, whose vectors all have
     about the same length, and lerp for uniform noise. With `loop`, the walk returns to its start.
     """
-    model, count = generator.model, max(1, len(labels))
-    stops = latents.noise(seeds, model.z_dim, model.noise)
-    y = latents.one_hot(labels, model.shape.classes) if labels else None
+    stops, count = generator.noise(seeds), max(1, len(labels))
+    y = generator.one_hot(labels) if labels else None
 
     def inputs() -> Iterator[tuple[Tensor, Tensor | None]]:
-        walk = latents.walk(stops, steps, path or _default_path(model), loop)
+        walk = latents.walk(stops, steps, path or _default_path(generator.model), loop)
         return ((z.expand(count, -1), y) for z in walk)
 
     return Film(generator=generator, inputs=inputs, rows=1, columns=count)
@@ -117,11 +114,11 @@ def save_plane(
     If z has two numbers, the map covers `span` x `span` of z itself. Otherwise it covers the plane
     through three `seeds`, which lie at (0, 0), (1, 0) and (0, 1).
     """
-    model, (rows, columns) = generator.model, grid
+    rows, columns = grid
     z = latents.square(rows, columns, *span)
-    if model.z_dim != 2:
-        z = latents.plane(latents.noise(seeds, model.z_dim, model.noise), z)
-    y = None if label is None else latents.one_hot([label] * len(z), model.shape.classes)
+    if generator.model.z_dim != 2:
+        z = latents.plane(generator.noise(seeds), z)
+    y = None if label is None else generator.one_hot([label] * len(z))
     pictures = np.stack(list(render.pictures(generator, z, y)))
     images.save_png(out, images.grid(pictures, rows=rows, columns=columns, gap=0), recipe)
 

@@ -1,5 +1,6 @@
 """`Generator`: a trained generator with its header, as sampling and evaluation receive it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -11,6 +12,7 @@ import gancli
 from gancli import hardware, registry, weights
 from gancli.errors import FileError
 from gancli.gan import GAN, Feeds, Shape
+from gancli.sampling import latents
 from gancli.weights import Header
 
 
@@ -40,6 +42,14 @@ class Generator:
         source = image.to(self.device, memory_format=torch.channels_last)
         with torch.inference_mode():
             return self.model.translate(self.network, source).float().cpu()
+
+    def noise(self, seeds: Sequence[int]) -> Tensor:
+        """The noise of `seeds`, (len(seeds), Z), on the CPU."""
+        return latents.noise(seeds, self.model.z_dim, self.model.noise)
+
+    def one_hot(self, labels: Sequence[int]) -> Tensor:
+        """The class indices `labels` as one-hot rows, (len(labels), K), on the CPU."""
+        return latents.one_hot(labels, self.shape.classes)
 
     @property
     def shape(self) -> Shape:

@@ -9,7 +9,7 @@ from torch import Tensor
 from gancli import images
 from gancli.formats import Recipe
 from gancli.images import Array
-from gancli.sampling import latents, render
+from gancli.sampling import render
 from gancli.sampling.generator import Generator
 
 
@@ -30,11 +30,10 @@ def inputs(
     generator: Generator, seeds: Sequence[int], labels: Sequence[int] = ()
 ) -> tuple[Tensor, Tensor | None]:
     """Return the noise (N, Z) of `seeds` and, for models with labels, one-hot `labels` (N, K)."""
-    z = latents.noise(seeds, generator.model.z_dim, generator.model.noise)
+    z = generator.noise(seeds)
     if not generator.labelled:
         return z, None
-    chosen = labels or default_labels(generator, seeds)
-    return z, latents.one_hot(chosen, generator.shape.classes)
+    return z, generator.one_hot(labels or default_labels(generator, seeds))
 
 
 def default_labels(generator: Generator, seeds: Sequence[int]) -> list[int]:

@@ -14,7 +14,7 @@ from gancli.formats import gif
 from gancli.images import Array
 from gancli.report import charts
 from gancli.reporting import Say
-from gancli.sampling import latents, render, translate
+from gancli.sampling import samples, translate
 from gancli.sampling.generator import Generator
 from gancli.training import doctor
 from gancli.training.folder import RunFolder
@@ -104,13 +104,12 @@ def _grid(generator: Generator, prepared: Prepared) -> Array:
     """
     if prepared.held_out is not None:
         return _pairs_grid(generator, *prepared.held_out)
-    model, seeds, rows, y = generator.model, GRID_SEEDS, None, None
+    seeds, labels, rows = [*GRID_SEEDS], list[int](), None
     if generator.labelled:
-        rows, seeds = min(PER_CLASS, generator.shape.classes), range(PER_CLASS)
-        labels = [label for label in range(rows) for _ in seeds]
-        y = latents.one_hot(labels, generator.shape.classes)
-    z = latents.noise(seeds, model.z_dim, model.noise).repeat(rows or 1, 1)
-    return images.grid(np.stack(list(render.pictures(generator, z, y))), rows=rows)
+        rows = min(PER_CLASS, generator.shape.classes)
+        seeds = [*range(PER_CLASS)] * rows
+        labels = [label for label in range(rows) for _ in range(PER_CLASS)]
+    return images.grid(np.stack(list(samples.draw(generator, seeds, labels))), rows=rows)
 
 
 def _pairs_grid(generator: Generator, sources: Array, targets: Array) -> Array:
