@@ -50,6 +50,11 @@ class Direction(str, enum.Enum):
         """The index of the generated half in a pair (A, B)."""
         return 1 - self.given
 
+    @property
+    def generates_b(self) -> bool:
+        """Whether B, the half that may be a label map, is generated; otherwise it is the input."""
+        return self is Direction.A2B
+
     def of(self, pair: Sequence[T]) -> tuple[T, T]:
         """Return a pair (A, B) as (input, target)."""
         return pair[self.given], pair[self.generated]

@@ -139,7 +139,7 @@ def _translations(
     test = open_pictures(source, where, "test", size=size, pairs=True, say=say)
     direction = generator.header.direction or Direction.A2B
     given, truth = direction.of((test.images, test.partners))
-    _, palette = direction.of(((), test.palette))
+    palette = test.palette if direction.generates_b else ()
     generated = []
     for number, picture in enumerate(given, 1):
         generated.append(translate.picture(generator, picture, seed))

@@ -6,7 +6,6 @@ import torch
 from gancli import hardware
 from gancli.data.rows import Rows
 from gancli.errors import UsageError
-from gancli.gan import Direction
 from gancli.reporting import Say
 from gancli.training.prepare import Prepared
 from gancli.training.resident import Augmentation, ResidentDataset
@@ -51,12 +50,13 @@ def training_dataset(prepared: Prepared, say: Say) -> ResidentDataset | Streamin
 
 def _augmentation(prepared: Prepared) -> Augmentation:
     """The augmentation of this run. In data with a palette, B is a label map."""
-    has_palette, direction = bool(prepared.pictures.palette), prepared.job.direction
+    b_is_label_map, direction = bool(prepared.pictures.palette), prepared.job.direction
+    generates_b = direction is not None and direction.generates_b
     return Augmentation(
         jitter=prepared.training.jitter,
         mirror=prepared.training.mirror,
-        image_is_label_map=has_palette and direction is Direction.A2B,
-        source_is_label_map=has_palette and direction is Direction.B2A,
+        image_is_label_map=b_is_label_map and generates_b,
+        source_is_label_map=b_is_label_map and not generates_b,
     )
 
 
