@@ -85,7 +85,7 @@ def check(
 
     Example: gan datasets check ./pictures
     """
-    root = datasets.check(path)
+    root = datasets.find_folder(path)
     if root is None:
         raise UsageError(
             f"{path} is the name of a dataset, not a folder.",
@@ -123,7 +123,7 @@ def stats(
 
     Example: gan datasets stats glyphs
     """
-    datasets.check(name)
+    datasets.find_folder(name)
     if image_size is not None:
         check_size(image_size)
     from gancli.data.stats import stats as count
@@ -151,7 +151,7 @@ def preview(
     data_dir: DataDirOpt = None,
 ) -> None:
     """Draw a grid of 64 training pictures, or of 20 pairs, as a .png file."""
-    datasets.check(name)
+    datasets.find_folder(name)
     outputs.check_picture(out)
     import numpy as np
 

@@ -58,8 +58,8 @@ def targets(
         [folder / f"{stem}-{ending}{number}{suffix}" for number in numbers]
         for folder, stem, suffix in _names(sources, out)
     ]
-    uses = Counter(files[0] for files in results)
-    if shared := [files[0] for files in results if uses[files[0]] > 1]:
+    uses = Counter(first for first, *_ in results)
+    if shared := [first for first, *_ in results if uses[first] > 1]:
         raise UsageError(
             f"{len(shared)} inputs would overwrite each other's results, such as {shared[0]}.",
             hint="run gan translate once per folder, each time with another --out",

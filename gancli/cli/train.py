@@ -225,7 +225,7 @@ def train(
         compile=compile_,
         devices=devices,
     )
-    datasets.check(dataset, job.pairs)
+    datasets.find_folder(dataset, job.pairs)
     _start(job, max_restarts, dry_run, preview)
 
 
@@ -251,11 +251,12 @@ def _start(job: Job, restarts: int, dry_run: bool, preview: bool) -> None:
 
 def _launch(job: Job, restarts: int) -> None:
     from gancli.training import prepare
+    from gancli.training.folder import RunFolder
     from gancli.training.launch import launch
 
     prepare.resolve_settings(job)  # report mistakes once, here, and not from every process
-    record = job.folder / "run.json"
-    launch(sys.argv[1:], job.devices, restarts, record, console.say)
+    plan = RunFolder(job.folder).plan
+    launch(sys.argv[1:], job.devices, restarts, plan, console.say)
 
 
 def _train(job: Job, dry_run: bool, preview: bool) -> None:

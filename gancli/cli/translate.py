@@ -74,7 +74,7 @@ def translate(
             "--paired works with pictures, not with videos.", hint="gan translate --help"
         )
     targets = outputs.targets(sources, out, str(header.direction), variations)
-    outputs.check_free([out for outs in targets for out in outs], force)
+    outputs.check_free([target for outs in targets for target in outs], force)
     for source, outs in zip(sources, targets, strict=True):
         if parsing.is_video(source):
             formats.writer_for(outs[0])  # fails now if the encoder is not installed

@@ -45,7 +45,7 @@ def open_pictures(
     from gancli.data import decode, folder
     from gancli.data.pairs import load as load_pairs
 
-    path = check(name_or_path, pairs)
+    path = find_folder(name_or_path, pairs)
     if path is not None and pairs:
         return load_pairs(places, split, path, size, broken, say, progress)
     if path is not None:
@@ -56,7 +56,7 @@ def open_pictures(
     return decode.fit(found, size, channels)
 
 
-def check(name_or_path: str, pairs: bool = False) -> Path | None:
+def find_folder(name_or_path: str, pairs: bool = False) -> Path | None:
     """Return the folder that `name_or_path` names, or None if it is the name of a dataset.
 
     Imports nothing heavy. Raises UsageError if it is neither or, with `pairs`, if the dataset has

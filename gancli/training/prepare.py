@@ -14,8 +14,7 @@ import gancli
 from gancli import config, hardware, registry
 from gancli.config import Job, Training
 from gancli.data.pictures import Pictures, places
-from gancli.datasets import check as find_folder
-from gancli.datasets import open_pictures
+from gancli.datasets import find_folder, open_pictures
 from gancli.errors import DataError, UsageError
 from gancli.evaluation import extractor
 from gancli.gan import GAN, Feeds, Shape
@@ -96,6 +95,7 @@ def prepare(job: Job, say: Say, progress: Progress) -> Prepared:
     Raises UsageError for options that do not fit together, DataError for problems with the data.
     """
     hardware.prepare(sizes_repeat=True)
+    _check_run_folder(job)
     resolve_settings(job)  # check the options before the data is read, which may take minutes
     device = hardware.device(job.device)
     if job.compile:
@@ -130,10 +130,8 @@ def resolve_settings(job: Job, shape: Shape | None = None) -> tuple[Any, Trainin
     """Resolve the settings of the model and of its training.
 
     `shape` is that of the data, or None before the data is read. Raises UsageError for a setting
-    that is wrong, for a batch that the processes cannot share, and for a run folder inside the
-    dataset's own folder.
+    that is wrong, and for a batch that the processes cannot share.
     """
-    _check_folder(job)
     module = registry.load("models", job.model)
     preset = config.preset(job.model, module.preset, job.preset, shape, job.direction)
     settings, training = config.resolve(module.Settings, preset, job.typed, job.model)
@@ -143,7 +141,7 @@ def resolve_settings(job: Job, shape: Shape | None = None) -> tuple[Any, Trainin
     return settings, training
 
 
-def _check_folder(job: Job) -> None:
+def _check_run_folder(job: Job) -> None:
     """Raise UsageError if the run's samples would become training pictures of a later run."""
     dataset = find_folder(job.dataset, job.pairs)
     if dataset is not None and job.folder.resolve().is_relative_to(dataset.resolve()):
@@ -208,7 +206,8 @@ def _shape(pictures: Pictures, job: Job) -> Shape:
     if job.direction is None:
         return Shape(channels=channels, size=size, classes=len(pictures.classes))
     source, _ = job.direction.of((pictures.images, pictures.partners))
-    _, palette = job.direction.of(((), tuple(colour for _, colour in pictures.palette)))
+    colours = tuple(colour for _, colour in pictures.palette)
+    palette = colours if job.direction.generates_b else ()
     return Shape(channels=channels, size=size, source=source.shape[-1], palette=palette)
 
 

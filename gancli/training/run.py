@@ -10,6 +10,7 @@ import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -111,7 +112,7 @@ class Run:
             self.folder.trim(seen)
             self._announce_resume(seen / images, plan["training"])
 
-    def _read_state(self, path: Any) -> dict[str, torch.Tensor]:
+    def _read_state(self, path: Path) -> dict[str, torch.Tensor]:
         """The tensors of a checkpoint. Rank 0 reads it for all: other machines may not have it."""
         if distributed.world_size() == 1:
             return weights.load(path)

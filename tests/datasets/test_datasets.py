@@ -12,7 +12,7 @@ from PIL import Image
 
 from gancli import registry
 from gancli.data.pictures import Info, Places, digest, places
-from gancli.datasets import check, glyphs, open_pictures
+from gancli.datasets import find_folder, glyphs, open_pictures
 from gancli.errors import FileError, UsageError
 
 
@@ -33,7 +33,7 @@ def test_every_dataset_defines_info_load_and_a_summary(name):
 def test_importing_the_registry_loads_no_heavy_module():
     code = (
         "import sys, gancli.datasets, gancli.registry as r; r.names('datasets');"
-        "r.summary('datasets', 'glyphs'); gancli.datasets.check('glyphs');"
+        "r.summary('datasets', 'glyphs'); gancli.datasets.find_folder('glyphs');"
         "print({'numpy', 'torch', 'PIL', 'safetensors', 'urllib.request'} & set(sys.modules))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -63,8 +63,8 @@ def test_a_path_opens_a_folder(here, tmp_path, monkeypatch):
 def test_a_dataset_name_takes_precedence_over_a_folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "glyphs").mkdir()
-    assert check("glyphs") is None
-    assert check("./glyphs") == Path("glyphs")
+    assert find_folder("glyphs") is None
+    assert find_folder("./glyphs") == Path("glyphs")
 
 
 @pytest.mark.parametrize(
