@@ -63,8 +63,7 @@ def check(kind: str, name: str) -> None:
     if name not in names(kind):
         known = names(kind)
         raise UsageError(
-            f"gan has no {NOUNS[kind]} called {name!r}{did_you_mean(name, known)} "
-            f"Known: {', '.join(known)}.",
+            f"Unknown {NOUNS[kind]} {name!r}{did_you_mean(name, known)} Known: {', '.join(known)}.",
             hint=LISTINGS.get(kind),
         )
 
