@@ -5,19 +5,14 @@ python examples/walk.py dcgan walk.gif
 """
 
 import sys
-from pathlib import Path
 
-from gancli.sampling import films, generator
-from gancli.sampling.find import find
+import gancli
 
 
 def main(ref: str, out: str) -> None:
     """Walk past three seeds and back to the first, with 30 frames from each to the next."""
-    # `find` takes what the commands take: a file, a run folder, or the name of a model or dataset.
-    loaded = generator.load(find(ref))
-    film = films.interpolate(loaded, seeds=[3, 7, 12], steps=30, loop=True)
-    frames = film.save(Path(out), fps=25, scale=None, recipe={"command": "examples/walk.py"})
-    print(f"{out}: {frames} frames")
+    film = gancli.load(ref).interpolate([3, 7, 12], steps=30, loop=True)
+    print(f"{out}: {film.save(out)} frames")
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 import os
 import signal
+from contextlib import suppress
 from types import FrameType
 
 from gancli.errors import STOPPED
@@ -14,18 +15,28 @@ def main() -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         if signal.getsignal(number) != signal.SIG_IGN:  # shells ignore them for background jobs
             signal.signal(number, _interrupted)
-    from gancli.cli import app
+    try:
+        from gancli.cli import app
 
-    app.main()
+        app.main()
+    except KeyboardInterrupt:  # before the command starts, or for a second time
+        _say_stopped()
+        raise SystemExit(STOPPED) from None
 
 
 def _interrupted(number: int, frame: FrameType | None) -> None:
     """Raise KeyboardInterrupt, or exit at once during an import, which might swallow it."""
     while frame is not None:
         if frame.f_code.co_filename == IMPORTING:
+            _say_stopped()
             os._exit(STOPPED)
         frame = frame.f_back
     raise KeyboardInterrupt
+
+
+def _say_stopped() -> None:
+    with suppress(OSError):  # print could be what was interrupted
+        os.write(2, b"Stopped.\n")
 
 
 if __name__ == "__main__":

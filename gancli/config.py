@@ -5,20 +5,39 @@ both: see `resolve`. All options are frozen dataclasses that check their values 
 """
 
 import dataclasses
+import math
+import time
+import types
 import typing
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 from gancli.errors import UsageError
-from gancli.registry import check, declared, did_you_mean, names
+from gancli.plugins import is_file
+from gancli.registry import declared, did_you_mean, name_of, names
 from gancli.shape import Direction, Shape, check_size
 
 T = TypeVar("T")
 
-PRESETS = ("default", "paper")
+Preset = Literal["default", "paper"]
+Device = Literal["auto", "cuda", "mps", "cpu"]
+Precision = Literal["auto", "fp32", "bf16"]
+Broken = Literal["skip", "refuse"]
+PRESETS: tuple[str, ...] = typing.get_args(Preset)
+# The words that an option takes. The command line checks them when it parses, others do not.
+CHOICES: dict[str, tuple[str | int | None, ...]] = {
+    "preset": PRESETS,
+    "device": typing.get_args(Device),
+    "precision": typing.get_args(Precision),
+    "broken": typing.get_args(Broken),
+    "path": (None, "slerp", "lerp"),
+    "split": ("train", "test"),
+    "channels": (None, 1, 3),
+}
 LAST_SEED = 2**32 - 1
+MOST_THREADS = 1024  # more would fail to start
 # Options of `gan train`. All other settings are typed as --set KEY=VALUE.
 OPTIONS = ("epochs", "batch_size", "lr", "z_dim", "seed")
 
@@ -30,26 +49,41 @@ class Training:
     0 turns off `lr_decay`, `patience`, `ema` and `jitter`. Annotated holds the bounds of a value.
     """
 
-    epochs: Annotated[int, (1, 1_000_000)] = 25
-    batch_size: Annotated[int, (1, 1_000_000)] = 128
+    epochs: Annotated[float, (0.001, 1_000_000)] = 25.0  # passes over the training images
+    batch_size: Annotated[int, (1, 1_000_000)] = 128  # images in each step, over all processes
     lr: Annotated[float, (1e-9, 1.0)] = 2e-4  # Adam's learning rate, for both networks
     d_lr_scale: Annotated[float, (1e-3, 1e3)] = 1.0  # D's learning rate, as a multiple of lr
     beta1: Annotated[float, (0.0, 0.99999)] = 0.5  # of Adam
-    beta2: Annotated[float, (0.0, 0.9999999)] = 0.999
+    beta2: Annotated[float, (0.0, 0.9999999)] = 0.999  # of Adam
+    d_beta1: Annotated[float | None, (0.0, 0.99999)] = None  # of D's Adam; none: beta1
+    d_beta2: Annotated[float | None, (0.0, 0.9999999)] = None  # of D's Adam; none: beta2
     lr_decay: Annotated[float, (0.0, 1.0)] = 0.5  # final fraction of the run in which lr falls to 0
     patience: Annotated[int, (0, 1_000_000)] = 0  # epochs without a new best before lr halves
     ema: Annotated[float, (0.0, 1e12)] = 50_000.0  # half-life of G's average, in images; 0: off
     jitter: Annotated[float, (0.0, 1.0)] = 0.0  # enlarge by this fraction, then crop at random
     mirror: bool = False  # mirror each picture with probability 1/2
-    seed: Annotated[int, (0, LAST_SEED)] = 0
+    seed: Annotated[int, (0, LAST_SEED)] = 0  # of weights, noise and the order of images
 
     def __post_init__(self) -> None:
         check_bounds(self)
+
+    @property
+    def betas(self) -> tuple[float, float]:
+        """The moments' decay rates of the generator's Adam."""
+        return self.beta1, self.beta2
+
+    @property
+    def d_betas(self) -> tuple[float, float]:
+        """The moments' decay rates of the discriminator's Adam."""
+        beta1 = self.beta1 if self.d_beta1 is None else self.d_beta1
+        return beta1, self.beta2 if self.d_beta2 is None else self.d_beta2
 
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
     """The arguments of one `gan train` command, before they are resolved.
+
+    `model` and `dataset` are names or paths, as typed.
 
     Raises UsageError if they contradict each other.
     """
@@ -57,28 +91,40 @@ class Job:
     model: str
     dataset: str
     typed: Mapping[str, Any]  # settings and training options, by name
-    preset: str = "default"
+    preset: Preset = "default"
+    minutes: float | None = None  # train for about this long, instead of `epochs`
     direction: Direction | None = None  # for models that learn from pairs
     image_size: int | None = None
-    device: str = "auto"
-    precision: str = "auto"
+    device: Device = "auto"
+    threads: int | None = None  # of each process on the CPU; None: the run's own, or torch's choice
+    precision: Precision = "auto"
     out: Path | None = None
     data_dir: Path | None = None
-    broken: str = "skip"
+    broken: Broken = "skip"
     fresh: bool = False
     capture: bool = True  # on a GPU: record the step as a CUDA graph and replay it
     compile: bool = False  # run the networks through torch.compile
     evaluate_every: int = 0  # epochs between evaluations; 0: never
+    save_every: float = 300.0  # seconds between checkpoints within an epoch; 0: none
     stream: bool | None = None  # read pictures from disk; None: only if they do not fit in memory
     workers: int | None = None  # processes that read pictures when streaming
     devices: int = 1  # number of processes to start on this machine
+    created: float = dataclasses.field(default_factory=time.monotonic, compare=False)
 
     def __post_init__(self) -> None:
-        check("models", self.model)
+        name_of("models", self.model)
         if self.image_size is not None:
             check_size(self.image_size)
+        for option in ("preset", "device", "precision", "broken"):
+            check_choice(option, getattr(self, option))
+        if self.workers is not None and self.workers < 0:
+            raise UsageError("--workers must be a number of processes.", hint="--workers 0")
         if self.evaluate_every < 0:
             raise UsageError("--evaluate-every must be a number of epochs, or 0 for never.")
+        if not 0 <= self.save_every < math.inf:
+            raise UsageError("--save-every must be a time such as 5m, or 0 for never.")
+        if self.minutes is not None and "epochs" in self.typed:
+            raise UsageError("--minutes and --epochs both set the length: give only one.")
         self._check_direction()
 
     def _check_direction(self) -> None:
@@ -101,10 +147,21 @@ class Job:
     @property
     def folder(self) -> Path:
         """The run folder: `--out`, else runs/MODEL-DATASET, with the direction for pairs."""
-        named = self.dataset in names("datasets")
-        data = self.dataset if named else Path(self.dataset).expanduser().resolve().name
+        named = self.dataset in names("datasets") or is_file(self.dataset)
+        path = Path(self.dataset).expanduser().resolve()
+        data = name_of("datasets", self.dataset) if named else path.name
         turn = f"-{self.direction}" if self.direction else ""
-        return self.out or Path("runs") / f"{self.model}-{data}{turn}"
+        return self.out or Path("runs") / f"{name_of('models', self.model)}-{data}{turn}"
+
+
+def check_choice(option: str, value: str | int | None) -> None:
+    """Raise UsageError if `value` is not one of the words that `option` takes; see CHOICES."""
+    if value not in CHOICES[option]:
+        known = [str(word) for word in CHOICES[option] if word]
+        raise UsageError(
+            f"--{option} must be one of {', '.join(known)}, not {value!r}.",
+            hint=f"--{option} {known[0]}",
+        )
 
 
 def preset(
@@ -137,7 +194,11 @@ def resolve(
     """
     values = {**preset, **{k.replace("-", "_"): v for k, v in typed.items() if v is not None}}
     known = {f.name: f for c in (settings_type, Training) for f in dataclasses.fields(c)}  # type: ignore[arg-type]
-    for key in values:
+    elsewhere = {f.name for f in dataclasses.fields(Job)} - {"model", "typed", "capture"}
+    for key, value in values.items():
+        if key in elsewhere:
+            option = f"--{key.replace('_', '-')}"
+            raise UsageError(f"{key} is not set with --set but with {option}.", f"{option} {value}")
         if key not in known:
             raise UsageError(
                 f"{model} has no setting {key!r}{did_you_mean(key, known)} "
@@ -165,8 +226,8 @@ def read(field: dataclasses.Field[Any], value: Any, kind: Any) -> Any:
         return _as(kind, value)
     except (TypeError, ValueError):
         raise UsageError(
-            f"{_option(field.name)} must be {_noun(kind)}, not {value!r}.",
-            hint=_typed(field.name, field.default),
+            f"{option(field.name)} must be {_noun(kind)}, not {value!r}.",
+            hint=as_typed(field.name, field.default),
         ) from None
 
 
@@ -180,14 +241,16 @@ def check_bounds(options: Any) -> None:
     for field in dataclasses.fields(options):
         value = getattr(options, field.name)
         for low, high in getattr(hints[field.name], "__metadata__", ()):
-            if not low <= value <= high:  # written so that nan fails, too
+            if value is not None and not low <= value <= high:  # written so that nan fails, too
                 raise UsageError(
-                    f"{_option(field.name)} must be between {low:g} and {high:g}, not {value:g}.",
-                    hint=_typed(field.name, field.default),
+                    f"{option(field.name)} must be between {low:,} and {high:,}, not {value:,}.",
+                    hint=as_typed(field.name, field.default),
                 )
 
 
 def _as(kind: Any, value: Any) -> Any:
+    if isinstance(kind, types.UnionType):  # X | None
+        return None if value in (None, "none") else _as(typing.get_args(kind)[0], value)
     if choices := typing.get_args(kind):  # a Literal
         return choices[choices.index(value)]
     if kind is bool and isinstance(value, str):
@@ -198,17 +261,19 @@ def _as(kind: Any, value: Any) -> Any:
 
 
 def _noun(kind: Any) -> str:
+    if isinstance(kind, types.UnionType):
+        return f"{_noun(typing.get_args(kind)[0])} or none"
     if choices := ("true", "false") if kind is bool else typing.get_args(kind):
         return f"one of {', '.join(choices)}"
     return {int: "a whole number", float: "a number", str: "a word"}[kind]
 
 
-def _option(name: str) -> str:
+def option(name: str) -> str:
     """Return how a setting is typed: as an option of its own, or with --set."""
     return f"--{name.replace('_', '-')}" if name in OPTIONS else f"--set {name}"
 
 
-def _typed(name: str, value: Any) -> str:
+def as_typed(name: str, value: Any) -> str:
     """Return a setting and its value as the user would type them, for a hint."""
-    value = str(value).lower() if isinstance(value, bool) else value
-    return f"{_option(name)}{' ' if name in OPTIONS else '='}{value}"
+    value = str(value).lower() if value is None or isinstance(value, bool) else value
+    return f"{option(name)}{' ' if name in OPTIONS else '='}{value}"

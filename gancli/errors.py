@@ -3,7 +3,16 @@
 Raise one of these for everything the user can fix. Any other exception is a bug.
 """
 
+import errno
+
 STOPPED = 130  # exit code after Ctrl-C or SIGTERM; shells use 128 + SIGINT
+
+OUT_OF_MEMORY = (  # in the messages of torch's allocators, of C++, cuBLAS and cuDNN
+    "DefaultCPUAllocator",
+    "out of memory",
+    "bad_alloc",
+    "ALLOC_FAILED",
+)
 
 
 class GanError(Exception):
@@ -19,6 +28,18 @@ class GanError(Exception):
         super().__init__(message)
         self.message = message
         self.hint = hint
+        self.__notes__ = [f"Next: {hint}"] if hint else []  # Python 3.11 and later show notes
+
+
+def out_of_memory(error: BaseException) -> bool:
+    """Whether `error` means that memory ran out: of the machine or of a GPU.
+
+    torch raises a RuntimeError for most kinds, which only its text tells apart.
+    """
+    if isinstance(error, OSError):
+        return error.errno == errno.ENOMEM
+    by_text = isinstance(error, RuntimeError) and any(t in str(error) for t in OUT_OF_MEMORY)
+    return by_text or isinstance(error, MemoryError)
 
 
 class UsageError(GanError):

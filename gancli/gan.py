@@ -14,26 +14,44 @@ The GAN owns its networks, its formulas and its extra state (as buffers). The tr
 optimisers, `requires_grad`, learning rates, averaged weights and files: a model never touches them.
 In each step the trainer calls:
 
-    inputs = gan.draw(batch)                               # noise, labels or source images
+    inputs = gan.draw(batch, share)                        # noise, labels or source images
     fake = gan.fake(inputs)                                # the only generator forward of the step
     gan.discriminator_loss(batch, inputs, fake.detach())   # then the discriminator is updated
     gan.generator_loss(batch, inputs, fake)                # then the generator is updated
     gan.after_step(metrics)                                # of both losses, averaged over processes
 
-`models/dcgan.py` is the shortest example. In the shapes below, B is the batch size, Z the length of
-the noise, K the number of classes and C the number of channels.
+A method passes values to another only through what it returns: `fake` returns a `Fake`, which holds
+the images and whatever else the losses need.
+
+- With `critic_steps = 5`, the discriminator is first updated four more times, each time on new real
+  images and new fakes. A step then counts 5 batches of images: an epoch is one pass of the
+  discriminator over the data.
+- `discriminator_penalty` returns a term whose gradient contains a gradient, such as R1. It is added
+  to the loss in every `penalty_every`-th update of the discriminator, multiplied by that number, so
+  its mean weight stays the same (lazy regularisation: Karras et al. 2019, arXiv:1912.04958,
+  appendix B).
+
+`models/dcgan.py` is the shortest example in this package, and `examples/` has models in files of
+their own. `gancli.training.check_model` tells whether a model keeps this contract. In the shapes
+below, B is the batch size, Z the length of the noise, K the number of classes and C the number of
+channels.
 """
 
 import enum
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Annotated, ClassVar
 
 import torch
 from torch import Tensor, nn
 
+from gancli import symptoms
 from gancli.errors import UsageError
+from gancli.metric import Metric as Metric
 from gancli.shape import Direction as Direction
 from gancli.shape import Shape as Shape  # re-exported: models import everything from here
+from gancli.symptoms import Epoch as Epoch
+from gancli.symptoms import Findings as Findings
 
 Metrics = dict[str, Tensor]  # name -> scalar on the device; shown, and written to metrics.jsonl
 
@@ -78,6 +96,25 @@ class Inputs:
     source: Tensor | None = None
 
 
+@dataclass(frozen=True)
+class Fake:
+    """Generated images (B, C, H, W), normally in [-1, 1].
+
+    `extra` holds whatever else `fake` computed that a loss needs, by name.
+    """
+
+    image: Tensor
+    extra: Mapping[str, Tensor] = field(default_factory=dict)
+
+    def float(self) -> "Fake":
+        """Return the same values in float32, for a penalty."""
+        return Fake(self.image.float(), {k: v.float() for k, v in self.extra.items()})
+
+    def detach(self) -> "Fake":
+        """Return the same values without their graph, for the discriminator."""
+        return Fake(self.image.detach(), {k: v.detach() for k, v in self.extra.items()})
+
+
 @dataclass(frozen=True, kw_only=True)
 class Share:
     """This process's part of every global batch: part `rank` of `world_size` equal parts.
@@ -117,12 +154,13 @@ class GAN(nn.Module):
     exact_palette: bool = (
         False  # True if every generated pixel has exactly one of the palette's colours
     )
-    # The name of a metric that falls as images get better, if the losses report one. The epoch with
-    # the lowest value is saved as the best; if it stalls, the learning rate is halved (`patience`).
-    measure: ClassVar[str | None] = None
+    # Metrics to show beside the losses. The one with `best_epoch`, if any, tells which epoch is the
+    # best; if it stalls, the learning rate is halved (`patience`).
+    shown: ClassVar[tuple[Metric, ...]] = ()
+    critic_steps: int = 1  # updates of the discriminator in a step, before that of the generator
+    penalty_every: int = 1  # updates of the discriminator per penalty
     generator: nn.Module
     discriminator: nn.Module
-    share = Share()  # set by the trainer
 
     def __init__(self, shape: Shape, z_dim: int, noise: str = "normal") -> None:
         """Set the image shape, the noise length `z_dim`, and the noise distribution.
@@ -132,9 +170,13 @@ class GAN(nn.Module):
         super().__init__()
         self.shape, self.z_dim, self.noise = shape, z_dim, noise
 
-    def draw(self, batch: Batch) -> Inputs:
-        """Draw inputs for one fake per real image: new noise, and the image's label or source."""
-        count, rng = self.share.world_size * len(batch.image), self.share.rng
+    def draw(self, batch: Batch, share: Share = Share()) -> Inputs:
+        """Draw inputs for one fake per real image: new noise, and the image's label or source.
+
+        Random numbers are drawn from `share.rng` for the global batch; `share` tells which rows of
+        them are this process's.
+        """
+        count, rng = share.world_size * len(batch.image), share.rng
         z = torch.empty(count, self.z_dim, device=batch.image.device)
         z = (
             z.uniform_(-1, 1, generator=rng)
@@ -142,16 +184,17 @@ class GAN(nn.Module):
             else z.normal_(generator=rng)
         )
         label = batch.label if Feeds.LABEL in self.feeds else None
-        return Inputs(z=self.share.of(z), y=label, source=batch.source)
+        return Inputs(z=share.of(z), y=label, source=batch.source)
 
-    def fake(self, inputs: Inputs) -> Tensor:
-        """Return fake images (B, C, H, W) for training, normally in [-1, 1].
+    def fake(self, inputs: Inputs) -> Fake:
+        """Return fakes for training.
 
-        A model whose paper does not bound the output may override this to skip the bounds.
+        A model overrides this if its losses need more than the image, or if its paper does not
+        bound the output.
         """
         if inputs.source is not None:
-            return self.translate(self.generator, inputs.source)
-        return self.generate(self.generator, inputs.z, inputs.y)
+            return Fake(self.translate(self.generator, inputs.source))
+        return Fake(self.generate(self.generator, inputs.z, inputs.y))
 
     def generate(self, generator: nn.Module, z: Tensor, y: Tensor | None = None) -> Tensor:
         """Return images (B, C, H, W) in [-1, 1] from noise (B, Z) and labels (B, K).
@@ -168,15 +211,25 @@ class GAN(nn.Module):
         raise NotImplementedError
 
     def discriminator_loss(
-        self, batch: Batch, inputs: Inputs, fake: Tensor
+        self, batch: Batch, inputs: Inputs, fake: Fake
     ) -> tuple[Tensor, Metrics]:
         """Return the discriminator's loss, a scalar, and the metrics to report.
 
-        `fake` is detached, so the gradient reaches the discriminator only.
+        `fake` is detached, so the gradient reaches the discriminator only. Metrics whose names end
+        in `_loss` are always shown, and drawn in losses.png.
         """
         raise NotImplementedError
 
-    def generator_loss(self, batch: Batch, inputs: Inputs, fake: Tensor) -> tuple[Tensor, Metrics]:
+    def discriminator_penalty(self, batch: Batch, inputs: Inputs, fake: Fake) -> Tensor | None:
+        """Return a penalty, a scalar, that is added to the discriminator's loss; None for none.
+
+        It is computed in float32 on detached fakes, and may contain gradients, see
+        `losses.squared_gradients`. The discriminator must not have batch norm then: a gradient for
+        one image would depend on all others.
+        """
+        return None
+
+    def generator_loss(self, batch: Batch, inputs: Inputs, fake: Fake) -> tuple[Tensor, Metrics]:
         """Return the generator's loss, a scalar, and the metrics to report.
 
         `fake` is the same as in `discriminator_loss`, with its graph. The discriminator has already
@@ -189,3 +242,15 @@ class GAN(nn.Module):
 
         `metrics` are those of both losses, averaged over processes.
         """
+
+    def symptoms(self, epoch: Epoch) -> Findings:
+        """Return what is wrong after an epoch, in the order of importance; see `gancli.symptoms`.
+
+        A model overrides this to add symptoms of its own, or to leave out one that does not apply.
+        """
+        return symptoms.common(epoch)
+
+    @property
+    def measure(self) -> Metric | None:
+        """The metric that tells which epoch is the best, if the model reports one."""
+        return next((metric for metric in self.shown if metric.best_epoch), None)

@@ -9,14 +9,21 @@ import importlib.util
 import os
 import shutil
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
+import psutil
 import torch
 
 from gancli.errors import UsageError
 
-MEMINFO = Path("/proc/meminfo")
-CGROUP = Path("/sys/fs/cgroup")  # of a container (cgroup v2)
+GROUPS = Path("/proc/self/cgroup")  # the control groups of this process
+CGROUP = Path("/sys/fs/cgroup")
+LIMIT_FILES = {  # by version of control groups: limit, bytes in use, prefix of the statistics
+    1: ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_"),
+    2: ("memory.max", "memory.current", ""),
+}
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # parameters of mallopt, from glibc's malloc.h
 LARGEST_AUTOMATIC = 2**25  # bytes: the highest threshold that glibc sets by itself
 
@@ -65,19 +72,59 @@ def prepare(sizes_repeat: bool = False) -> None:
 # -- memory ---------------------------------------------------------------------------------------
 
 
-def free_bytes(device: torch.device) -> int:
-    """Free bytes where data for `device` would be held."""
+class Memory(NamedTuple):
+    """Bytes that this process can have: `free` now, and at `most`, if no other program had any."""
+
+    free: int
+    most: int
+
+
+def memory(device: torch.device) -> Memory:
+    """The memory that `device` keeps its data in: that of a GPU, or main memory.
+
+    A container limits main memory. What is available without swapping counts as free, cached files
+    too.
+    """
     if device.type == "cuda":
-        return torch.cuda.mem_get_info(device)[0]
-    return free_memory()
+        return Memory(*torch.cuda.mem_get_info(device))
+    machine, own = psutil.virtual_memory(), psutil.Process().memory_info().rss
+    limits = [Memory(machine.available, machine.total), *_limits()]
+    return Memory(min(m.free for m in limits), min(m.most for m in limits) - own)
 
 
-def free_memory() -> int:
-    """Bytes of main memory that are available without swapping; half of all memory if unknown."""
-    if sys.platform == "win32":
-        return _free_on_windows()
-    known = [free for free in (_free_on_linux(), _free_in_container()) if free is not None]
-    return min(known) if known else _all_memory() // 2
+def _limits() -> Iterator[Memory]:
+    """The limits that Linux sets for this process: those of its control groups, or of a container.
+
+    A group is limited by those above it as well. Inside a container, the mounted root is often its
+    own group, whatever path /proc names.
+    """
+    try:
+        lines = GROUPS.read_text(encoding="utf-8").splitlines()
+    except OSError:  # not Linux
+        return
+    for line in lines:
+        _, controllers, path = line.split(":", 2)
+        if controllers and "memory" not in controllers.split(","):
+            continue
+        version = 1 if controllers else 2  # in version 1 each controller has a tree of its own
+        root = CGROUP / "memory" if version == 1 else CGROUP
+        group = root / path.strip("/")
+        for folder in (group, *group.parents):
+            if folder.is_relative_to(root) and (limit := _limit(folder, version)):
+                yield limit
+
+
+def _limit(group: Path, version: int) -> Memory | None:
+    """The limit of one control group; None if it has none or does not exist."""
+    limit_file, used_file, prefix = LIMIT_FILES[version]
+    cached_kinds = (f"{prefix}active_file", f"{prefix}inactive_file")
+    try:
+        limit, used = (int((group / name).read_text()) for name in (limit_file, used_file))
+        stat = (line.split() for line in (group / "memory.stat").read_text().splitlines())
+        cached = sum(int(value) for key, value in stat if key in cached_kinds)
+    except (OSError, ValueError):  # without a limit, memory.max is "max"
+        return None
+    return Memory(max(0, limit - used + cached), limit)
 
 
 def keep_freed_memory() -> None:
@@ -94,34 +141,3 @@ def keep_freed_memory() -> None:
     if not mallopt(M_MMAP_THRESHOLD, 2**30):  # old versions refuse a value this large
         mallopt(M_MMAP_THRESHOLD, LARGEST_AUTOMATIC)
     mallopt(M_TRIM_THRESHOLD, 2**31 - 1)
-
-
-def _free_on_linux() -> int | None:
-    try:
-        lines = MEMINFO.read_text(encoding="ascii").splitlines()
-    except OSError:
-        return None
-    kilobytes = (line.split()[1] for line in lines if line.startswith("MemAvailable:"))
-    return next((int(k) * 1024 for k in kilobytes), None)
-
-
-def _free_in_container() -> int | None:
-    """Free bytes under a container's limit; None without one. Cached files count as free."""
-    try:
-        limit, used = ((CGROUP / f"memory.{n}").read_text().strip() for n in ("max", "current"))
-        stat = (line.split() for line in (CGROUP / "memory.stat").read_text().splitlines())
-        cached = sum(int(v) for k, v in stat if k in ("active_file", "inactive_file"))
-        return max(0, int(limit) - int(used) + cached)
-    except (OSError, ValueError):  # without a limit, memory.max is "max"
-        return None
-
-
-def _all_memory() -> int:
-    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-
-
-def _free_on_windows() -> int:
-    """Available bytes, from GlobalMemoryStatusEx: the third 64-bit number of its struct."""
-    numbers = (ctypes.c_ulonglong * 8)(64)  # dwLength (dwMemoryLoad above it), then sizes
-    ctypes.windll.kernel32.GlobalMemoryStatusEx(numbers)  # type: ignore[attr-defined]
-    return int(numbers[2])

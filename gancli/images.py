@@ -34,6 +34,7 @@ SUFFIXES = {  # formats that `save` writes: file suffix -> Pillow's name
     ".tiff": "TIFF",
     ".bmp": "BMP",
 }
+GAP = 2  # pixels between the pictures of a grid
 RECIPE_KEY = "gan"  # keyword of the PNG text chunk that holds the recipe, as JSON
 
 
@@ -51,7 +52,7 @@ def from_uint8(pictures: Array) -> "Tensor":
 
 
 def grid(
-    pictures: Array, rows: int | None = None, columns: int | None = None, gap: int = 2
+    pictures: Array, rows: int | None = None, columns: int | None = None, gap: int = GAP
 ) -> Array:
     """Arrange pictures (B, H, W, C) row by row in one picture (H', W', C), `gap` pixels apart.
 
@@ -100,18 +101,33 @@ def encode_png(picture: Array, recipe: Mapping[str, str] | None = None) -> bytes
     return file.getvalue()
 
 
-def save_png(path: Path, picture: Array, recipe: Mapping[str, str] | None = None) -> None:
-    """Write (H, W, C) as PNG, with `recipe` in it. Raises FileError if it cannot be written."""
-    write_file(path, encode_png(picture, recipe))
+def save_png(
+    path: Path,
+    picture: Array,
+    recipe: Mapping[str, str] | None = None,
+    *,
+    follow_links: bool = False,
+) -> None:
+    """Write (H, W, C) as PNG, with `recipe` in it. Raises FileError if it cannot be written.
+
+    `follow_links` is for a path that the user has typed; see `files.replacing`.
+    """
+    write_file(path, encode_png(picture, recipe), follow_links=follow_links)
 
 
-def save(path: Path, picture: Array, recipe: Mapping[str, str] | None = None) -> None:
+def save(
+    path: Path,
+    picture: Array,
+    recipe: Mapping[str, str] | None = None,
+    *,
+    follow_links: bool = False,
+) -> None:
     """Write (H, W, C) in the format of the suffix, one of SUFFIXES. Only PNG holds a `recipe`."""
     if path.suffix.lower() == ".png":
-        return save_png(path, picture, recipe)
+        return save_png(path, picture, recipe, follow_links=follow_links)
     file = io.BytesIO()
     to_pillow(picture).save(file, format=SUFFIXES[path.suffix.lower()], quality=95)
-    return write_file(path, file.getvalue())
+    return write_file(path, file.getvalue(), follow_links=follow_links)
 
 
 def load_png(path: Path) -> Array:

@@ -3,7 +3,7 @@
 import enum
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Annotated, Literal, TypeVar
 
 from gancli.errors import UsageError
 
@@ -11,6 +11,8 @@ T = TypeVar("T")
 
 SMALLEST, LARGEST, STEP = 16, 256, 4
 SIZES = range(SMALLEST, LARGEST + 1, STEP)  # image sizes that models support
+MAX_CLASSES = 50_000  # more than twice as many as ImageNet-21k has
+Byte = Annotated[int, (0, 255)]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,11 +23,11 @@ class Shape:
     otherwise 0. `palette` holds the colours, (R, G, B) in 0..255, if the images are label maps.
     """
 
-    channels: int
-    size: int
-    classes: int = 0
-    source: int = 0
-    palette: tuple[tuple[int, int, int], ...] = ()
+    channels: Literal[1, 3]
+    size: Annotated[int, SIZES]
+    classes: Annotated[int, (0, MAX_CLASSES)] = 0
+    source: Literal[0, 1, 3] = 0
+    palette: Annotated[tuple[tuple[Byte, Byte, Byte], ...], (0, 256)] = ()
 
 
 class Direction(str, enum.Enum):
@@ -58,6 +60,13 @@ class Direction(str, enum.Enum):
     def of(self, pair: Sequence[T]) -> tuple[T, T]:
         """Return a pair (A, B) as (input, target)."""
         return pair[self.given], pair[self.generated]
+
+
+def read_direction(word: str | None) -> Direction | None:
+    """Return the direction that `word` names; None stays None. Raises UsageError for others."""
+    if word is not None and word not in [*Direction]:
+        raise UsageError(f"--direction must be A2B or B2A, not {word!r}.", hint="--direction A2B")
+    return None if word is None else Direction(word)
 
 
 def check_size(size: int) -> None:

@@ -6,24 +6,27 @@ finding out what a file holds does not wait for torch.
 
 import hashlib
 import json
-import struct
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from gancli.errors import FileError
+from gancli.errors import DataError, FileError
 from gancli.files import write_file
-from gancli.schema import parse
-from gancli.shape import Direction, Shape
+from gancli.schema import MAX_JSON, from_json, parse
+from gancli.shape import MAX_CLASSES, Direction, Shape
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 GENERATOR, BEST = "generator.safetensors", "best.safetensors"  # file names in a run folder
 FORMAT = 1  # version of the header; newer ones are refused
-LONGEST_HEADER = 100_000_000  # bytes; the limit of the safetensors format
+LONGEST_HEADER = 10_000_000  # bytes, enough for 90,000 tensors; reading takes 30 times as many
 DIGITS = 16  # hex digits of a file's SHA-256 that identify it
+
+Count = Annotated[int, (0, 2**53)]
+MAX_NAME = 255  # characters: as long as the name of a file can be
+Name = Annotated[str, (1, MAX_NAME)]  # of a model, a dataset or a class
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,18 +37,26 @@ class TrainedOn:
     SHA-256.
     """
 
-    name: str
+    name: Name
     source: str = ""
-    pictures: int = 0
-    digest: str = ""
+    pictures: Count = 0
+    digest: Annotated[str, (0, 64)] = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelFile:
+    """The file of a model from outside the package: its name and the start of its SHA-256."""
+
+    name: str
+    digest: str
 
 
 @dataclass(frozen=True, kw_only=True)
 class Best:
-    """The best epoch of a run: after it the metric `measure` had its lowest value, `value`."""
+    """The best epoch of a run: after it the metric `measure` had its best value, `value`."""
 
-    epoch: int
-    measure: str
+    epoch: Count
+    measure: Name
     value: float
 
 
@@ -55,25 +66,33 @@ class Header:
 
     `settings` are the keyword arguments of the model's `Settings`. `images_seen` counts training
     images. Generated pixel values lie in `range`. `network` is None for a generator; otherwise it
-    names what the file holds, such as "discriminator".
+    names what the file holds, such as "discriminator". `model_file` is None unless the model comes
+    from a file of the user's. It says which file to ask for, and never which one to run.
     """
 
-    model: str
-    settings: Mapping[str, Any]
+    model: Name
+    settings: Annotated[Mapping[str, Any], (0, 1000)]
     shape: Shape
     dataset: TrainedOn
-    images_seen: int
-    classes: tuple[str, ...]
+    images_seen: Count
+    classes: Annotated[tuple[Name, ...], (0, MAX_CLASSES)]
     labelled: bool = False
     direction: Direction | None = None
-    preset: str = "default"
-    precision: str = "fp32"
-    range: tuple[int, int] = (-1, 1)
-    seed: int = 0
-    version: str = "unknown"  # of gan
-    torch: str = "unknown"
-    network: str | None = None
+    preset: Name = "default"
+    precision: Name = "fp32"
+    range: tuple[Literal[-1], Literal[1]] = (-1, 1)
+    seed: Annotated[int, (0, 2**32 - 1)] = 0
+    version: Name = "unknown"  # of gan
+    torch: Name = "unknown"
+    network: Name | None = None
     best: Best | None = None
+    model_file: ModelFile | None = None
+
+    def __post_init__(self) -> None:
+        if self.labelled and len(self.classes) != self.shape.classes:
+            raise ValueError("the number of classes is not that of shape.classes")
+        if (self.direction is None) != (self.shape.source == 0):
+            raise ValueError("direction and shape.source do not belong together")
 
     def as_dict(self) -> dict[str, Any]:
         """Return the header as it is written, without fields that are None (except `direction`)."""
@@ -81,18 +100,36 @@ class Header:
         return {k: v for k, v in found.items() if v is not None or k == "direction"}
 
 
+def check_readable(header: Header) -> None:
+    """Raise DataError if `read_generator` would refuse this header, before a run is spent on it."""
+    text = json.dumps(header.as_dict())
+    try:
+        from_json(json.dumps(text))  # as it is written: text inside of JSON, which makes it longer
+        parse(Header, from_json(text))
+    except ValueError as wrong:
+        raise DataError(
+            f"A generator trained on this could not be read: in its header, {wrong}. Names of "
+            f"datasets and classes have at most {MAX_NAME} characters and no control characters."
+        ) from None
+
+
 def read_generator(path: Path) -> Header:
     """Read the header of a generator. Raises FileError if `path` holds anything else."""
     found = read_header(path)
-    if other := found.get("network"):
-        ours = path.with_name(GENERATOR)
-        raise FileError(f"{path} holds the {other} of a run. The generator is in {ours}.")
-    try:
-        return parse(Header, found)
-    except ValueError:
+    if "model" not in found:
         raise FileError(
             f"{path} was written by gan, but it is not a generator.", hint="gan sample --help"
+        )
+    try:
+        header = parse(Header, found)
+    except ValueError as wrong:
+        raise FileError(
+            f"{path} cannot be used: in its header, {wrong}.", hint="gan sample --help"
         ) from None
+    if header.network:
+        ours = path.with_name(GENERATOR)
+        raise FileError(f"{path} holds the {header.network} of a run. The generator is in {ours}.")
+    return header
 
 
 def read_header(path: Path) -> dict[str, Any]:
@@ -103,31 +140,27 @@ def read_header(path: Path) -> dict[str, Any]:
     """
     try:
         text = _metadata(path).get("gan")
-        header = json.loads(text) if text else None
+        header = from_json(text) if text else None
     except OSError as e:
         raise FileError(f"Cannot read {path}: {e.strerror}.") from None
-    except (ValueError, TypeError, struct.error, AttributeError, RecursionError):
+    except (ValueError, TypeError, AttributeError):
         raise FileError(
             f"{path} is not a model: it is not a safetensors file.", hint="gan sample --help"
         ) from None
-    if not isinstance(header, dict) or not isinstance(header.get("format"), int):
+    if not isinstance(header, dict) or type(header.get("format")) is not int:
         raise FileError(
             f"{path} is a safetensors file, but gan did not write it.", hint="gan train --help"
         )
     if header["format"] > FORMAT:
         raise FileError(
-            f"{path} was made by a newer gan ({header.get('version', 'unknown')}).",
-            hint="pip install --upgrade gancli",
+            f"{path} was made by a newer version of gan.", hint="install a newer version of gan"
         )
     return header
 
 
 def _metadata(path: Path) -> dict[str, str]:
     with path.open("rb") as file:
-        (length,) = struct.unpack("<Q", file.read(8))
-        if length > LONGEST_HEADER:
-            raise ValueError("no safetensors header")
-        found = json.loads(file.read(length))
+        found = from_json(file.read(_check_length(file.read(8), MAX_JSON)))
     return found.get("__metadata__", {})  # type: ignore[no-any-return]
 
 
@@ -146,9 +179,13 @@ def load(path: Path) -> "dict[str, Tensor]":
     from safetensors.torch import load_file
 
     try:
+        with path.open("rb") as file:
+            _check_length(file.read(8))
         return load_file(path)
-    except (SafetensorError, OSError) as e:
-        raise FileError(f"{path} is damaged: {e}.", hint="gan train --help") from None
+    except OSError as e:
+        raise FileError(f"Cannot read {path}: {e.strerror or e}.") from None
+    except (SafetensorError, ValueError):
+        raise _damaged(path) from None
 
 
 def unpack(data: bytes, path: Path) -> "dict[str, Tensor]":
@@ -157,11 +194,50 @@ def unpack(data: bytes, path: Path) -> "dict[str, Tensor]":
     from safetensors.torch import load as unpacked
 
     try:
+        _check_length(data[:8])
         return unpacked(data)
-    except SafetensorError as e:
-        raise FileError(f"{path} is damaged: {e}.", hint="gan train --help") from None
+    except (SafetensorError, ValueError):
+        raise _damaged(path) from None
+
+
+def _check_length(start: bytes, longest: int = LONGEST_HEADER) -> int:
+    """Return the length of the header, which a file starts with. Raises ValueError if too long."""
+    if len(start) < 8 or (length := int.from_bytes(start, "little")) > longest:
+        raise ValueError("no safetensors header")
+    return length
+
+
+def _damaged(path: Path) -> FileError:
+    return FileError(f"{path} is damaged: its tensors cannot be read.", hint="gan train --help")
+
+
+def fit(tensors: "Mapping[str, Tensor]", like: "Mapping[str, Tensor]") -> "dict[str, Tensor]":
+    """Return `tensors` in the dtypes of `like`: float16 and bfloat16 become float32.
+
+    Nothing is allocated before names and shapes have been compared. Raises KeyError if they are not
+    those of `like`, and ValueError, with the reason, if a tensor has another dtype.
+    """
+    if {k: v.shape for k, v in tensors.items()} != {k: v.shape for k, v in like.items()}:
+        raise KeyError("other tensors")
+    return {name: _in_dtype(tensor, like[name]) for name, tensor in tensors.items()}
+
+
+def _in_dtype(tensor: "Tensor", like: "Tensor") -> "Tensor":
+    import torch
+
+    if tensor.dtype in (torch.float16, torch.bfloat16) and like.dtype == torch.float32:
+        tensor = tensor.float()
+    if tensor.dtype != like.dtype:
+        raise ValueError(
+            f"a tensor is in {tensor.dtype}, not in {like.dtype}".replace("torch.", "")
+        )
+    return tensor
 
 
 def digest(path: Path) -> str:
     """Return the first hex digits of a file's SHA-256. Recipes use it to identify a generator."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()[:DIGITS]
+    total = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(2**20):
+            total.update(block)
+    return total.hexdigest()[:DIGITS]

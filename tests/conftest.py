@@ -1,6 +1,5 @@
 """Shared fixtures and helpers: small models and runs, and ways to run the command line."""
 
-import dataclasses
 import os
 
 # Set before torch is imported: tests run in parallel, and their tensors are too small for threads.
@@ -12,13 +11,17 @@ os.environ.pop("PY_COLORS", None)
 # No test uses the internet: connections fail at once, in child processes too.
 os.environ["https_proxy"] = os.environ["HTTPS_PROXY"] = "http://127.0.0.1:9"
 
+import importlib.util
 import io
 import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import redirect_stderr, redirect_stdout
+from functools import cache
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 import numpy as np
 import pytest
@@ -27,26 +30,40 @@ from PIL import Image
 
 from gancli import registry, weights
 from gancli.__main__ import main
-from gancli.config import Training
 from gancli.gan import GAN, Direction, Feeds, Shape
 from gancli.sampling.generator import Generator
-from gancli.training.resident import ResidentDataset
+from gancli.training.narrow import narrow, narrow_trainer
+from gancli.training.narrow import random_data as random_data
 from gancli.training.trainer import Trainer
 from gancli.weights import Header, TrainedOn
 
 Command = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
+EXAMPLES = {  # models in files of their own
+    file.stem: file
+    for file in (Path(__file__).parents[1] / "examples").glob("*.py")
+    if "def build(" in file.read_text(encoding="utf-8")
+}
+
+
+@cache
+def model(name: str) -> ModuleType:
+    """The module of a model: a registered one, or one of the examples."""
+    if name not in EXAMPLES:
+        return registry.load("models", name)
+    spec = importlib.util.spec_from_file_location(name, EXAMPLES[name])
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module  # dataclasses look up their module there
+    spec.loader.exec_module(module)
+    return module
+
+
 def small(name: str, shape: Shape, **settings: object) -> GAN:
     """Build a narrow model with a fixed seed. Models that learn from pairs get a source shape."""
-    module = registry.load("models", name)
-    known = {f.name for f in dataclasses.fields(module.Settings)}
-    narrow = {k: v for k, v in {"width": 8, "z_dim": 6}.items() if k in known}
-    if registry.declared("models", name, "PAIRS"):
-        shape = dataclasses.replace(shape, source=shape.channels)
-    torch.manual_seed(0)
-    gan: GAN = module.build(module.Settings(**{**narrow, **settings}), shape)
-    return gan
+    return narrow(model(name), shape, **settings)
 
 
 def small_generator(name: str, shape: Shape, **settings: object) -> Generator:
@@ -65,30 +82,9 @@ def small_generator(name: str, shape: Shape, **settings: object) -> Generator:
     return Generator(model=gan, network=gan.generator, header=header)
 
 
-def random_data(shape: Shape, count: int = 40, device: str = "cpu") -> ResidentDataset:
-    """Return random images in memory, with labels and sources if `shape` has them."""
-    rng = torch.Generator().manual_seed(1)
-    size = (count, shape.size, shape.size, shape.channels)
-    images = torch.randint(0, 256, size, dtype=torch.uint8, generator=rng)
-    labels = torch.arange(count) % shape.classes if shape.classes else None
-    sources = 255 - images if shape.source else None
-    return ResidentDataset(images, labels, shape.classes, torch.device(device), sources=sources)
-
-
-def small_trainer(
-    name: str,
-    shape: Shape,
-    *,
-    device: str = "cpu",
-    capture: bool = True,
-    compile: bool = False,
-    **options: object,
-) -> Trainer:
+def small_trainer(name: str, shape: Shape, **options: Any) -> Trainer:
     """Return a trainer of a narrow model on random images, with batches of 8."""
-    gan = small(name, shape).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    config = Training(**{"batch_size": 8, "epochs": 2, **options})  # type: ignore[arg-type]
-    data = random_data(gan.shape, device=device)
-    return Trainer(gan, data, config, capture=capture, compile=compile)
+    return narrow_trainer(model(name), shape, **options)
 
 
 HEADER = {
@@ -142,6 +138,7 @@ def gan_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Command:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setenv("NO_COLOR", "1")
     monkeypatch.delenv("GAN_DATA_DIR", raising=False)
+    monkeypatch.setattr(sys, "warnoptions", ["error"])  # so that warnings still fail a test
     # torch's launcher, if another test imported it
     monkeypatch.delitem(sys.modules, "torch.distributed.launcher.api", raising=False)
 

@@ -13,7 +13,7 @@ import pytest
 ROOT = Path(__file__).parents[1] / "gancli"
 # From top to bottom. Folders on the same line may not import each other.
 LAYERS = [
-    ["cli"],
+    ["cli", "api"],
     ["training"],
     ["report"],
     ["evaluation"],

@@ -63,6 +63,8 @@ def test_strings_are_converted_to_the_type_of_the_field() -> None:
         ({"batch_size": 0}, "--batch-size .*1 and .*0"),
         ({"seed": -1}, "--seed .*0 and .*-1"),
         ({"lr_decay": 1.5}, "--set lr_decay .*0 and 1.*1.5"),
+        ({"d_beta1": "low"}, "--set d_beta1 .*a number or none.*'low'"),
+        ({"d_beta1": 1}, "--set d_beta1 .*0 and .*1"),
     ],
 )
 def test_resolve_refuses_unknown_keys_and_values_out_of_bounds(
@@ -78,10 +80,18 @@ def test_the_hint_shows_how_to_type_the_setting() -> None:
         ({"width": -3}, "--set width=64"),
         ({"norm": "maybe"}, "--set norm=true"),
         ({"batch_size": 0}, "--batch-size 128"),
+        ({"d_beta1": 1}, "--set d_beta1=none"),
     ):
         with pytest.raises(UsageError) as raised:
             resolve(Settings, {}, typed, "dcgan")
         assert raised.value.hint == hint
+
+
+def test_the_discriminator_has_the_moments_of_the_generator_unless_it_has_its_own() -> None:
+    _, same = resolve(Settings, {"beta1": 0.1, "d_beta1": 0.3}, {"d_beta1": "none"}, "dcgan")
+    assert same.betas == same.d_betas == (0.1, 0.999)
+    _, own = resolve(Settings, {"beta1": 0.1}, {"d_beta1": "0", "d_beta2": "0.9"}, "dcgan")
+    assert (own.betas, own.d_betas) == ((0.1, 0.999), (0.0, 0.9))
 
 
 @pytest.mark.parametrize("edge", [0, 1])

@@ -2,6 +2,8 @@
 
 import subprocess
 import sys
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -10,7 +12,6 @@ from gancli import hardware
 from gancli.errors import UsageError
 
 CPU = torch.device("cpu")
-INFO = "MemTotal: 8000 kB\nMemFree: 100 kB\nMemAvailable: 3000 kB\n"
 
 
 def test_device_returns_available_devices() -> None:
@@ -36,41 +37,53 @@ def test_compiling_without_a_compiler_is_refused(monkeypatch: pytest.MonkeyPatch
 
 
 @pytest.fixture
-def system(tmp_path, monkeypatch):
-    """A fake Linux: /proc/meminfo and the cgroup files are in the returned folder."""
-    monkeypatch.setattr(hardware.sys, "platform", "linux")
-    monkeypatch.setattr(hardware, "MEMINFO", tmp_path / "meminfo")
+def groups(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A fake Linux with 3 of 8 MB free; its control groups go into the returned folder."""
+    machine = SimpleNamespace(available=3_000_000, total=8_000_000)
+    monkeypatch.setattr("psutil.virtual_memory", lambda: machine)
+    monkeypatch.setattr("psutil.Process.memory_info", lambda self: SimpleNamespace(rss=100_000))
+    monkeypatch.setattr(hardware, "GROUPS", tmp_path / "of-this-process")
     monkeypatch.setattr(hardware, "CGROUP", tmp_path)
-    (tmp_path / "meminfo").write_text(INFO)
     return tmp_path
 
 
-def set_limit(system, most: str) -> None:
-    (system / "memory.max").write_text(f"{most}\n")
-    (system / "memory.current").write_text("900000\n")
-    (system / "memory.stat").write_text("anon 300000\nactive_file 100000\ninactive_file 500000\n")
+def limit(group: Path, version: int, most: object) -> None:
+    group.mkdir(parents=True, exist_ok=True)
+    names = ("max", "current") if version == 2 else ("limit_in_bytes", "usage_in_bytes")
+    for name, value in zip(names, (most, 900_000), strict=True):
+        (group / f"memory.{name}").write_text(f"{value}\n")
+    # In version 1, those without "total_" leave out the groups below.
+    total, own = ("", "nothing_") if version == 2 else ("total_", "")
+    lines = ["anon 300000", f"{total}active_file 100000", f"{total}inactive_file 500000"]
+    (group / "memory.stat").write_text("\n".join([*lines, f"{own}inactive_file 1", ""]))
 
 
-def test_free_memory_is_mem_available(system):
-    assert hardware.free_memory() == 3000 * 1024
+@pytest.mark.parametrize("path", ["/", "/job", "/job/step", "/elsewhere/on/the/host"])
+@pytest.mark.parametrize("version", [1, 2])
+def test_a_limit_of_a_group_or_one_above_it_counts_and_cached_files_are_free(
+    groups: Path, version: int, path: str
+) -> None:
+    lines = {1: f"12:cpu,cpuacct:/\n4:memory:{path}\n0::/\n", 2: f"0::{path}\n"}
+    (groups / "of-this-process").write_text(lines[version])
+    root = groups / "memory" if version == 1 else groups
+    (root / "job" / "step").mkdir(parents=True)
+    assert hardware.memory(CPU) == (3_000_000, 7_900_000)
+    limit(root / "job" if path.startswith("/job") else root, version, 1_000_000)
+    assert hardware.memory(CPU) == (700_000, 900_000)
 
 
-def test_a_container_limits_free_memory_and_cached_files_count_as_free(system):
-    set_limit(system, "1000000")
-    assert hardware.free_memory() == 700_000
-    set_limit(system, "max")
-    assert hardware.free_memory() == 3000 * 1024
-    set_limit(system, "99000000")
-    assert hardware.free_memory() == 3000 * 1024
+@pytest.mark.parametrize(("version", "unlimited"), [(1, 9223372036854771712), (2, "max")])
+def test_a_group_without_a_limit_has_the_memory_of_the_machine(
+    groups: Path, version: int, unlimited: object
+) -> None:
+    (groups / "of-this-process").write_text("4:memory:/\n" if version == 1 else "0::/\n")
+    limit(groups / "memory" if version == 1 else groups, version, unlimited)
+    assert hardware.memory(CPU) == (3_000_000, 7_900_000)
 
 
-def test_free_memory_is_half_of_all_memory_if_unknown(system):
-    (system / "meminfo").unlink()
-    assert 2**28 < hardware.free_memory() == hardware._all_memory() // 2
-
-
-def test_free_memory_of_this_machine_is_plausible() -> None:
-    assert 2**26 < hardware.free_memory() < 2**50
+def test_the_memory_of_this_machine_is_plausible() -> None:
+    free, most = hardware.memory(CPU)
+    assert 2**26 < free < most + 2**30 < 2**50
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="glibc only")

@@ -16,17 +16,24 @@ import zipfile
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
+import nbformat
 import numpy as np
 import pytest
+from conftest import HEADER, small
+from nbclient import NotebookClient
 from PIL import Image
 from typer.testing import CliRunner
 
-from gancli import registry, weights
+from gancli import plugins, registry, weights
 from gancli.cli.app import app
 from gancli.data.idx import IdxSet
 from gancli.data.verify import File
-from gancli.datasets import celeba, fashion_mnist, mnist
+from gancli.datasets import celeba, fashion_mnist, glyphs, mnist
+from gancli.evaluation import classifier
+from gancli.shape import Shape
+from gancli.training import precision
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -73,6 +80,21 @@ def stand_in(module: ModuleType, folder: Path, monkeypatch: pytest.MonkeyPatch) 
         monkeypatch.setattr(module, attribute, value)
 
 
+def own_code(folder: Path) -> None:
+    """Write my_gan.py and my_data.py to `folder`, and a generator of that model."""
+    for file in (ROOT / "tests" / "own_code").glob("*.py"):
+        shutil.copy(file, folder)
+    header = {
+        **HEADER,
+        "model": "my_gan",
+        "model_file": {"name": "my_gan.py", "digest": plugins.digest(str(folder / "my_gan.py"))},
+    }
+    model = small(str(folder / "my_gan.py"), Shape(channels=1, size=16), z_dim=4)
+    weights.save(
+        folder / "runs" / "my_gan-mnist" / weights.GENERATOR, model.generator.state_dict(), header
+    )
+
+
 @pytest.fixture(scope="module")
 def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A cache that all tests share, so that the drawn datasets are drawn only once."""
@@ -95,6 +117,7 @@ def workspace(
         for copy in ("again", "once-more"):
             shutil.copy(picture, picture.with_stem(f"{picture.stem}-{copy}"))
     Image.new("RGB", (40, 30)).save(tmp_path / "in.jpg")
+    own_code(tmp_path)
 
     for module, name in ((mnist, "mnist"), (fashion_mnist, "fashion-mnist")):
         stand_in(module, tmp_path / "data" / name, monkeypatch)
@@ -144,7 +167,7 @@ def test_the_readme_shows_every_command_and_lists_every_folder() -> None:
     help_text = subprocess.run(
         [sys.executable, "-m", "gancli", "--help"], capture_output=True, text=True, check=True
     ).stdout
-    commands = re.findall(r"^│ (\w+) ", help_text, re.MULTILINE)
+    commands = re.findall(r"^│ ([a-z][a-z-]*) ", help_text, re.MULTILINE)
     assert {"train", "sample", "datasets"} <= set(commands)
     for command in commands:
         assert any(line.startswith(f"gan {command}") for line in LINES), command
@@ -157,6 +180,51 @@ def test_the_readme_names_every_model_and_data_set() -> None:
     for kind in ("models", "datasets"):
         for name in registry.names(kind):
             assert name in README, name
+
+
+def shortened(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Draw fewer glyphs, train the classifiers of metrics for five steps, and time no formats."""
+    monkeypatch.setattr(glyphs, "INFO", replace(glyphs.INFO, train=300, test=100))
+    monkeypatch.setattr(classifier, "STEPS", 5)
+    monkeypatch.setattr(precision, "choose", lambda *_: ("fp32", "as in this test"))
+
+
+def test_the_python_code_of_the_readme_works(
+    workspace: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    shortened(monkeypatch)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))  # not for the other tests
+    shutil.rmtree(workspace / "runs" / "dcgan-glyphs")  # it has no checkpoint to resume
+    (code,) = re.findall(r"^```python\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+    found: dict[str, Any] = {}
+    exec(code, found)
+    for array in ("digits", "frames"):
+        assert f"{array} = " in code
+        assert f"# {found[array].dtype} {found[array].shape}" in code
+    lines = capsys.readouterr().out.splitlines()
+    assert float(lines[-1]) > 0
+    for name in ("grid.png", "sweep.gif", "out.png"):
+        assert (workspace / name).exists()
+
+
+def test_the_notebook_runs_from_top_to_bottom(tmp_path: Path) -> None:
+    notebook = nbformat.read(ROOT / "examples" / "notebook.ipynb", as_version=4)
+    for cell in notebook.cells:
+        assert not cell.get("outputs"), "clear the outputs before saving the notebook"
+    start = f"import sys; sys.path[:0] = [{str(ROOT / 'tests')!r}, {str(ROOT)!r}]\n"
+    start += "import pytest, test_readme; test_readme.shortened(pytest.MonkeyPatch())"
+    notebook.cells.insert(0, nbformat.v4.new_code_cell(start))
+    environment = {**os.environ, "XDG_CACHE_HOME": str(tmp_path / "cache")}
+    client = NotebookClient(notebook, resources={"metadata": {"path": str(tmp_path)}})
+    client.execute(env=environment)
+    shown = {
+        kind
+        for cell in notebook.cells
+        for out in cell.get("outputs", ())
+        for kind in out.get("data", ())
+    }
+    assert {"image/png", "text/html", "text/markdown"} <= shown
+    assert (tmp_path / "walk.gif").exists()
 
 
 def test_walk_py_writes_an_animation_of_90_frames(runs: None, tmp_path: Path) -> None:

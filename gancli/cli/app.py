@@ -13,13 +13,22 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 import gancli
-from gancli.cli import console, datasets
+from gancli import plugins
+from gancli.cli import console, datasets, environment
+from gancli.cli.check_model import check_model
+from gancli.cli.command import Command
+from gancli.cli.env import env
 from gancli.cli.evaluate import evaluate
-from gancli.cli.sample import interpolate, sample, sweep
+from gancli.cli.films import interpolate, sweep
+from gancli.cli.models import models
+from gancli.cli.runs import runs
+from gancli.cli.sample import sample
 from gancli.cli.train import train
 from gancli.cli.translate import translate
-from gancli.errors import GanError, UsageError
+from gancli.cli.usage import usage_error
+from gancli.errors import STOPPED, GanError, UsageError, out_of_memory
 
+OWN_CODE_HINT = "correct it, then run the same command again"
 EMPTY_OPTION = re.compile("--[^=]*=")  # such as `--out=`
 
 app = typer.Typer(
@@ -28,8 +37,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (train, sample, sweep, interpolate, translate, evaluate):
-    app.command()(command)
+COMMANDS = (train, sample, sweep, interpolate, translate, evaluate, check_model, runs, models, env)
+for command in COMMANDS:
+    app.command(cls=Command)(command)
 app.add_typer(datasets.app, name="datasets")
 # ClickException. Newer versions of typer bundle click, so it cannot be imported from click.
 _ClickException: Any = typer.BadParameter.__mro__[2]
@@ -42,10 +52,12 @@ def _version(
     if version:
         console.result(f"gan {gancli.__version__}")
         raise typer.Exit()
+    environment.check_folder()
 
 
 def main() -> None:
     """Run the command line (the entry point of `gan`); print a failure as one sentence."""
+    environment.prepare()
     try:
         _run()
     except SystemExit as end:
@@ -64,24 +76,22 @@ def _run() -> NoReturn:
     try:
         if any(word == "" or EMPTY_OPTION.fullmatch(word) for word in sys.argv[1:]):
             raise UsageError("An argument is empty; perhaps a shell variable is not set.")
-        raise SystemExit(app(prog_name="gan", standalone_mode=False))
+        code = app(prog_name="gan", standalone_mode=False)
+        if code == STOPPED:  # typer has caught the KeyboardInterrupt
+            console.say("Stopped.")
+        raise SystemExit(code)
     except GanError as error:
         _exit(error, error)
     except _ClickException as error:
         if not error.format_message():  # no command was given, and typer has printed the help
             raise SystemExit(2) from None
-        _exit(error, _usage_error(error))
-    except Exception as error:  # a user never sees a traceback
+        _exit(error, usage_error(error, typer.main.get_command(app), sys.argv[1:]))
+    except Exception as error:  # a user never sees a traceback, except that of code of their own
+        if theirs := plugins.own_traceback(error):
+            console.say(theirs.text)
+            _exit(error, GanError(f"The error above is in {theirs.place}.", hint=OWN_CODE_HINT))
         hint = "put GAN_DEBUG=1 in front of the command to see the traceback"
         _exit(error, GanError(_sentence(error), hint))
-
-
-def _usage_error(error: Any) -> GanError:
-    """Convert typer's error about the command line into one of ours."""
-    where = error.ctx.command_path if getattr(error, "ctx", None) else "gan"
-    message = error.format_message().replace("Value error, ", "")
-    stop = "" if message.endswith((".", "?")) else "."
-    return UsageError(message + stop, hint=f"{where} --help")
 
 
 def _exit(error: Exception, shown: GanError) -> NoReturn:
@@ -94,7 +104,7 @@ def _exit(error: Exception, shown: GanError) -> NoReturn:
 
 def _sentence(error: Exception) -> str:
     """Return the message for an exception that is not a GanError."""
-    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+    if out_of_memory(error):
         smaller = "try a smaller --batch-size or --image-size"
         advice = smaller if sys.argv[1:2] == ["train"] else "try fewer or smaller pictures"
         return f"There is not enough memory: {advice}."

@@ -6,31 +6,25 @@ Progress bars and pictures are drawn only in a terminal. rich is imported inside
 
 import re
 import sys
-import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gancli.errors import GanError
-from gancli.evaluation import metrics
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import Progress
 
-    from gancli.training.trainer import Report, Trainer
-
-
-ALSO_SHOWN = ("convergence", "k")  # metrics of BEGAN, shown beside the losses
+LONGEST = 900  # characters of a line in a message
 
 
 @cache
 def _stderr() -> "Console":
     from rich.console import Console
 
-    return Console(stderr=True, highlight=False, soft_wrap=True)
+    return Console(stderr=True, highlight=False, soft_wrap=True, emoji=False)
 
 
 # Control characters except the newline, characters that change the direction of text, surrogates.
@@ -48,7 +42,29 @@ def mute() -> None:
 def say(line: str) -> None:
     """Print a message on stderr."""
     if not _muted:
-        _stderr().print(_without_control(line), markup=False)
+        _print(line)
+
+
+def _print(text: str, style: str | None = None) -> None:
+    """Print on stderr. Work goes on if that fails: the disk of a log file may be full."""
+    try:
+        shown = "\n".join(map(_shortened, _without_control(text).split("\n")))
+        console = _stderr()
+        # A terminal would break a line in the middle of a word. Commands are left to it, so that
+        # they can be copied as one line.
+        wrapped = console.is_terminal and "Next: " not in shown
+        console.print(
+            shown, style=style, markup=False, soft_wrap=not wrapped, overflow="ignore", crop=False
+        )
+    except BrokenPipeError:  # the reader has ended, as in `2>&1 | head`: end, too
+        raise
+    except OSError:
+        pass
+
+
+def _shortened(line: str) -> str:
+    """Cut the middle out of a line that would flood the terminal: a name of 100,000 letters."""
+    return line if len(line) <= LONGEST else f"{line[: LONGEST // 2]} ... {line[-LONGEST // 3 :]}"
 
 
 def _without_control(text: str) -> str:
@@ -57,46 +73,53 @@ def _without_control(text: str) -> str:
 
 
 def result(line: str) -> None:
-    """Print a line of the command's result on stdout, for scripts to read."""
+    """Print a line of the command's result on stdout, for scripts to read.
+
+    A name in a line may carry escape sequences. In a terminal they are replaced; a script gets the
+    line as it is, because it could not find the file by another name.
+    """
     if not _muted:
-        print(line, flush=True)
+        print(_cell(line) if _is_terminal() else line, flush=True)
 
 
 def fail(error: GanError) -> None:
     """Print an error on stderr: its message and, below, the command to type next."""
-    console = _stderr()
-    console.print(_without_control(f"gan: {error.message}"), style="bold red", markup=False)
+    _print(f"gan: {error.message}", style="bold red")
     if error.hint:
-        console.print(_without_control(f"     Next: {error.hint}"), markup=False)
+        _print(f"     Next: {error.hint}")
 
 
 def table(columns: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> None:
     """Print a table on stdout; outside a terminal, tab-separated lines without the header."""
-    if sys.stdout is None or not sys.stdout.isatty():  # None if it was closed
+    if not _is_terminal():
         for row in rows:
-            result("\t".join(row))
+            result("\t".join(map(_cell, row)))
         return
     from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
 
-    drawn = Table(*map(escape, columns), box=None, header_style="bold", pad_edge=False)
+    def cells(row: tuple[str, ...]) -> Iterator[str]:
+        return (escape(_cell(text)) for text in row)  # a name may look like rich's markup
+
+    drawn = Table(*cells(columns), box=None, header_style="bold", pad_edge=False)
     for row in rows:
-        drawn.add_row(*map(escape, row))  # a file name may look like rich's markup
-    Console(highlight=False).print(drawn)
+        drawn.add_row(*cells(row))
+    Console(highlight=False, emoji=False).print(drawn)
 
 
-def show_picture(path: Path) -> None:
-    """Draw the picture in the PNG file `path` on stderr, as large as fits in the terminal."""
-    if _muted:
-        return
-    from gancli.cli.preview import half_blocks
-    from gancli.images import load_png
+def _cell(text: str) -> str:
+    """Return `text` on one line without tabs and other control characters."""
+    return _without_control(text).replace("\n", "\ufffd")
 
-    picture, console = load_png(path), _stderr()
-    # a line of text shows two rows of pixels; four lines stay free for the progress bar
-    width = min(console.width, 2 * (console.height - 4), picture.shape[1])
-    console.print(half_blocks(picture, max(8, width)))
+
+def _is_terminal() -> bool:
+    return sys.stdout is not None and sys.stdout.isatty()  # None if it was closed
+
+
+def terminal() -> "Console | None":
+    """Return the console on stderr if it is a terminal, to draw there; otherwise None."""
+    return _stderr() if _stderr().is_terminal and not _muted else None
 
 
 @contextmanager
@@ -113,69 +136,14 @@ def progress() -> Iterator[Any]:
 
         def show(what: str, done: int, total: int | None) -> None:
             if what not in tasks:
-                tasks[what] = bar.add_task(what, total=total, detail="")
+                tasks[what] = bar.add_task(what, total=total)
             bar.update(tasks[what], completed=done, total=total)
 
         yield show
 
 
-@contextmanager
-def training(trainer: "Trainer") -> Iterator[Any]:
-    """Yield a function of a Report that updates a progress bar.
-
-    Outside a terminal it prints one line per epoch instead.
-    """
-    epochs = trainer.config.epochs
-    if _muted or not _stderr().is_terminal:
-        yield _epoch_line(epochs)
-        return
-    with _bar() as bar:
-        task = bar.add_task("", total=trainer.total, completed=trainer.images_seen, detail="")
-
-        def show(report: "Report") -> None:
-            epoch = min(epochs, report.epoch + (not report.epoch_ended))
-            detail = f"{report.images_per_second:,.0f} images/s  {_losses(report)}"
-            label = f"epoch {epoch}/{epochs}"
-            bar.update(task, completed=report.images_seen, description=label, detail=detail)
-
-        yield show
-
-
 def _bar() -> "Progress":
-    from rich.progress import (
-        BarColumn,
-        Progress,
-        TaskProgressColumn,
-        TextColumn,
-        TimeRemainingColumn,
-    )
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TaskProgressColumn(),
-        TimeRemainingColumn(elapsed_when_finished=True),
-        TextColumn("{task.fields[detail]}"),
-        console=_stderr(),
-        speed_estimate_period=120,
-    )
-
-
-def _epoch_line(epochs: int) -> Any:
-    began = time.perf_counter()
-
-    def show(report: "Report") -> None:
-        if report.epoch_ended:
-            minutes, seconds = divmod(round(time.perf_counter() - began), 60)
-            speed = f"{report.images_per_second:,.0f} images/s"
-            say(
-                f"epoch {report.epoch}/{epochs}  {minutes}:{seconds:02}  {speed}  {_losses(report)}"
-            )
-
-    return show
-
-
-def _losses(report: "Report") -> str:
-    others = (*ALSO_SHOWN, metrics.best_epoch_metric(report.metrics))
-    shown = (k for k in report.metrics if k.endswith("_loss") or k in others)
-    return "  ".join(f"{k} {report.metrics[k]:.3f}" for k in shown)
+    columns = TextColumn("{task.description}"), BarColumn(), TaskProgressColumn()
+    return Progress(*columns, console=_stderr())

@@ -34,6 +34,11 @@ def list_() -> None:
 @app.command()
 def info(name: NameArg, json_: JsonOpt = False) -> None:
     """Show what a dataset contains, where it comes from and its terms of use."""
+    if registry.is_outside("datasets", name):
+        raise UsageError(
+            f"{name} is not one of gan's own datasets, so its pictures are all that is known.",
+            hint=f"gan datasets stats {name}",
+        )
     found = asdict(_module(name).INFO)
     if json_:
         console.result(json.dumps(found, indent=2))
@@ -64,7 +69,7 @@ def download(
             f"--from does not apply to {name}: it is not a single archive.",
             hint=f"gan datasets download {name}",
         )
-    where = places(data_dir)
+    where = places(data_dir, console.say)
     with console.progress() as show:
         if from_:
             found = module.adopt(from_, where, console.say, show)
@@ -85,6 +90,8 @@ def check(
 
     Example: gan datasets check ./pictures
     """
+    if path not in registry.names("datasets") and not Path(path).expanduser().exists():
+        raise UsageError(f"The folder {path} does not exist.", hint="gan datasets check ./pictures")
     root = datasets.find_folder(path)
     if root is None:
         raise UsageError(
@@ -107,7 +114,8 @@ def check(
 def stats(
     name: DatasetArg,
     split: Annotated[
-        Literal["train", "test"], typer.Option("--split", help="The pictures to describe.")
+        Literal["train", "test"],
+        typer.Option("--split", metavar="train|test", help="The pictures to describe."),
     ] = "train",
     image_size: Annotated[
         int | None,
@@ -128,7 +136,7 @@ def stats(
         check_size(image_size)
     from gancli.data.stats import stats as count
 
-    where = places(data_dir)
+    where = places(data_dir, console.say)
     with console.progress() as show:
         pictures = datasets.open_pictures(
             name, where, split, size=image_size, say=console.say, progress=show
@@ -158,13 +166,15 @@ def preview(
     from gancli import images
 
     with console.progress() as show:
-        found = datasets.open_pictures(name, places(data_dir), say=console.say, progress=show)
+        found = datasets.open_pictures(
+            name, places(data_dir, console.say), say=console.say, progress=show
+        )
     for note in found.notes:
         console.say(note)
     shown = found.images[:SHOWN]
     if found.partners is not None:  # draw B to the right of A
         shown = np.concatenate([shown[:SHOWN_PAIRS], found.partners[:SHOWN_PAIRS]], axis=2)
-    images.save_png(out, images.grid(shown))
+    images.save_png(out, images.grid(shown), follow_links=True)
     console.result(str(out))
 
 

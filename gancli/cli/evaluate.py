@@ -6,22 +6,34 @@ from typing import Annotated
 import typer
 
 from gancli.cli import console
-from gancli.cli.options import DataDirOpt, DeviceOpt, JsonOpt, RefArg, SeedOpt
-from gancli.sampling.find import find
+from gancli.cli.generators import announce
+from gancli.cli.options import DataDirOpt, DeviceOpt, JsonOpt, ModelFileOpt, OptionalRefArg, SeedOpt
+from gancli.datasets import find_folder
+from gancli.sampling.find import dataset_of, find, newest
 from gancli.weights import read_generator
 
 
 def evaluate(
-    ref: RefArg,
+    ref: OptionalRefArg = None,
     samples: Annotated[
         int,
         typer.Option(
+            metavar="N",
             min=200,
             help="How many samples to measure. A model trained on pairs ignores this: it is "
             "measured on all test pairs.",
         ),
     ] = 10_000,
     seed: SeedOpt = 0,
+    model_file: ModelFileOpt = None,
+    dataset: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME|FOLDER|FILE",
+            help="The pictures to compare with.",
+            show_default="those that the generator was trained on",
+        ),
+    ] = None,
     device: DeviceOpt = "auto",
     data_dir: DataDirOpt = None,
     json_: JsonOpt = False,
@@ -30,15 +42,24 @@ def evaluate(
 
     Example: gan evaluate dcgan --json
     """
-    file = find(ref)
-    read_generator(file)  # fails early on other files: importing torch takes seconds
+    file = find(ref) if ref is not None else newest(translators=True)
+    # These fail early if something is missing: importing torch takes seconds.
+    header = read_generator(file)
+    announce(file, header, model_file)
+    find_folder(dataset_of(header, dataset), pairs=header.direction is not None)
     from gancli.evaluation.evaluate import evaluate as measure
     from gancli.sampling import generator
 
-    loaded = generator.load(file, device)
+    loaded = generator.load(file, device, model_file)
     with console.progress() as show:
         found = measure(
-            loaded, samples=samples, seed=seed, data_dir=data_dir, say=console.say, progress=show
+            loaded,
+            dataset=dataset,
+            samples=samples,
+            seed=seed,
+            data_dir=data_dir,
+            say=console.say,
+            progress=show,
         )
     if json_:
         console.result(json.dumps({"file": str(file), **found.as_dict()}, indent=2))

@@ -1,27 +1,37 @@
 """Find the generator that a command names, and describe it."""
 
+import os
 from pathlib import Path
 
 from gancli.cli import console
-from gancli.errors import UsageError
-from gancli.sampling.find import find
+from gancli.plugins import digest
+from gancli.sampling import choices
+from gancli.sampling.find import find, model_of, newest
 from gancli.weights import BEST, GENERATOR, Header, read_generator
 
 
-def choose(ref: str) -> tuple[Path, Header]:
+def choose(ref: str | None, model_file: str | None, labelled: bool = False) -> tuple[Path, Header]:
     """Return the generator file that `ref` names and its header, and describe it on stderr.
 
-    Raises UsageError if none is found, or if it translates pictures.
+    Without `ref` it is that of the newest run, or the newest with labels if `labelled`. Raises
+    UsageError if none is found, if it translates pictures, and as `announce` does.
     """
-    file = find(ref)
+    file = find(ref) if ref is not None else newest(labelled)
     header = read_generator(file)
-    if header.direction:
-        raise UsageError(
-            f"{file} is a {header.model}: it makes pictures from pictures, not from noise.",
-            hint=f"gan translate {ref} in.jpg",
-        )
-    console.say(f"{file}: {describe(header)}.")
+    choices.check_noise(header, str(file), ref or str(file))
+    announce(file, header, model_file)
     return file, header
+
+
+def announce(file: Path, header: Header, model_file: str | None) -> None:
+    """Describe a generator on stderr, and tell if the file of its model was edited since.
+
+    Raises UsageError, before anything slow is imported, if `model_file` is missing or superfluous.
+    """
+    model_of(file, header, model_file)
+    console.say(f"{file}: {describe(header)}.")
+    if model_file and header.model_file and digest(model_file) != header.model_file.digest:
+        console.say(f"{model_file} was edited after this training, so the pictures may differ.")
 
 
 def describe(header: Header) -> str:
@@ -36,5 +46,6 @@ def describe(header: Header) -> str:
 
 def stem(file: Path) -> str:
     """Return the start of the default names of results: the run's name, or the file's stem."""
-    names = {GENERATOR: file.parent.name, BEST: f"{file.parent.name}-best"}
+    run = Path(os.path.abspath(file)).parent.name  # noqa: PTH100 - resolve would follow links
+    names = {GENERATOR: run, BEST: f"{run}-best"}
     return names.get(file.name, file.stem)

@@ -1,19 +1,15 @@
 """Options and arguments that several commands share, each declared once as an annotated type."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
-from gancli import registry
-from gancli.config import LAST_SEED
+from gancli import formats, registry
+from gancli.config import LAST_SEED, Device
 from gancli.errors import UsageError
+from gancli.sampling.choices import MAX_SCALE, MAX_STEPS
 from gancli.shape import Direction
-
-Device = Literal["auto", "cuda", "mps", "cpu"]
-Precision = Literal["auto", "fp32", "bf16"]
-Preset = Literal["default", "paper"]
-Broken = Literal["skip", "refuse"]
 
 
 def listed(kind: str) -> str:
@@ -32,6 +28,39 @@ RefArg = Annotated[
         help=REF_HELP,
     ),
 ]
+OptionalRefArg = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="REF",
+        help=f"{REF_HELP} Without REF, the newest run is used.",
+        show_default=False,
+    ),
+]
+LabelsOpt = Annotated[
+    str | None,
+    typer.Option(
+        "--labels",
+        metavar="LIST",
+        help="Classes to draw, by name or number: 3, 0-9, sneaker or all.",
+        show_default="all, if the model has labels",
+    ),
+]
+ModelFileOpt = Annotated[
+    str | None,
+    typer.Option(
+        "--model-file",
+        metavar="FILE",
+        help="The .py file of the model, if the generator was trained with a file of your own.",
+        show_default=False,
+    ),
+]
+DATA_DIR_HELP = (
+    "Folder to read datasets from and download them to. If it is read-only, downloads go to your "
+    "cache folder."
+)
+DEVICE_HELP = "Device to compute on; auto picks a GPU if there is one."
+DIRECTION_HELP = "For models trained on pairs (A, B): A2B generates B from A, B2A A from B."
+SEED_HELP = "Random seed: the same seed gives the same result."
 NameArg = Annotated[
     str, typer.Argument(metavar="NAME", help=f"The dataset: one of {listed('datasets')}.")
 ]
@@ -41,34 +70,28 @@ DataDirOpt = Annotated[
         "--data-dir",
         metavar="DIR",
         envvar="GAN_DATA_DIR",
-        help="Folder to read datasets from and download them to. If it is read-only, downloads "
-        "go to your cache folder.",
+        help=DATA_DIR_HELP,
         show_default="your cache folder",
     ),
 ]
 DeviceOpt = Annotated[
     Device,
-    typer.Option("--device", help="Device to compute on; auto picks a GPU if there is one."),
+    typer.Option("--device", metavar="auto|cuda|mps|cpu", help=DEVICE_HELP),
 ]
 DirectionOpt = Annotated[
     Direction | None,
-    typer.Option(
-        "--direction",
-        help="For models trained on pairs (A, B): A2B generates B from A, B2A generates A from B.",
-        show_default=False,
-    ),
+    typer.Option("--direction", metavar="A2B|B2A", help=DIRECTION_HELP, show_default=False),
 ]
 SeedOpt = Annotated[
     int,
-    typer.Option(
-        "--seed", min=0, max=LAST_SEED, help="Random seed: the same seed gives the same result."
-    ),
+    typer.Option("--seed", metavar="N", min=0, max=LAST_SEED, help=SEED_HELP),
 ]
 StepsOpt = Annotated[
     int | None,
     typer.Option(
+        metavar="N",
         min=1,
-        max=100_000,
+        max=MAX_STEPS,
         help="Number of frames from each seed or class to the next.",
         show_default="50, or 8 for a .png",
     ),
@@ -80,20 +103,35 @@ AnimationOpt = Annotated[
         metavar="FILE",
         help="File to write. Its suffix sets the format: .gif, .webp, .mp4, or .png for a strip of "
         "all frames. Without a suffix: a folder with one .png per frame.",
-        show_default="named after REF",
+        show_default="named after REF, and never an existing file",
     ),
 ]
-FpsOpt = Annotated[float, typer.Option(min=0.01, help="Frames per second.")]
+FpsOpt = Annotated[
+    float,
+    typer.Option(metavar="N", min=formats.FPS[0], max=formats.FPS[1], help="Frames per second."),
+]
+SCALE_HELP = "Enlarge every pixel N times; 1: exact pixels."
 ScaleOpt = Annotated[
     int | None,
     typer.Option(
+        metavar="N",
         min=1,
-        max=64,
-        help="Enlarge the picture N times.",
-        show_default="enlarges small frames to about 256 pixels",
+        max=MAX_SCALE,
+        help=SCALE_HELP,
+        show_default="makes pictures about 600 pixels large, films 256",
     ),
 ]
-JsonOpt = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+ForceOpt = Annotated[
+    bool,
+    typer.Option("--force", metavar="", help="Write into a folder that holds other pictures."),
+]
+ShowOpt = Annotated[
+    bool, typer.Option("--show", metavar="", help="Draw the result in the terminal, too.")
+]
+OpenOpt = Annotated[
+    bool, typer.Option("--open", metavar="", help="Open the result in the system's viewer.")
+]
+JsonOpt = Annotated[bool, typer.Option("--json", metavar="", help="Print the result as JSON.")]
 
 
 def refuse(ctx: typer.Context, options: tuple[str, ...], why: str) -> None:

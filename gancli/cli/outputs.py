@@ -2,11 +2,39 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from itertools import chain, count
 from pathlib import Path
 
 from gancli import files, formats
 from gancli.cli.parsing import is_video
 from gancli.errors import UsageError
+
+PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff")
+
+
+def inside(folder: Path, name: str) -> Path:
+    """Return the file `name` in `folder`. Raises UsageError if that is anywhere else.
+
+    Parts of a name may come from a stranger's file, and `a/../../b` would leave the folder.
+    """
+    path = folder / name
+    if path.parent != folder or path.name != name or name == ".." or "\0" in name:
+        raise UsageError(f"{name!r} is not a file name.", hint="--out FILE")
+    return path
+
+
+def unused(name: str, folder: Path = Path()) -> Path:
+    """Return the file of a result for which no `--out` was given: one that does not exist yet."""
+    path = inside(folder, name)
+    numbers = count(2)
+    while path.exists() or path.is_symlink():
+        path = inside(folder, f"{Path(name).stem}-{next(numbers)}{Path(name).suffix}")
+    return path
+
+
+def is_folder(out: Path) -> bool:
+    """Return whether `--out` names a folder and not a file."""
+    return out.is_dir() or not out.suffix
 
 
 def check_picture(out: Path) -> None:
@@ -14,57 +42,79 @@ def check_picture(out: Path) -> None:
     _check_png(out, "a .png")
 
 
-def check_picture_or_folder(out: Path) -> None:
-    """Raise UsageError unless `out` is a .png or a folder, FileError if it cannot be written."""
-    if out.is_dir() or not out.suffix:
-        files.check_writable(out / "0.png")
+def check_picture_or_folder(out: Path, force: bool) -> None:
+    """Raise UsageError unless `out` is a .png or a folder, FileError if it cannot be written.
+
+    A folder must not hold pictures, unless `force`.
+    """
+    if is_folder(out):
+        check_folder(out, force)
     else:
         _check_png(out, "a .png or a folder")
 
 
+def check_folder(out: Path, force: bool) -> None:
+    """Raise UsageError if the folder `out` holds pictures, unless `force`.
+
+    Their names could be those of the results: there would be no telling old from new. Raises
+    FileError if it cannot be written.
+    """
+    if not force and out.is_dir() and any(p.suffix.lower() in PICTURES for p in out.iterdir()):
+        raise UsageError(
+            f"The folder {out} already holds pictures.",
+            hint=f"--out with another folder, or --force to write into {out}",
+        )
+    files.check_writable(out / "0.png")
+
+
 def _check_png(out: Path, expected: str) -> None:
     if out.suffix.lower() != ".png":
-        raise UsageError(f"--out {out} is not {expected}.", hint=f"--out {out.with_suffix('.png')}")
+        named = out.with_suffix(".png") if out.name else "picture.png"  # `.` has no name
+        raise UsageError(f"--out {out} is not {expected}.", hint=f"--out {named}")
     files.check_writable(out)
 
 
-def check_free(targets: Sequence[Path], force: bool) -> None:
-    """Raise UsageError if a target exists, unless `force`; FileError if one cannot be written."""
-    existing = [target for target in targets if target.exists()]
-    if existing and not force:
-        more = f" (and {len(existing) - 1} more)" if len(existing) > 1 else ""
-        raise UsageError(
-            f"{existing[0]} already exists{more}.",
-            hint="--force to overwrite, or --out DIR to write elsewhere",
-        )
-    for target in targets:
-        files.check_writable(target)
-
-
 def targets(
-    sources: Sequence[Path], out: Path | None, ending: str, count: int = 1
+    sources: Sequence[Path], out: Path | None, ending: str, variations: int = 1, force: bool = False
 ) -> list[list[Path]]:
-    """Return the files for the `count` results of each source.
+    """Return the files for the results of each source, one for each of its `variations`.
 
-    A result is `in-ENDING.png` beside its source, or in the folder `out`. `out` may be a file if
-    there is one source. Several results per source are numbered. Results of videos are videos.
-    Raises UsageError if the suffix of `out` does not fit, or if two results would share a name.
+    A result is `in-ENDING.png` beside its source, where it gets a number if that exists, unless
+    `force`; or it is in the folder `out`. `out` may be a file if there is one source. Several
+    results per source are numbered. Results of videos are videos. Raises UsageError if the suffix
+    of `out` does not fit, if `out` holds pictures (unless `force`), or if two results would share a
+    name; FileError if a file cannot be written.
     """
-    numbers = [""] if count == 1 else [f"-{k}" for k in range(1, count + 1)]
-    if out is not None and out.suffix and not out.is_dir():
+    numbers = [""] if variations == 1 else [f"-{k}" for k in range(1, variations + 1)]
+    if out is not None and not is_folder(out):
         _check_file(sources, out)
-        return [[out.with_stem(f"{out.stem}{number}") for number in numbers]]
-    results = [
-        [folder / f"{stem}-{ending}{number}{suffix}" for number in numbers]
-        for folder, stem, suffix in _names(sources, out)
-    ]
+        found = [[out.with_stem(f"{out.stem}{number}") for number in numbers]]
+    else:
+        if out is not None:
+            check_folder(out, force)
+        free = inside if force else _unused
+        found = [
+            [free(folder, f"{stem}-{ending}{number}{suffix}") for number in numbers]
+            for folder, stem, suffix in _names(sources, out)
+        ]
+        _check_distinct(found)
+    for target in chain(*found):
+        files.check_writable(target)
+    return found
+
+
+def _unused(folder: Path, name: str) -> Path:
+    return unused(name, folder)
+
+
+def _check_distinct(results: Sequence[Sequence[Path]]) -> None:
+    """Raise UsageError if two sources have the same result."""
     uses = Counter(first for first, *_ in results)
     if shared := [first for first, *_ in results if uses[first] > 1]:
         raise UsageError(
             f"{len(shared)} inputs would overwrite each other's results, such as {shared[0]}.",
             hint="run gan translate once per folder, each time with another --out",
         )
-    return results
 
 
 def _names(sources: Sequence[Path], out: Path | None) -> list[tuple[Path, str, str]]:

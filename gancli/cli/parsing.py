@@ -1,56 +1,17 @@
-"""Parse what was typed: seeds, classes, grids, ranges, input files.
-
-Every function raises UsageError for text that it cannot parse.
-"""
+"""Parse what was typed: settings and input files. Seeds and classes are parsed in `choices`."""
 
 import glob
 import os
+import re
 from collections.abc import Iterable, Sequence
-from math import nan
 from pathlib import Path
 from typing import Any
 
 from gancli import formats
-from gancli.config import LAST_SEED
 from gancli.errors import DataError, UsageError
-from gancli.weights import Header
+from gancli.sampling.choices import STEPS, STRIP_STEPS
 
-MAX_COUNT = 1_000_000  # pictures in one command
-MAX_CELLS = 10_000  # cells of a grid
-MAX_COORDINATE = 1e6  # of --range
 VIDEOS = (".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm")
-
-
-def numbers(text: str, option: str) -> list[int]:
-    """Parse `0-3,7` as [0, 1, 2, 3, 7]: at most MAX_COUNT numbers, none above LAST_SEED.
-
-    Raises UsageError, with the name of the `option`, for anything else and for an empty range.
-    """
-    found: list[int] = []
-    for part in text.split(","):
-        first, dash, last = part.strip().partition("-")
-        if not _is_number(first) or (dash and not _is_number(last)):
-            raise UsageError(
-                f"{option} takes numbers up to {LAST_SEED:,} and ranges such as 0-3, not {text!r}.",
-                hint=f"{option} 0-3",
-            )
-        span = range(int(first), int(last or first) + 1)
-        if not span:
-            raise UsageError(
-                f"{option} {part.strip()} is an empty range: it ends before it starts.",
-                hint=f"{option} {last}-{first}",
-            )
-        if len(found) + len(span) > MAX_COUNT:
-            raise UsageError(
-                f"{option} takes at most {MAX_COUNT:,} numbers, and {text} has more.",
-                hint=f"{option} 0-9999",
-            )
-        found.extend(span)
-    return found
-
-
-def _is_number(word: str) -> bool:
-    return word.isdecimal() and len(word) <= len(str(LAST_SEED)) and int(word) <= LAST_SEED
 
 
 def settings(items: list[str]) -> dict[str, Any]:
@@ -61,89 +22,12 @@ def settings(items: list[str]) -> dict[str, Any]:
     return dict(item.split("=", 1) for item in items)
 
 
-def seeds(count: int | None, seeds: str | None, default: int = 64) -> list[int]:
-    """Return the seeds in `seeds`; without it, the first `count`, or the first `default`.
-
-    Raises UsageError if `count` is not the number of `seeds`.
-    """
-    if seeds is None:
-        return list(range(count or default))
-    chosen = numbers(seeds, "--seeds")
-    if count is not None and count != len(chosen):
-        raise UsageError(
-            f"--seeds {seeds} makes {len(chosen)} pictures, but {count} were requested.",
-            hint=f"--seeds {seeds}",
-        )
-    return chosen
-
-
-def labels(header: Header, text: str, option: str, unlabelled_hint: str | None = None) -> list[int]:
-    """Parse classes given by name, number or range, or as `all`, from the value of `option`.
-
-    Raises UsageError for an unknown class, and, with the hint `unlabelled_hint`, for a model that
-    was trained without labels.
-    """
-    names = [name.lower() for name in header.classes] if header.labelled else []
-    if not names:
-        raise UsageError(
-            f"{header.model} was not trained with labels.",
-            hint=unlabelled_hint or f"leave out {option}",
-        )
-    if text.lower() == "all":
-        return list(range(len(names)))
-    found = []
-    for part in [text] if text.lower() in names else text.split(","):  # a name may have a comma
-        word = part.strip().lower()
-        is_name = word in names
-        found += [names.index(word)] if is_name else _class_numbers(word, header.classes, option)
-    return found
-
-
-def _class_numbers(word: str, classes: Sequence[str], option: str) -> list[int]:
-    chosen = numbers(word, option) if word[:1].isdecimal() else []
-    if not chosen or max(chosen) >= len(classes):
-        listed = ", ".join(
-            f"{i} {name}" if name != str(i) else name for i, name in enumerate(classes)
-        )
-        raise UsageError(
-            f"The model has no class {max(chosen) if chosen else repr(word)}. Its classes are: "
-            f"{listed}.",
-            hint=f"{option} 0-{len(classes) - 1}",
-        )
-    return chosen
-
-
-def walk_labels(header: Header, text: str | None) -> list[int]:
-    """Return the classes of a walk: those in `text`, else all that the model was trained with."""
-    if text is None and not header.labelled:
-        return []
-    return labels(header, text or "all", "--label")
-
-
-def grid(text: str) -> tuple[int, int]:
-    """Parse `10x20` as (10, 20): rows and columns of at most MAX_CELLS cells."""
-    rows, _, columns = text.lower().partition("x")
-    if not (_is_number(rows) and _is_number(columns) and 0 < int(rows) * int(columns) <= MAX_CELLS):
-        raise UsageError(
-            f"--grid takes ROWSxCOLUMNS with at most {MAX_CELLS:,} cells, not {text!r}.",
-            hint="--grid 10x10",
-        )
-    return int(rows), int(columns)
-
-
-def span(text: str) -> tuple[float, float]:
-    """Parse `-1,1` as (-1.0, 1.0)."""
-    try:
-        low, high = map(float, text.split(","))
-    except ValueError:
-        low = high = nan
-    if not -MAX_COORDINATE <= low < high <= MAX_COORDINATE:
-        raise UsageError(
-            f"--range takes LOW,HIGH: two numbers up to {MAX_COORDINATE:g}, the lower one first, "
-            f"not {text!r}.",
-            hint="--range=-1,1",
-        )
-    return low, high
+def seconds(text: str, option: str) -> float:
+    """Parse a time such as 90s, 5m or 1h as seconds; a number alone counts seconds."""
+    found = re.fullmatch(r"(\d+\.?\d*|\.\d+)\s*([smh]?)", text.strip().lower())
+    if not found:
+        raise UsageError(f"{option} takes a time such as 5m, not {text!r}.", hint=f"{option} 5m")
+    return float(found[1]) * {"": 1, "s": 1, "m": 60, "h": 3600}[found[2]]
 
 
 def steps(out: Path) -> int:
@@ -151,13 +35,14 @@ def steps(out: Path) -> int:
 
     A strip gets fewer: it shows all frames side by side.
     """
-    return 8 if formats.is_still(out) else 50
+    return STRIP_STEPS if formats.is_still(out) else STEPS
 
 
 def inputs(words: list[str], skip: Sequence[str] = ()) -> list[Path]:
     """Return the files that `words` (files, folders, patterns) name, in order, each once.
 
-    A folder or a pattern stands for its pictures, except those whose stem ends in one of `skip`.
+    A folder or a pattern stands for its pictures, except earlier results: in-A2B.png, in-A2B-2.png
+    for a word A2B in `skip`.
     Raises UsageError for a missing file, DataError for a folder or pattern without pictures.
     """
     found: list[Path] = []
@@ -183,11 +68,15 @@ def inputs(words: list[str], skip: Sequence[str] = ()) -> list[Path]:
 def _pictures(where: Path, paths: Iterable[Path], skip: Sequence[str]) -> list[Path]:
     from gancli.data.decode import SUFFIXES
 
+    made = re.compile(rf".*-({'|'.join(skip) or '(?!)'})(-[0-9]+)*", re.DOTALL)
     found = sorted(
-        path
-        for path in paths
-        if path.suffix.lower() in SUFFIXES and not path.stem.endswith(tuple(skip))
+        path for path in paths if path.suffix.lower() in SUFFIXES and not made.fullmatch(path.stem)
     )
+    if not found and where.is_dir() and any(path.is_dir() for path in where.iterdir()):
+        raise DataError(
+            f"{where} does not contain pictures, and its sub-folders are not searched.",
+            hint=f"gan translate REF '{where}/**/*'",
+        )
     if not found:
         raise DataError(f"{where} does not contain pictures.", hint="gan translate --help")
     return found

@@ -8,7 +8,7 @@ from rich.color import Color
 from rich.style import Style
 from rich.text import Text
 
-from gancli.images import Array, to_pillow
+from gancli.images import GAP, Array, to_pillow
 
 UPPER_HALF = "▀"
 
@@ -23,6 +23,32 @@ def half_blocks(picture: Array, width: int) -> Text:
     pixels = _fit(picture, width)
     lines = [_line(upper, lower) for upper, lower in zip(pixels[::2], pixels[1::2], strict=True)]
     return Text("\n").join(lines)
+
+
+def excerpt(grid: Array, size: int, by_class: bool, width: int, lines: int) -> Text:
+    """Return the first samples of a grid, as many as fit well in a terminal of this size.
+
+    `grid` is (H, W, C), made by `images.grid` of square samples with `size` pixels. With `by_class`
+    its rows are classes; they are drawn as columns.
+    """
+    cells = _cells(grid, size)
+    if by_class:
+        cells = cells.swapaxes(0, 1)
+    side = min(size, 20 if lines >= 30 else 16)  # a sample's pixels, and columns of the terminal
+    columns = min(cells.shape[1], (width - 1) // side)
+    rows = min(cells.shape[0], max(1, 2 * (lines - 7) // side), 2)
+    chosen = cells[:rows, :columns].swapaxes(1, 2)
+    return half_blocks(chosen.reshape(rows * size, columns * size, -1), columns * side)
+
+
+def _cells(grid: Array, size: int) -> Array:
+    """Cut a grid into its samples, (rows, columns, size, size, C)."""
+    pitch = size + GAP
+    padded = np.pad(grid, ((0, GAP), (0, GAP), (0, 0)))
+    rows, columns = padded.shape[0] // pitch, padded.shape[1] // pitch
+    cells = padded.reshape(rows, pitch, columns, pitch, -1).swapaxes(1, 2)
+    found: Array = cells[:, :, :size, :size]
+    return found
 
 
 def _fit(picture: Array, width: int) -> Array:

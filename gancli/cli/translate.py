@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from gancli import formats
-from gancli.cli import console, outputs, parsing, recipes
-from gancli.cli.generators import describe
-from gancli.cli.options import DeviceOpt, DirectionOpt, RefArg, SeedOpt
+from gancli.cli import console, outputs, parsing, recipes, viewers
+from gancli.cli.generators import announce
+from gancli.cli.options import DeviceOpt, DirectionOpt, ModelFileOpt, OpenOpt, RefArg, SeedOpt
 from gancli.errors import DataError, UsageError
+from gancli.reporting import Progress
+from gancli.sampling import choices
 from gancli.sampling.find import find_translator
 from gancli.shape import Direction
 from gancli.weights import read_generator
@@ -29,14 +31,15 @@ TargetOpt = Annotated[
         "--out",
         metavar="FILE|DIR",
         help="File for the result, or a folder if there are several inputs.",
-        show_default="in-A2B.png beside in.jpg",
+        show_default="in-A2B.png beside in.jpg, or with a number if that exists",
     ),
 ]
 VariationsOpt = Annotated[
     int,
     typer.Option(
+        metavar="N",
         min=1,
-        max=parsing.MAX_COUNT,
+        max=choices.MAX_COUNT,
         help="Number of results per input; their seeds count up from --seed.",
     ),
 ]
@@ -44,6 +47,7 @@ PairedOpt = Annotated[
     bool,
     typer.Option(
         "--paired",
+        metavar="",
         help="Each input is a pair side by side; each result shows input, output and ground truth.",
     ),
 ]
@@ -58,7 +62,16 @@ def translate(
     variations: VariationsOpt = 1,
     seed: SeedOpt = 0,
     paired: PairedOpt = False,
-    force: Annotated[bool, typer.Option("--force", help="Overwrite existing files.")] = False,
+    force: Annotated[
+        bool,
+        typer.Option(
+            "--force",
+            metavar="",
+            help="Replace earlier results, and write into a folder that holds other pictures.",
+        ),
+    ] = False,
+    open_: OpenOpt = False,
+    model_file: ModelFileOpt = None,
     device: DeviceOpt = "auto",
 ) -> None:
     """Translate pictures or videos of any size with a model that was trained on pairs.
@@ -67,26 +80,21 @@ def translate(
     """
     file = find_translator(ref, direction)
     header = read_generator(file)
-    console.say(f"{file}: {describe(header)}.")
-    sources = parsing.inputs(inputs, skip=[f"-{d}" for d in Direction])
+    announce(file, header, model_file)
+    sources = parsing.inputs(inputs, skip=tuple(Direction))
     if paired and any(map(parsing.is_video, sources)):
         raise UsageError(
             "--paired works with pictures, not with videos.", hint="gan translate --help"
         )
-    targets = outputs.targets(sources, out, str(header.direction), variations)
-    outputs.check_free([target for outs in targets for target in outs], force)
+    targets = outputs.targets(sources, out, str(header.direction), variations, force)
     for source, outs in zip(sources, targets, strict=True):
         if parsing.is_video(source):
             formats.writer_for(outs[0])  # fails now if the encoder is not installed
     from gancli.sampling import generator
-    from gancli.sampling.translate import varies
+    from gancli.sampling.translate import check_variations
 
-    loaded = generator.load(file, device)
-    if variations > 1 and not varies(loaded):
-        raise UsageError(
-            f"{file} has no dropout, so all its results for one input are equal.",
-            hint="--variations 1",
-        )
+    loaded = generator.load(file, device, model_file)
+    check_variations(loaded, variations)
     _translate_all(ctx, loaded, sources, targets)
 
 
@@ -101,19 +109,21 @@ def _translate_all(
     with console.progress() as show:
         for number, (source, outs) in enumerate(zip(sources, targets, strict=True), 1):
             try:
-                _translate(ctx, loaded, source, outs)
+                _translate(ctx, loaded, source, outs, show)
             except DataError as error:
                 failed.append(f"{source} ({error.message})")
                 continue
             finally:
                 show("translating", number, len(sources))
             for target in outs:
-                console.result(str(target))
+                viewers.present(target, show=False, open_=ctx.params["open_"] and number == 1)
     if failed:
         raise DataError(f"Could not translate {'; '.join(failed)}.", hint="gan translate --help")
 
 
-def _translate(ctx: typer.Context, loaded: "Generator", source: Path, outs: list[Path]) -> None:
+def _translate(
+    ctx: typer.Context, loaded: "Generator", source: Path, outs: list[Path], show: Progress
+) -> None:
     from gancli.sampling.translate import save_picture, save_video
 
     def recipe(seed: int) -> dict[str, str]:
@@ -121,7 +131,7 @@ def _translate(ctx: typer.Context, loaded: "Generator", source: Path, outs: list
 
     seed: int = ctx.params["seed"]
     if not parsing.is_video(source):
-        save_picture(loaded, source, outs, seed, ctx.params["paired"], recipe)
+        save_picture(loaded, source, outs, seed, ctx.params["paired"], recipe, show)
         return
     for k, out in enumerate(outs):
         save_video(loaded, source, out, seed + k, recipe(seed + k))

@@ -1,7 +1,8 @@
 """Check every file of a folder of pictures: the code behind `gan datasets check`.
 
 Every picture is decoded completely. The result counts pictures by split, class, size and channels,
-and names the files that are broken, duplicate, tiny, of unusual channels or without a partner.
+and names the files that are broken, duplicate, tiny, of unusual channels, without a partner or
+without a class.
 """
 
 import hashlib
@@ -12,16 +13,15 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from PIL import Image
-
 from gancli.data import folder
-from gancli.data.decode import decode, map_threaded
+from gancli.data.decode import decode, map_threaded, opened
 from gancli.data.folder import PictureFile
 from gancli.data.pairs import match_by_name, two_folders
 from gancli.errors import DataError
 from gancli.reporting import Progress, silent
 
 MIN_SIDE = 16  # pixels: no model accepts smaller pictures
+HASHED_ROWS = 256  # copied at a time: a copy of the whole would double the memory of a picture
 MAX_LISTED = 20  # files of one kind that the table lists
 CHANNELS = {  # names for Pillow's modes
     "L": "gray",
@@ -49,6 +49,7 @@ class Findings:
     tiny: dict[str, str]  # file with a side below MIN_SIDE -> its size
     odd: dict[str, str]  # file whose channels differ from most (of A, or of B) -> channels
     unpaired: dict[str, str]  # file of A or B without a usable partner -> reason
+    classless: list[str]  # files outside the class folders, if there are any
 
     def rows(self) -> list[tuple[str, str]]:
         """Return the findings as the rows of a two-column table."""
@@ -64,6 +65,7 @@ class Findings:
             *_file_rows("tiny", (f"{name} ({size})" for name, size in self.tiny.items())),
             *_file_rows("odd channels", (f"{name} ({kind})" for name, kind in self.odd.items())),
             *_file_rows("unpaired", (f"{name} ({why})" for name, why in self.unpaired.items())),
+            *_file_rows("outside the classes", self.classless),
         ]
 
 
@@ -92,13 +94,14 @@ def check(root: Path, progress: Progress = silent) -> Findings:
     seen = list(map_threaded(partial(_inspect, root), files, progress))
     good = [s for s in seen if not s.why]
     groups = Counter(s.group for s in good)
+    classes, stray = ((), []) if sides else folder.find_classes(by_split)
     pairs, unpaired = _paired(root, sides, {s.name: s for s in seen})
     of_b = {_name(root, f.path) for _, b in sides.values() for f in b}
     return Findings(
         pictures=len(good),
         pairs=pairs if sides else None,
         splits=dict(Counter(s.split for s in good)),
-        classes={} if sides else {name: groups[name] for name in folder.classes_of(by_split)},
+        classes={name: groups[name] for name in classes},
         sizes=_sizes([s.size for s in good]),
         channels=dict(Counter(s.channels for s in good).most_common()),
         broken={s.name: s.why for s in seen if s.why},
@@ -107,6 +110,7 @@ def check(root: Path, progress: Progress = silent) -> Findings:
         odd=_odd_channels([s for s in good if s.name not in of_b])
         | _odd_channels([s for s in good if s.name in of_b]),
         unpaired=unpaired,
+        classless=stray,
     )
 
 
@@ -152,10 +156,13 @@ def _inspect(root: Path, file: tuple[str, PictureFile]) -> FileReport:
         picture = decode(found.path)
     except DataError as error:
         return FileReport(name=name, why=error.message)
-    with found.path.open("rb") as stored, Image.open(stored) as image:
+    with opened(found.path) as image:
         mode = image.mode
     # Hash pixels, not bytes: the same picture in another format is a duplicate too.
-    digest = hashlib.sha256(f"{picture.mode} {picture.size}".encode() + picture.tobytes())
+    digest = hashlib.sha256(f"{picture.mode} {picture.size}".encode())
+    for top in range(0, picture.height, HASHED_ROWS):
+        end = min(top + HASHED_ROWS, picture.height)
+        digest.update(picture.crop((0, top, picture.width, end)).tobytes())
     return FileReport(
         name=name,
         split=split,

@@ -1,6 +1,7 @@
 """Decode picture files to upright 8-bit gray or RGB, and crop and resize them, on several threads.
 
-Any format that Pillow reads is accepted. Resizing uses Lanczos, which antialiases.
+Resizing uses Lanczos, which antialiases. Files may come from anyone: their size and number of
+pixels are checked against limits before anything is decoded.
 """
 
 import os
@@ -9,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import replace
+from functools import cache
 from typing import Any, Protocol, TypeVar
 
 import numpy as np
@@ -22,6 +24,21 @@ from gancli.reporting import Progress, silent
 SUFFIXES = (
     *(".png", ".jpg", ".jpeg", ".jfif", ".webp", ".avif", ".gif", ".bmp", ".tif", ".tiff"),
     *(".ppm", ".pgm", ".pbm", ".pnm", ".tga", ".jp2"),
+)
+
+
+# The formats of these suffixes, and those that often carry one of them by mistake. Pillow knows
+# more, but some of them run other programs (EPS starts Ghostscript).
+FORMATS = (
+    *("PNG", "JPEG", "MPO", "WEBP", "AVIF", "GIF", "BMP", "DIB", "TIFF", "PPM", "TGA"),
+    *("JPEG2000", "ICO"),
+)
+MAX_PIXELS = 89_000_000  # Pillow warns of a decompression bomb a little above this
+MAX_SIDE = 32_768
+MAX_FILE_BYTES = 2**29  # as many as MAX_PIXELS of 16-bit RGB take without compression
+TOO_LARGE = f"larger than {MAX_FILE_BYTES // 10**6} MB"
+TOO_MANY_PIXELS = (
+    f"too many pixels; at most {MAX_PIXELS // 10**6} million, and {MAX_SIDE:,} a side, are read"
 )
 
 
@@ -121,11 +138,11 @@ def decode(path: Openable, target_size: int | None = None) -> Image.Image:
     """Decode the first frame of a file, turned upright, in mode L or RGB, with alpha over white.
 
     With `target_size`, a large JPEG is decoded at a reduced size, but with no side below twice the
-    target: several times faster. Raises DataError if the file is not a complete picture, or, inside
-    `bombs_as_errors`, if it is a decompression bomb.
+    target: several times faster. Raises DataError if the file is not a complete picture, or is
+    larger than the limits above.
     """
     try:
-        with path.open("rb") as file, Image.open(file) as image:
+        with opened(path) as image:
             if target_size:
                 image.draft(None, (2 * target_size, 2 * target_size))
             image.load()
@@ -136,6 +153,30 @@ def decode(path: Openable, target_size: int | None = None) -> Image.Image:
         raise DataError(_error_text(error)) from error
 
 
+@contextmanager
+def opened(path: Openable) -> Iterator[Image.Image]:
+    """Open a picture and read its header only.
+
+    Raises DataError if the picture is larger than the limits above, and what Pillow raises if the
+    file is not a picture.
+    """
+    with path.open("rb") as file:
+        if file.seek(0, os.SEEK_END) > MAX_FILE_BYTES:
+            raise DataError(TOO_LARGE)
+        file.seek(0)
+        with Image.open(file, formats=_formats()) as image:
+            if image.width * image.height > MAX_PIXELS or max(image.size) > MAX_SIDE:
+                raise DataError(TOO_MANY_PIXELS)
+            yield image
+
+
+@cache
+def _formats() -> list[str]:
+    """Return those of FORMATS that this build of Pillow reads."""
+    Image.init()
+    return [name for name in FORMATS if name in Image.OPEN]
+
+
 def natural_size(paths: Sequence[Openable], legal: Sequence[int], otherwise: int) -> int:
     """Return the side if all pictures are squares of one size in `legal`, else `otherwise`.
 
@@ -144,7 +185,7 @@ def natural_size(paths: Sequence[Openable], legal: Sequence[int], otherwise: int
     sizes: set[tuple[int, int]] = set()
     with bombs_as_errors():
         for path in paths:
-            with suppress(Exception), path.open("rb") as file, Image.open(file) as image:
+            with suppress(Exception), opened(path) as image:
                 sizes.add(image.size)
             if len(sizes) > 1:
                 return otherwise
@@ -155,19 +196,25 @@ def natural_size(paths: Sequence[Openable], legal: Sequence[int], otherwise: int
 def fit(pictures: Pictures, size: int | None = None, channels: int | None = None) -> Pictures:
     """Return `pictures` at `size` x `size` with `channels` channels; None keeps the current value.
 
-    Pairs lose their partners if anything changes.
+    If anything changes, label maps (partners with a palette) are dropped: resizing mixes colours.
     """
-    images = pictures.images
-    height, width, depth = images.shape[1:]
+    height, width, depth = pictures.images.shape[1:]
     size, channels = size or height, channels or depth
     if (height, width, depth) == (size, size, channels):
         return pictures
+    images = _fit_all(pictures.images, size, channels)
+    partners = None if pictures.palette else pictures.partners
+    partners = None if partners is None else _fit_all(partners, size, channels)
+    found = digest(images, pictures.labels, partners)
+    return replace(pictures, images=images, partners=partners, digest=found, stored=None)
+
+
+def _fit_all(images: Any, size: int, channels: int) -> Any:
     fitted = np.empty((len(images), size, size, channels), np.uint8)
     for image, into in zip(images, fitted, strict=True):
-        picture = Image.fromarray(image if depth == 3 else image[..., 0])
+        picture = Image.fromarray(image if image.shape[-1] == 3 else image[..., 0])
         _copy_into(_crop_and_resize(picture, size), into)
-    found = digest(fitted, pictures.labels)
-    return replace(pictures, images=fitted, partners=None, digest=found, stored=None)
+    return fitted
 
 
 @contextmanager
@@ -196,7 +243,7 @@ def _copy_into(picture: Image.Image, into: Any) -> None:
 def _to_gray_or_rgb(image: Image.Image) -> Image.Image:
     """Convert a picture of any Pillow mode to L or RGB."""
     if image.mode in ("L", "RGB") and "transparency" not in image.info:
-        return image.copy()
+        return image
     if image.mode in ("1", "F") or image.mode.startswith("I"):
         return _eight_bit(image)
     if image.has_transparency_data:
@@ -235,6 +282,6 @@ def _error_text(error: Exception) -> str:
     if isinstance(error, UnidentifiedImageError):
         return "not a picture"
     if isinstance(error, Image.DecompressionBombError | Image.DecompressionBombWarning):
-        return "too many pixels"
+        return TOO_MANY_PIXELS
     text = str(getattr(error, "strerror", None) or error).strip() or type(error).__name__
     return "truncated" if "truncated" in text.lower() else text.splitlines()[0][:80]

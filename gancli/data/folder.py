@@ -5,8 +5,9 @@ The dataset is named by its path: `--dataset ./pictures`. The layout of the fold
 - `train/` and `test/` (or `val/`) are the splits. Without `train/`, about a tenth of the pictures,
   chosen by a hash of their names, is held out as the test split for evaluation. To train on all
   pictures, put them into `train/`.
-- Two or more sub-folders with pictures, and no pictures beside them, are classes. Other layouts
-  have no labels. Pictures are found at any depth.
+- Two or more sub-folders with pictures are classes. A few pictures beside them are left out and
+  named; with more of them, and in other layouts, there are no labels. Pictures are found at any
+  depth.
 - A `.tar` file is a shard in WebDataset's layout; its `cls` members are the classes.
 """
 
@@ -33,6 +34,7 @@ SIZE = 64  # for pictures of mixed or unsupported sizes
 TEST_FOLDERS = ("test", "val", "valid", "validation")
 MIN_FOR_HOLDOUT = 20  # with fewer pictures, no test split is held out
 MAX_NAMED = 5  # a message names this many files
+MAX_SHOWN = 160  # characters of a name in a message
 
 Notes = tuple[str, ...]  # sentences for the user
 
@@ -111,18 +113,32 @@ def find_split(folder: Path, split: str) -> tuple[list[PictureFile], tuple[str, 
     Raises DataError if the split is empty.
     """
     by_split, notes = find_splits(folder)
-    if not by_split[split]:
+    classes, stray = find_classes(by_split)
+    found = [f for f in by_split[split] if f.group or not classes]
+    if not found:
         raise DataError(
             f"{folder} has no {split} pictures.",
             hint=f"put {split} pictures into {folder / split}",
         )
-    return by_split[split], classes_of(by_split), notes
+    if stray:
+        result = "They are left out" if classes else "So the others have no classes either"
+        notes += (
+            f"{folder} has pictures outside its class folders: {first_few(stray)}. {result}.",
+        )
+    return found, classes, notes
 
 
-def classes_of(by_split: dict[str, list[PictureFile]]) -> tuple[str, ...]:
-    """Return the class names in order, or () if some picture has none or all have the same."""
-    groups = sorted({found.group for some in by_split.values() for found in some}, key=_class_order)
-    return tuple(groups) if len(groups) > 1 and "" not in groups else ()
+def find_classes(by_split: dict[str, list[PictureFile]]) -> tuple[tuple[str, ...], list[str]]:
+    """Return the class names in order, and the names of pictures that are in no class.
+
+    There are no classes if all pictures are in the same, or if more than MAX_NAMED are in none.
+    """
+    found = [f for some in by_split.values() for f in some]
+    groups = sorted({f.group for f in found if f.group}, key=_class_order)
+    if len(groups) < 2:
+        return (), []
+    stray = [f.name for f in found if not f.group]
+    return tuple(groups) if len(stray) <= MAX_NAMED else (), stray
 
 
 def _class_order(name: str) -> tuple[bool, int, str]:
@@ -230,7 +246,15 @@ def unreadable_notes(
 def first_few(named: Sequence[str]) -> str:
     """List the first MAX_NAMED names and count the rest: "a, b and 3 more"."""
     more = f" and {len(named) - MAX_NAMED:,} more" if len(named) > MAX_NAMED else ""
-    return ", ".join(named[:MAX_NAMED]) + more
+    return ", ".join(map(_on_one_line, named[:MAX_NAMED])) + more
+
+
+def _on_one_line(text: str) -> str:
+    """Replace control characters, and the middle of a long text: a shard has any names."""
+    line = "".join(c if c.isprintable() else "\ufffd" for c in text)
+    return (
+        line if len(line) <= MAX_SHOWN else f"{line[: MAX_SHOWN // 2]}...{line[-MAX_SHOWN // 2 :]}"
+    )
 
 
 def file_stamp(found: PictureFile) -> str:

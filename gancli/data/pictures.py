@@ -3,18 +3,24 @@
 This module does not import numpy, because `gan --help` imports it.
 """
 
+import functools
 import hashlib
 import os
+import stat
+import tempfile
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gancli.errors import FileError
+from gancli.reporting import Say, silent
 
 if TYPE_CHECKING:
     from gancli.data.rows import Rows
 
 SLICE = 256  # pictures that are hashed, and so in memory, at a time
+CACHE_HINT = "set XDG_CACHE_HOME to a folder of your own"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,17 +76,40 @@ class Places:
         return tuple(dict.fromkeys((self.data / name, self.cache / name)))
 
 
-def places(data_dir: Path | None = None) -> Places:
+def places(data_dir: Path | None = None, say: Say = silent) -> Places:
     """Return the folders: data is `data_dir`, else GAN_DATA_DIR, else the cache.
 
-    The cache is XDG_CACHE_HOME/gancli, by default ~/.cache/gancli. Raises FileError if the data
-    folder is a file.
+    The cache is XDG_CACHE_HOME/gancli, by default ~/.cache/gancli. Users without a home folder get
+    a temporary one. Raises FileError if the data folder is a file.
     """
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "gancli"
+    cache = _cache(say)
     chosen = data_dir or os.environ.get("GAN_DATA_DIR")
     if chosen and not Path(chosen).is_dir() and Path(chosen).exists():
         raise FileError(f"The data folder {chosen} is not a folder.", hint="gan datasets list")
     return Places(data=Path(chosen) if chosen else cache, cache=cache)
+
+
+def _cache(say: Say) -> Path:
+    if named := os.environ.get("XDG_CACHE_HOME"):
+        return Path(named) / "gancli"
+    try:
+        return Path.home() / ".cache" / "gancli"
+    except RuntimeError:  # a user that the system does not know, as in many containers
+        return _temporary_cache(say)
+
+
+@functools.cache  # to tell the user once
+def _temporary_cache(say: Say) -> Path:
+    """Create the cache of a user without a home folder; raise FileError if another user has it."""
+    user = getattr(os, "getuid", int)()  # 0 on Windows, where each user has a temporary folder
+    folder = Path(tempfile.gettempdir()) / f"gancli-{user}"
+    with suppress(FileExistsError):
+        folder.mkdir(mode=0o700)
+    found = folder.lstat()
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != user:
+        raise FileError(f"{folder} belongs to another user.", hint=CACHE_HINT)
+    say(f"This user has no home folder, so the cache is in {folder}; {CACHE_HINT}.")
+    return folder
 
 
 def digest(images: Any, labels: Any = None, partners: Any = None) -> str:

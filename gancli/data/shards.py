@@ -8,12 +8,13 @@ from their offset in the shard.
 
 import io
 import os
-import tarfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
-from gancli.data.decode import SUFFIXES
+from gancli.data import archives
+from gancli.data.decode import MAX_FILE_BYTES, SUFFIXES, TOO_LARGE
 from gancli.errors import DataError
 
 SUFFIX = ".tar"
@@ -31,7 +32,9 @@ class Member:
     size: int
 
     def open(self, mode: str = "rb") -> io.BytesIO:
-        """Read the member into memory; `mode` is always "rb"."""
+        """Read the member into memory; `mode` is always "rb". Raises DataError if it is huge."""
+        if self.size > MAX_FILE_BYTES:
+            raise DataError(TOO_LARGE)
         with self.shard.open(mode) as file:
             file.seek(self.offset)
             return io.BytesIO(file.read(self.size))
@@ -52,30 +55,28 @@ def members(shard: Path) -> Iterator[tuple[Member, str]]:
     members. If it is truncated inside a picture, that picture is yielded but cannot be decoded.
     """
     try:
-        with tarfile.open(shard, "r:") as archive:
-            yield from _pictures(shard, archive)
-        with shard.open("rb") as file:  # tarfile takes a truncated header for the end
-            file.seek(archive.offset)
-            if file.read(tarfile.BLOCKSIZE) != bytes(tarfile.BLOCKSIZE):
-                raise tarfile.ReadError("the end marker is missing")
-    except (tarfile.TarError, OSError) as error:
+        with shard.open("rb") as file:
+            yield from _pictures(shard, file)
+    except Exception as error:  # tarfile raises many kinds of errors for damaged files
         raise DataError(
             f"{shard} is not a complete, uncompressed tar archive.",
             hint=f"tar --list --file {shard}",
         ) from error
 
 
-def _pictures(shard: Path, archive: tarfile.TarFile) -> Iterator[tuple[Member, str]]:
+def _pictures(shard: Path, file: BinaryIO) -> Iterator[tuple[Member, str]]:
     """Yield the pictures of an open shard. `cls` may come last, so hold each sample to its end."""
     sample, label, pending = ("", ""), "", list[Member]()
-    for entry in filter(tarfile.TarInfo.isfile, archive):
+    for entry in archives.tar_files(file):
         folder, _, name = entry.name.rpartition("/")
         key, _, suffix = name.partition(".")
         if (folder, key) != sample:
             yield from ((member, label) for member in pending)
             sample, label, pending = (folder, key), "", []
-        if suffix == LABEL and (text := archive.extractfile(entry)):
-            label = text.read(MAX_CLASS_BYTES).decode("utf-8", "replace").strip()
+        if suffix == LABEL:
+            file.seek(entry.offset_data)
+            text = file.read(min(entry.size, MAX_CLASS_BYTES))
+            label = text.decode("utf-8", "replace").strip()
         elif name.lower().endswith(SUFFIXES) and not name.startswith("."):
             pending.append(Member(shard, entry.name, entry.offset_data, entry.size))
     yield from ((member, label) for member in pending)

@@ -4,9 +4,8 @@ A source is a local folder, an HTTPS mirror or a Debian package. It either serve
 reason why not. A file gets its final name only after its SHA-256 was verified.
 """
 
-import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -16,6 +15,7 @@ from gancli.data import apt
 from gancli.data.transfer import SourceUnavailable, download, explain_write_errors
 from gancli.data.verify import BLOCK, File, candidates, problem_with
 from gancli.errors import DataError
+from gancli.files import lock, open_in_place, temporary_folder
 from gancli.reporting import Progress, Say, silent
 
 
@@ -108,12 +108,9 @@ class DebianPackage:
 
     def serve(self, files: Sequence[File], into: Path, progress: Progress) -> SourceResult:
         """Unpack the package into a temporary folder and move the valid files to `into`."""
-        with (
-            explain_write_errors(into),
-            tempfile.TemporaryDirectory(dir=into, prefix=".package-") as workdir,
-        ):
+        with explain_write_errors(into), temporary_folder(into) as workdir:
             try:
-                unpacked = apt.unpack(self.package, Path(workdir), progress) / self.folder
+                unpacked = apt.unpack(self.package, workdir, progress) / self.folder
             except DataError as error:
                 return SourceResult(files={}, failures=(error.message,))
             served = Folder(unpacked).serve(files, into, progress)
@@ -188,20 +185,14 @@ def _download_lock(folder: Path, title: str, say: Say) -> Iterator[bool]:
     """
     with explain_write_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
-        lock = (folder / ".lock").open("wb")
-    waited = False
-    with lock:
-        # Windows has no fcntl and some file systems have no locks. We then go on without a lock:
-        # every file is verified anyway.
-        with suppress(ImportError, OSError):
-            import fcntl
-
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                waited = True
-                say(f"{title}: waiting for another process that is downloading it.")
-                fcntl.flock(lock, fcntl.LOCK_EX)
+    with explain_write_errors(folder / ".lock"):
+        opened = open_in_place(folder / ".lock", "r+b")
+    with opened as file:
+        # Where nothing can be locked we go on without a lock: every file is verified anyway.
+        waited = lock(file.fileno()) is False
+        if waited:
+            say(f"{title}: waiting for another process that is downloading it.")
+            lock(file.fileno(), wait=True)
         yield waited
 
 

@@ -8,13 +8,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from http.client import HTTPException, HTTPResponse
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 from urllib.error import HTTPError
-from urllib.request import Request, urlopen
+from urllib.parse import urlsplit
+from urllib.request import HTTPRedirectHandler, Request, build_opener
 
 from gancli import __version__
 from gancli.data.verify import BLOCK, reason, web_page_title
 from gancli.errors import DataError, FileError
+from gancli.files import open_in_place
 from gancli.reporting import Progress, silent
 
 RESPONSE_SECONDS = 5.0  # give up on a server that does not respond within this time
@@ -48,7 +50,8 @@ def download(url: str, part: Path, progress: Progress = silent, limit: int | Non
         length = response.headers.get("Content-Length", "")
         total = offset + int(length) if length.isdigit() else None
         state = DownloadState(part.name.removesuffix(".part"), offset, total, limit)
-        with explain_write_errors(part), part.open("r+b" if offset else "wb") as out:
+        with explain_write_errors(part), open_in_place(part, "r+b") as out:
+            out.truncate(offset)
             out.seek(offset)
             _copy(response, block, out, state, progress)
 
@@ -113,7 +116,7 @@ def _open_url(url: str, offset: int) -> HTTPResponse | None:
 
 
 def _request(request: Request) -> HTTPResponse | Exception:
-    """Send a request; return the response or the exception it raised.
+    """Send a request, which stays on https; return the response or the exception it raised.
 
     Raises SourceUnavailable if neither comes within RESPONSE_SECONDS. The request runs in a thread
     that we can abandon, because a socket timeout does not cover DNS lookups and starts again for
@@ -124,7 +127,7 @@ def _request(request: Request) -> HTTPResponse | Exception:
 
     def send() -> None:
         try:
-            response = urlopen(request, timeout=STALL_SECONDS)
+            response = build_opener(_StayEncrypted).open(request, timeout=STALL_SECONDS)
             results.put(response)
             if late.is_set():  # no one waits for the response any more
                 response.close()
@@ -137,6 +140,17 @@ def _request(request: Request) -> HTTPResponse | Exception:
     except queue.Empty:
         late.set()
         raise SourceUnavailable(f"no response within {RESPONSE_SECONDS:g} seconds") from None
+
+
+class _StayEncrypted(HTTPRedirectHandler):
+    """Refuse to be redirected from https to anything else, which others could read and change."""
+
+    def redirect_request(
+        self, req: Request, fp: Any, code: int, msg: str, headers: Any, newurl: str
+    ) -> Request | None:
+        if req.type == "https" and urlsplit(newurl).scheme != "https":
+            raise HTTPError(newurl, code, "with an address that is not https", headers, fp)
+        return super().redirect_request(req, fp, code, msg, headers, newurl)
 
 
 @contextmanager

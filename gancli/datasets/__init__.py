@@ -10,6 +10,8 @@ A dataset module defines `INFO` and `load(places, split, say, progress) -> Pictu
 
 The first line of its docstring is the summary in `gan datasets list`. Datasets return arrays and
 know nothing about models. This module does not import numpy, because `gan --help` imports it.
+
+Datasets from outside this folder are simpler: `data.arrays` says what they define.
 """
 
 import os
@@ -18,6 +20,7 @@ from pathlib import Path
 from gancli import registry
 from gancli.data.pictures import Pictures, Places
 from gancli.errors import UsageError
+from gancli.plugins import is_file
 from gancli.reporting import Progress, Say, silent
 
 
@@ -33,16 +36,18 @@ def open_pictures(
     say: Say = silent,
     progress: Progress = silent,
 ) -> Pictures:
-    """Load one split (`train` or `test`) of a dataset by name, or of a folder of pictures by path.
+    """Load one split (`train` or `test`) of a dataset by name, or of a folder or .py file by path.
+
+    A .py file is run, so only pass one that the user named.
 
     `size` (pixels) and `channels` (1 or 3) convert the pictures; None keeps what the dataset has.
     `pairs` requires pairs; those of a folder are always RGB. `broken` says what to do with
     unreadable files in a folder: "skip" them, or "refuse" to load.
 
-    Raises UsageError if the dataset or folder does not exist or, with `pairs`, has no pairs.
+    Raises UsageError if the dataset, folder or file does not exist or, with `pairs`, has no pairs.
     Raises DataError or FileError if it cannot be loaded.
     """
-    from gancli.data import decode, folder
+    from gancli.data import arrays, decode, folder
     from gancli.data.pairs import load as load_pairs
 
     path = find_folder(name_or_path, pairs)
@@ -51,22 +56,29 @@ def open_pictures(
     if path is not None:
         return folder.load(places, split, path, size, channels, broken, say, progress)
     module = registry.load("datasets", name_or_path)
+    if registry.is_outside("datasets", name_or_path):
+        name, has_pairs = registry.name_of("datasets", name_or_path), _has_pairs(name_or_path)
+        found = arrays.load(module, name, split, has_pairs, resized=size is not None)
+        return decode.fit(found, size, channels)
     scales = {"size": size} if getattr(module, "SCALES", False) else {}
     found = module.load(places, split, **scales, say=say, progress=progress)
     return decode.fit(found, size, channels)
 
 
 def find_folder(name_or_path: str, pairs: bool = False) -> Path | None:
-    """Return the folder that `name_or_path` names, or None if it is the name of a dataset.
+    """Return the folder that `name_or_path` names, or None for the name of a dataset or a .py file.
 
-    Imports nothing heavy. Raises UsageError if it is neither or, with `pairs`, if the dataset has
-    no pairs.
+    Imports nothing heavy. Raises UsageError if it is none of these or, with `pairs`, if the dataset
+    has no pairs.
     """
     if name_or_path == "folder":
         raise UsageError("To use a folder of pictures, give its path.", hint="--dataset ./pictures")
-    if name_or_path in registry.names("datasets"):
-        if pairs and not registry.declared("datasets", name_or_path, "PAIRS"):
-            raise UsageError(f"{name_or_path} has no pairs.", hint="--dataset toy-facades")
+    if is_file(name_or_path) or name_or_path in registry.names("datasets"):
+        registry.name_of("datasets", name_or_path)
+        if pairs and not _has_pairs(name_or_path):
+            own = f"PAIRS = True in {name_or_path} if it returns pairs, or "
+            hint = f"{own if is_file(name_or_path) else ''}--dataset toy-facades"
+            raise UsageError(f"{name_or_path} has no pairs.", hint=hint)
         return None
     path = Path(name_or_path).expanduser()
     if path.is_dir():
@@ -79,3 +91,7 @@ def find_folder(name_or_path: str, pairs: bool = False) -> Path | None:
         raise UsageError(f"The folder {path} does not exist.", hint="gan datasets list")
     registry.check("datasets", name_or_path)
     return None
+
+
+def _has_pairs(name_or_path: str) -> bool:
+    return bool(registry.declared("datasets", name_or_path, "PAIRS"))

@@ -14,12 +14,12 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path, PurePosixPath
-from zipfile import BadZipFile, ZipFile
-from zipfile import Path as Member
+from zipfile import ZipFile
 
 from PIL import Image
 
 from gancli.data import cache, folder
+from gancli.data.archives import ZipMember
 from gancli.data.decode import SUFFIXES, decode_all
 from gancli.data.folder import Notes, PictureFile
 from gancli.data.pictures import Info, Pictures, Places
@@ -164,15 +164,15 @@ def _open_faces(root: Path) -> Iterator[list[PictureFile]]:
         return
     try:
         archive = ZipFile(root)
-    except (OSError, BadZipFile) as error:
+    except Exception as error:  # zipfile raises many kinds of errors for damaged files
         raise DataError(
             f"{root} is not a readable zip archive.", hint="gan datasets download celeba"
         ) from error
     with archive:
         members = [
-            PictureFile(path=Member(archive, name), name=PurePosixPath(name).name, group="")
-            for name in sorted(archive.namelist())
-            if PurePosixPath(name).suffix.lower() in SUFFIXES
+            PictureFile(path=(path := ZipMember(archive, entry)), name=path.name, group="")
+            for entry in sorted(archive.infolist(), key=lambda entry: entry.filename)
+            if PurePosixPath(entry.filename).suffix.lower() in SUFFIXES
         ]
         yield [f for f in members if _number(f)]
 
@@ -180,7 +180,7 @@ def _open_faces(root: Path) -> Iterator[list[PictureFile]]:
 def _number(face: PictureFile) -> int:
     """Return the number in a picture's name, or 0 if its name is not a number."""
     stem = PurePosixPath(face.name).stem
-    return int(stem) if stem.isdecimal() else 0
+    return int(stem) if stem.isdecimal() and len(stem) < 10 else 0
 
 
 def _find_split(

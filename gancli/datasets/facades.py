@@ -11,15 +11,17 @@ as the test split.
 """
 
 import gzip
-import tarfile
+import hashlib
+import re
 import tempfile
 import zipfile
-import zlib
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path, PurePosixPath
 from urllib.parse import urlsplit
 
 from gancli.data import folder
+from gancli.data.archives import MAX_PICTURE_BYTES, ZipMember, tar_files
 from gancli.data.cmp import PALETTE
 from gancli.data.decode import map_threaded
 from gancli.data.folder import Notes, PictureFile
@@ -27,8 +29,8 @@ from gancli.data.pairs import SIZE, match_or_raise, read, read_pair
 from gancli.data.pictures import Info, Pictures, Places
 from gancli.data.transfer import download as transfer
 from gancli.data.transfer import explain_write_errors
-from gancli.errors import DataError, UsageError
-from gancli.files import replacing
+from gancli.errors import DataError, FileError, UsageError
+from gancli.files import replacing, write_file
 from gancli.reporting import Progress, Say, silent
 
 INFO = Info(
@@ -47,16 +49,15 @@ NAME = "facades"
 BASE = "base"
 FOLDERS = ("train", "val", "test", BASE)  # the folders of pictures in the archives
 EXPECTED_PAIRS = {"train": 606, BASE: 378}  # pairs in the archive that has this folder
-MAX_ARCHIVE_BYTES = 100_000_000  # both archives are well below this
-MAX_PICTURE_BYTES = 10_000_000  # the real pictures have about a hundredth of this
+# The pictures in the archives. A name has letters that mean nothing else on any system.
+PICTURE = re.compile(
+    rf"(?:.*/)?(?P<folder>{'|'.join(FOLDERS)})/(?P<name>[A-Za-z0-9_-]+\.(?:jpg|png))", re.DOTALL
+)
+MAX_ARCHIVE_BYTES = 100_000_000  # packed or unpacked: both archives are well below this
 MIRRORS = (
     "https://efrosgans.eecs.berkeley.edu/pix2pix/datasets/facades.tar.gz",
     "https://people.eecs.berkeley.edu/~tinghuiz/projects/pix2pix/datasets/facades.tar.gz",
     "https://cmp.felk.cvut.cz/~tylecr1/facade/CMP_facade_DB_base.zip",
-)
-ARCHIVE_ERRORS = (
-    *(tarfile.TarError, gzip.BadGzipFile, zipfile.BadZipFile, zlib.error, EOFError),
-    RuntimeError,  # zipfile raises it for encrypted files and unknown compression methods
 )
 MANUAL_HINT = (
     f"download it from {INFO.home}, then: gan datasets download facades --from "
@@ -88,6 +89,9 @@ def load(
 def download(places: Places, say: Say = silent, progress: Progress = silent) -> Path:
     """Download the pairs unless they are here. Returns the folder that holds them.
 
+    No hash of the archives was ever published. That of the first download is kept in the cache, and
+    a later one must have the same.
+
     Raises DataError if no source serves a complete archive, FileError if it cannot be written.
     """
     if here := _find_local(places):
@@ -97,12 +101,16 @@ def download(places: Places, say: Say = silent, progress: Progress = silent) -> 
         host, name = urlsplit(url).netloc, PurePosixPath(url).name
         try:
             with tempfile.TemporaryDirectory() as workdir:
-                transfer(url, Path(workdir, name), progress, MAX_ARCHIVE_BYTES)
-                found = _unpack(Path(workdir, name), places, progress)
+                archive = Path(workdir, name)
+                transfer(url, archive, progress, MAX_ARCHIVE_BYTES)
+                digest = _digest_unless_changed(archive, record := _record(places, name))
+                found = _unpack(archive, places, progress)
         except DataError as error:
             say(f"facades: {host}: {error.message}.")
         else:
-            say(f"facades: downloaded from {host}.")
+            say(f"facades: downloaded from {host}, SHA-256 {digest}.")
+            with suppress(FileError):  # a cache that cannot be written has no record
+                write_file(record, f"{digest}  {name}\n".encode())
             return found
     raise DataError(
         "Could not download facades: no source is reachable or has a valid archive.",
@@ -123,6 +131,22 @@ def adopt(file: Path, places: Places, say: Say = silent, progress: Progress = si
         return _unpack(file, places, progress)
     except DataError as error:
         raise DataError(f"{error.message}.", hint=error.hint) from error
+
+
+def _record(places: Places, name: str) -> Path:
+    """Return the file that holds the SHA-256 of the first download, in sha256sum's format."""
+    return places.cache / f"{name}.sha256"
+
+
+def _digest_unless_changed(archive: Path, record: Path) -> str:
+    """Return the SHA-256 of `archive`. Raises DataError if `record` has another."""
+    digest = hashlib.sha256(archive.read_bytes()).hexdigest()
+    if record.exists() and record.read_text("utf-8", "replace").partition(" ")[0] != digest:
+        raise DataError(
+            f"{archive.name} is not the file that was downloaded before; to accept it, delete "
+            f"{record}"
+        )
+    return digest
 
 
 def _find_local(places: Places) -> Path | None:
@@ -150,55 +174,62 @@ def _cmp_pairs(root: Path) -> list[PictureFile]:
 def _unpack(file: Path, places: Places, progress: Progress) -> Path:
     """Unpack an archive next to the data folder, check every pair, then rename it into place.
 
-    No hash of these archives was ever published. So an archive is valid if it has the expected
-    number of pairs and all of them can be decoded. Raises DataError if it is not valid.
+    It is valid if it has the expected number of pairs and all of them can be decoded. Raises
+    DataError if it is not.
     """
     root = places.keep / NAME
     with explain_write_errors(root), replacing(root) as beside:
-        for name, data in _read_members(file):
-            inside = beside / _path_inside(name)
-            inside.parent.mkdir(parents=True, exist_ok=True)
-            inside.write_bytes(data)
+        for folder_name, name, data in _read_pictures(file):
+            (beside / folder_name).mkdir(parents=True, exist_ok=True)
+            (beside / folder_name / name).write_bytes(data)
         _check_pairs(file, beside, progress)
     return root
 
 
-def _path_inside(name: str) -> Path:
-    """Return the last folder and the name of a member: no path can leave the target folder."""
-    return Path(*PurePosixPath(name).parts[-2:])
+def _read_pictures(file: Path) -> Iterator[tuple[str, str, bytes]]:
+    """Yield folder, name and contents of the pictures in a tar.gz or zip archive.
 
-
-def _read_members(file: Path) -> Iterator[tuple[str, bytes]]:
-    """Yield the names and contents of the pictures in a tar.gz or zip archive.
-
-    Raises DataError if the archive is damaged or a picture is larger than MAX_PICTURE_BYTES.
+    Raises DataError if the archive is damaged, or if it or a picture is too large.
     """
     try:
-        if zipfile.is_zipfile(file):
-            with zipfile.ZipFile(file) as packed:
-                for entry in packed.infolist():
-                    if _is_picture(file, entry.filename, entry.file_size):
-                        yield entry.filename, packed.read(entry)
-        else:
-            with tarfile.open(file, "r:gz") as tar:
-                for member in filter(tarfile.TarInfo.isfile, tar):
-                    wanted = _is_picture(file, member.name, member.size)
-                    if wanted and (found := tar.extractfile(member)):
-                        yield member.name, found.read()
-    except ARCHIVE_ERRORS as error:
+        if file.stat().st_size > MAX_ARCHIVE_BYTES:
+            raise DataError(f"it is larger than {MAX_ARCHIVE_BYTES // 10**6} MB")
+        yield from _read_zip(file) if zipfile.is_zipfile(file) else _read_tar(file)
+    except DataError as error:
+        raise DataError(f"{file.name} is not usable: {error.message}", hint=MANUAL_HINT) from error
+    except Exception as error:  # both modules raise many kinds of errors for damaged files
         raise DataError(f"{file.name} is not a complete archive", hint=MANUAL_HINT) from error
 
 
-def _is_picture(file: Path, name: str, size: int) -> bool:
-    """Return whether a member is one of the pictures. Raises DataError if that is too large."""
-    inside = _path_inside(name)
-    wanted = inside.parent.name in FOLDERS and inside.suffix in (".jpg", ".png")
-    if wanted and size > MAX_PICTURE_BYTES:
-        raise DataError(
-            f"{file.name} contains {name}, which is too large ({size / 1e6:.0f} MB)",
-            hint=MANUAL_HINT,
-        )
-    return wanted
+def _read_zip(file: Path) -> Iterator[tuple[str, str, bytes]]:
+    total = 0
+    with zipfile.ZipFile(file) as packed:
+        for entry in packed.infolist():
+            if place := _place(entry.filename, entry.file_size):
+                data = ZipMember(packed, entry).open().getvalue()
+                total += len(data)
+                if total > MAX_ARCHIVE_BYTES:
+                    raise DataError(f"it unpacks to more than {MAX_ARCHIVE_BYTES // 10**6} MB")
+                yield *place, data
+
+
+def _read_tar(file: Path) -> Iterator[tuple[str, str, bytes]]:
+    with gzip.open(file) as unpacked:
+        for entry in tar_files(unpacked, MAX_ARCHIVE_BYTES):
+            if place := _place(entry.name, entry.size):
+                unpacked.seek(entry.offset_data)
+                yield *place, unpacked.read(entry.size)
+
+
+def _place(name: str, size: int) -> tuple[str, str] | None:
+    """Return folder and name of a picture, safe on any system, or None for another member.
+
+    Raises DataError if it is larger than MAX_PICTURE_BYTES.
+    """
+    found = PICTURE.fullmatch(name)
+    if found and size > MAX_PICTURE_BYTES:
+        raise DataError(f"{name} is too large ({size / 1e6:,.0f} MB)")
+    return (found["folder"], found["name"]) if found else None
 
 
 def _check_pairs(file: Path, root: Path, progress: Progress) -> None:

@@ -51,7 +51,7 @@ def load(places: Places, split: str, say: Say = silent, progress: Progress = sil
             name="glyphs", split=split, images=None, labels=labels, classes=INFO.classes
         )
 
-    folders = (places.keep / "glyphs", *places.folders("glyphs"))
+    folders = (places.cache / "glyphs", *places.folders("glyphs"))  # data may be shared
     return cache.load_or_create(
         [folder / f"{split}.rows" for folder in folders], VERSION, fill, say
     )

@@ -109,7 +109,7 @@ def load(
             progress(NAME, i + 1, count)
         return Pictures(name=NAME, split=split, images=None, palette=PALETTE)
 
-    folders = (places.keep / NAME, *places.folders(NAME))
+    folders = (places.cache / NAME, *places.folders(NAME))  # data may be shared
     return cache.load_or_create([f / f"{split}-{side}.rows" for f in folders], VERSION, fill, say)
 
 

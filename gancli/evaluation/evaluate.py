@@ -5,6 +5,7 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, is_dataclass
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +17,12 @@ from gancli.datasets import open_pictures
 from gancli.evaluation import metrics
 from gancli.evaluation.evidence import Evidence, Samples, Translations
 from gancli.evaluation.extractor import extractor_for
-from gancli.evaluation.metrics import Metric, Rows
+from gancli.evaluation.metrics import EvidenceMetric, Rows
 from gancli.gan import Feeds
 from gancli.reporting import Progress, Say, silent
 from gancli.sampling import samples as sampling
 from gancli.sampling import translate
+from gancli.sampling.find import dataset_of
 from gancli.sampling.generator import Generator
 from gancli.shape import Direction
 
@@ -34,7 +36,7 @@ class Evaluation:
     values cannot be compared.
     """
 
-    values: Mapping[Metric, Any]
+    values: Mapping[EvidenceMetric, Any]
     facts: Mapping[str, Any]
     fact_rows: Rows
 
@@ -43,19 +45,25 @@ class Evaluation:
         found = [m.rows(value) for m, value in self.values.items() if value is not None]
         return [row for rows in (*found, self.fact_rows) for row in rows]
 
+    def _repr_html_(self) -> str:
+        """Show the rows as a table in a notebook."""
+        rows = ("".join(f"<td>{escape(cell)}</td>" for cell in row) for row in self.rows())
+        return f"<table>{''.join(f'<tr>{row}</tr>' for row in rows)}</table>"
+
     def as_dict(self) -> dict[str, Any]:
         """Return the metrics by name, and their protocol, for JSON."""
         return {**{m.name: _plain(v) for m, v in self.values.items()}, **self.facts}
 
     def numbers(self) -> dict[str, float]:
         """Return the metrics that training records after an epoch, by name."""
-        named = {m.name: value for m, value in self.values.items() if value is not None}
-        return {k: v for k, v in named.items() if k in metrics.in_training_names()}
+        found = self.values.items()
+        return {m.name: value for m, value in found if m.in_training and value is not None}
 
 
 def evaluate(
     generator: Generator,
     *,
+    dataset: str | None = None,
     samples: int = 10_000,
     seed: int = 0,
     data_dir: Path | None = None,
@@ -65,23 +73,25 @@ def evaluate(
 ) -> Evaluation:
     """Measure `generator` on this many `samples`, or on the test pairs if it translates pictures.
 
+    It is compared with the pictures of `dataset`, by default those that it was trained on. Raises
+    UsageError if those come from a .py file: name that file as `dataset`.
+
     With `in_training`, compute only the quick metrics that are meant for it. That leaves out slow
     ones such as GAN-train, which trains another classifier.
     """
-    where = places(data_dir)
+    where, source = places(data_dir, say), dataset_of(generator.header, dataset)
     evidence = (
-        _translations(generator, seed, where, say, progress)
+        _translations(generator, source, seed, where, say, progress)
         if Feeds.IMAGE in generator.model.feeds
-        else _samples(generator, samples, seed, where, say, progress)
+        else _samples(generator, source, samples, seed, where, say, progress)
     )
     return measure(evidence, in_training=in_training)
 
 
 def measure(evidence: Evidence, in_training: bool = False) -> Evaluation:
     """Compute every metric that applies to `evidence`, or only the quick ones for training."""
-    quick = metrics.in_training_names()
     family = [m for m in metrics.every() if m.of in evidence.family]
-    chosen = [m for m in family if m.of in evidence.kinds and (m.name in quick or not in_training)]
+    chosen = [m for m in family if m.of in evidence.kinds and (m.in_training or not in_training)]
     values = {m: m.compute(evidence) if m in chosen else None for m in family}
     protocol = {m.name: m.protocol(evidence) for m in chosen if m.protocol}
     return Evaluation(
@@ -90,9 +100,15 @@ def measure(evidence: Evidence, in_training: bool = False) -> Evaluation:
 
 
 def _samples(
-    generator: Generator, count: int, seed: int, where: Places, say: Say, progress: Progress
+    generator: Generator,
+    source: str,
+    count: int,
+    seed: int,
+    where: Places,
+    say: Say,
+    progress: Progress,
 ) -> Samples:
-    train, test = _real(generator, where, say)
+    train, test = _real(generator, source, where, say)
 
     def seeds(count: int) -> range:  # no two values of `seed` share a sample
         return range(seed * count, (seed + 1) * count)
@@ -113,30 +129,27 @@ def _samples(
     )
 
 
-def _real(generator: Generator, where: Places, say: Say) -> tuple[Pictures, Pictures]:
+def _real(generator: Generator, source: str, where: Places, say: Say) -> tuple[Pictures, Pictures]:
     """Open the training and the test pictures in the size and channels of the generator.
 
     Tells the user if they are not the pictures that the generator was trained on.
     """
-    dataset, shape = generator.header.dataset, generator.shape
+    shape = generator.shape
     train, test = (
-        open_pictures(
-            dataset.source, where, split, size=shape.size, channels=shape.channels, say=say
-        )
+        open_pictures(source, where, split, size=shape.size, channels=shape.channels, say=say)
         for split in ("train", "test")
     )
-    if dataset.digest != train.digest:
+    if generator.header.dataset.digest != train.digest:
         trained = generator.path or "the generator"
-        say(f"The pictures of {dataset.source} are not the ones that {trained} was trained on.")
+        say(f"The pictures of {source} are not the ones that {trained} was trained on.")
     return train, test
 
 
 def _translations(
-    generator: Generator, seed: int, where: Places, say: Say, progress: Progress
+    generator: Generator, source: str, seed: int, where: Places, say: Say, progress: Progress
 ) -> Translations:
     """Translate the test pictures; their partners are the ground truth."""
-    source, size = generator.header.dataset.source, generator.shape.size
-    test = open_pictures(source, where, "test", size=size, pairs=True, say=say)
+    test = open_pictures(source, where, "test", size=generator.shape.size, pairs=True, say=say)
     direction = generator.header.direction or Direction.A2B
     given, truth = direction.of((test.images, test.partners))
     palette = test.palette if direction.generates_b else ()

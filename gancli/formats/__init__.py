@@ -1,17 +1,21 @@
 """Output formats of pictures and animations, one module each.
 
 A module offers `SUFFIXES`, `check(path, fps)` and `write(path, frames, fps, recipe)`; see `Format`.
-A format that holds a single picture sets `STILL = True`. If its files can store a recipe that
+A format that holds a single picture sets `STILL = True`. One whose `write` takes `hold`, how many
+seconds longer the last frame is shown, sets `HOLDS = True`. If its files can store a recipe that
 Pillow reads back, the module offers `recipe_text(picture)` and is named as Pillow names the format.
 
 Writers stream: they take one frame, encode it and drop it, so ten thousand frames need no more
 memory than ten. Importing this package does not load numpy.
+
+Other packages add formats with entry points of the group `gancli.formats` (see `gancli.plugins`).
+`SUFFIXES` and `STILL` are literals, because they are read without importing the module.
 """
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from gancli import registry
 from gancli.errors import UsageError
@@ -21,7 +25,8 @@ if TYPE_CHECKING:
 
 Recipe = Mapping[str, str]
 
-FPS = (0.01, 240.0)  # frames per second that every animated format can hold
+RECIPE_FORMATS = (".png", ".gif", ".webp")  # formats of gan that Pillow reads
+FPS = (0.01, 240)  # frames per second that every animated format can hold
 
 
 class Format(Protocol):
@@ -33,7 +38,12 @@ class Format(Protocol):
         """Raise what `write` would raise, before any frame is rendered."""
 
     def write(
-        self, path: Path, frames: "Iterable[Array]", fps: float, recipe: Recipe | None = None
+        self,
+        path: Path,
+        frames: "Iterable[Array]",
+        fps: float,
+        recipe: Recipe | None = None,
+        **options: Any,
     ) -> int:
         """Write `frames`, uint8 (H, W, C) of one size, to `path` and return their number.
 
@@ -60,6 +70,11 @@ def writer_for(path: Path, fps: float = 25) -> Format:
     if not FPS[0] <= fps <= FPS[1]:
         raise UsageError(f"--fps must be between {FPS[0]:g} and {FPS[1]:g}, not {fps:g}.")
     found = cast(Format, registry.load("formats", name))
+    if missing := [f for f in ("check", "write") if not callable(getattr(found, f, None))]:
+        raise UsageError(
+            f"The format {name} does not define {missing[0]}, so {path} cannot be written.",
+            hint="python -m pydoc gancli.formats shows what a format defines",
+        )
     found.check(path, fps)
     return found
 
@@ -68,6 +83,11 @@ def is_still(path: Path) -> bool:
     """Return whether the format of `path` holds a single picture; animations become strips."""
     name = _name(path)
     return name is not None and bool(registry.declared("formats", name, "STILL"))
+
+
+def can_hold(writer: Format) -> bool:
+    """Return whether `writer` can show the last frame longer than the others."""
+    return getattr(writer, "HOLDS", False)
 
 
 def moving() -> list[str]:
@@ -82,7 +102,8 @@ def read_recipe(path: Path) -> dict[str, str] | None:
     with opened(path) as picture:
         name = (picture.format or "").lower()
         known = name in registry.names("formats")
-        text = registry.load("formats", name).recipe_text(picture) if known else None
+        read = getattr(registry.load("formats", name), "recipe_text", None) if known else None
+        text = read(picture) if read else None
     return _recipe(text)
 
 
@@ -100,15 +121,24 @@ def _recipe(text: object) -> dict[str, str] | None:
     return found
 
 
-def suffixes() -> dict[str, str]:
-    """Return the format of each known suffix, without importing the formats."""
-    every = registry.names("formats")
-    return {s: name for name in every for s in registry.declared("formats", name, "SUFFIXES")}
+def suffixes() -> dict[str, list[str]]:
+    """Return the names of the formats that claim a suffix, without importing them."""
+    found: dict[str, list[str]] = {}
+    for name in registry.names("formats"):
+        for suffix in registry.declared("formats", name, "SUFFIXES", ()):
+            found.setdefault(suffix, []).append(name)
+    return found
 
 
 def _name(path: Path) -> str | None:
-    """Return the name of the format of `path`, or None."""
-    return suffixes().get("" if path.is_dir() else path.suffix.lower())
+    """Return the name of the format of `path`, or None. Raises UsageError if there are several."""
+    found = suffixes().get("" if path.is_dir() else path.suffix.lower(), [])
+    if len(found) > 1:
+        raise UsageError(
+            f"More than one format writes {path.suffix}: {', '.join(found)}.",
+            hint="uninstall the package that adds one of them",
+        )
+    return found[0] if found else None
 
 
 def numbered(frames: "Iterable[Array]") -> "Iterator[tuple[int, Array]]":
@@ -120,12 +150,23 @@ def numbered(frames: "Iterable[Array]") -> "Iterator[tuple[int, Array]]":
         raise UsageError("An animation needs at least one frame.")
 
 
-def frame_duration(number: int, fps: float, ticks: int) -> int:
-    """Return how long frame `number` is shown, as a number of ticks; `ticks` make a second.
+def timed(
+    frames: "Iterable[Array]", fps: float, ticks: int, hold: float = 0.0
+) -> "Iterator[tuple[int, Array, int]]":
+    """Yield `frames` with their numbers and how long each is shown; `ticks` make a second.
 
-    The end of each frame is rounded, not its duration, so rounding errors do not add up.
+    The last one is shown `hold` seconds longer. The end of each frame is rounded, not its duration,
+    so rounding errors do not add up. Raises UsageError if there are no frames.
     """
-    return round((number + 1) * ticks / fps) - round(number * ticks / fps)
+    previous = None
+    for number, frame in numbered(frames):
+        if previous is not None:
+            yield previous
+        duration = round((number + 1) * ticks / fps) - round(number * ticks / fps)
+        previous = number, frame, duration
+    if previous is not None:
+        number, frame, duration = previous
+        yield number, frame, duration + round(hold * ticks)
 
 
 def check_sides(frame: "Array", most: int, suffix: str) -> None:

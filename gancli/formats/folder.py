@@ -21,7 +21,7 @@ def check(path: Path, fps: float) -> None:
 def write(path: Path, frames: Iterable[Array], fps: float, recipe: Recipe | None = None) -> int:
     """Write frame k as `k.png` with `recipe` and k in it; the folder appears when all are done."""
     number = 0
-    with replacing(path) as beside:
+    with replacing(path, follow_links=True) as beside:
         beside.mkdir()
         for number, frame in numbered(frames):
             text = None if recipe is None else {**recipe, "frame": str(number)}

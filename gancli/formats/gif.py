@@ -15,10 +15,11 @@ from PIL import Image
 
 from gancli.errors import UsageError
 from gancli.files import check_writable, replacing
-from gancli.formats import Recipe, check_sides, frame_duration, numbered
+from gancli.formats import Recipe, check_sides, timed
 from gancli.images import Array
 
 SUFFIXES = (".gif",)
+HOLDS = True
 
 MAX_SIDE = 65535  # pixels
 MAX_FPS = 50  # delays are in 1/100 s, and browsers slow down frames shown for less than two
@@ -37,18 +38,27 @@ def check(path: Path, fps: float) -> None:
     check_writable(path)
 
 
-def write(path: Path, frames: Iterable[Array], fps: float, recipe: Recipe | None = None) -> int:
-    """Write every frame, equal ones too, as a GIF that loops; `recipe` becomes its comment."""
+def write(
+    path: Path,
+    frames: Iterable[Array],
+    fps: float,
+    recipe: Recipe | None = None,
+    hold: float = 0.0,
+) -> int:
+    """Write every frame, equal ones too, as a GIF that loops; `recipe` becomes its comment.
+
+    The last frame is shown `hold` seconds longer.
+    """
     number, shared = 0, b""
-    with replacing(path) as beside, beside.open("wb") as file:
-        for number, frame in numbered(frames):
+    with replacing(path, follow_links=True) as beside, beside.open("wb") as file:
+        for number, frame, duration in timed(frames, fps, 100, hold):
             check_sides(frame, MAX_SIDE, ".gif")
             table, pixels = _compress(_to_palette(frame))
             if number == 0:
                 shared = table
                 file.write(_file_header(frame, table, recipe))
             own = b"" if table == shared else table
-            file.write(_frame_header(frame, own, frame_duration(number, fps, 100)) + pixels)
+            file.write(_frame_header(frame, own, duration) + pixels)
         file.write(b";")
     return number + 1
 

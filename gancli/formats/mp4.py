@@ -1,4 +1,4 @@
-"""MP4: small files for slides and the web; needs the extra `gancli[video]` for its encoder."""
+"""MP4: small files for slides and the web; needs imageio-ffmpeg for its encoder."""
 
 import json
 from collections.abc import Iterable
@@ -25,7 +25,7 @@ def check(path: Path, fps: float) -> None:
     if find_spec("imageio_ffmpeg") is None:
         raise GanError(
             "Writing .mp4 needs imageio-ffmpeg, which is not installed.",
-            hint="pip install 'gancli[video]'",
+            hint="pip install imageio-ffmpeg",
         )
     check_writable(path)
 
@@ -33,7 +33,7 @@ def check(path: Path, fps: float) -> None:
 def write(path: Path, frames: Iterable[Array], fps: float, recipe: Recipe | None = None) -> int:
     """Write every frame, padded with black to even sides; `recipe` becomes the file's comment."""
     sent = 0
-    with replacing(path) as beside:
+    with replacing(path, follow_links=True) as beside:
         # closing(): after an error, imageio's own context manager leaves ffmpeg running
         with closing(_encoder(beside, fps, recipe)) as encoder:
             for _, frame in numbered(frames):

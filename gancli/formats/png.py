@@ -28,7 +28,7 @@ def write(path: Path, frames: Iterable[Array], fps: float, recipe: Recipe | None
             "A .png holds only one picture; an animation needs a .gif, .webp or .mp4.",
             hint=f"--out {path.with_suffix('.gif')}",
         )
-    save_png(path, first, recipe)
+    save_png(path, first, recipe, follow_links=True)
     return 1
 
 

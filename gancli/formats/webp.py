@@ -13,10 +13,11 @@ from struct import pack
 from PIL import Image
 
 from gancli.files import check_writable, replacing
-from gancli.formats import Recipe, check_sides, frame_duration, numbered
+from gancli.formats import Recipe, check_sides, timed
 from gancli.images import Array, to_pillow
 
 SUFFIXES = (".webp",)
+HOLDS = True
 
 MAX_SIDE = 16383  # pixels
 ANIMATED, HAS_EXIF = 0x02, 0x08
@@ -28,18 +29,27 @@ def check(path: Path, fps: float) -> None:
     check_writable(path)
 
 
-def write(path: Path, frames: Iterable[Array], fps: float, recipe: Recipe | None = None) -> int:
-    """Write every frame, equal ones too, as a loop; `recipe` becomes the Exif description."""
+def write(
+    path: Path,
+    frames: Iterable[Array],
+    fps: float,
+    recipe: Recipe | None = None,
+    hold: float = 0.0,
+) -> int:
+    """Write every frame, equal ones too, as a loop; `recipe` becomes the Exif description.
+
+    The last frame is shown `hold` seconds longer.
+    """
     number = 0
-    with replacing(path) as beside, beside.open("wb") as file:
+    with replacing(path, follow_links=True) as beside, beside.open("wb") as file:
         file.write(bytes(12))  # for "RIFF", the size and "WEBP", which are written at the end
-        for number, frame in numbered(frames):
+        for number, frame, duration in timed(frames, fps, 1000, hold):
             if number == 0:
                 file.write(_file_header(frame, recipe))
             file.write(
                 _chunk(
                     b"ANMF",
-                    _frame_header(frame, frame_duration(number, fps, 1000)) + _compress(frame),
+                    _frame_header(frame, duration) + _compress(frame),
                 )
             )
         file.write(_exif(recipe))

@@ -38,7 +38,10 @@ from gancli.gan import (
     GAN,
     Batch,
     Direction,
+    Epoch,
+    Fake,
     Feeds,
+    Findings,
     Inputs,
     LayerSize,
     Metrics,
@@ -59,6 +62,9 @@ from gancli.nn.layers import (
     init_dcgan,
     pyramid,
 )
+
+HEAD_ACCURACY = 0.8  # the class head must recognise this share of real pictures to be trusted
+ABOVE_CHANCE = 0.1  # its accuracy on samples must beat chance by this fraction of (1 - chance)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -169,6 +175,22 @@ def accuracy(logits: Tensor, label: Tensor) -> Tensor:
     return (logits.argmax(1) == label.argmax(1)).float().mean()
 
 
+def ignored_labels(epoch: Epoch) -> str | None:
+    """Find samples that a class head does not recognise as the class they were generated for.
+
+    Applies only if the head recognises real pictures reliably (HEAD_ACCURACY).
+    """
+    if epoch.metrics.get("real_recognised", 0.0) < HEAD_ACCURACY:
+        return None
+    recognised, chance = epoch.metrics["fake_recognised"], 1 / epoch.classes
+    if recognised > chance + ABOVE_CHANCE * (1 - chance):
+        return None
+    return (
+        f"mode collapse (only {recognised:.0%} of the samples are recognised as their class). "
+        "Try a higher --set g_class_weight or a lower --lr."
+    )
+
+
 class ACGAN(GAN):
     """Auxiliary classifier GAN: D maximises L_S + L_C, G maximises L_C - L_S (eq. 2 and 3).
 
@@ -194,12 +216,12 @@ class ACGAN(GAN):
         return image
 
     def discriminator_loss(
-        self, batch: Batch, inputs: Inputs, fake: Tensor
+        self, batch: Batch, inputs: Inputs, fake: Fake
     ) -> tuple[Tensor, Metrics]:
         """Return -(L_S + L_C), and metrics."""
         assert batch.label is not None and inputs.y is not None
         real_source, real_class, _ = self.discriminator(batch.image)
-        fake_source, fake_class, fake_twin = self.discriminator(fake)
+        fake_source, fake_class, fake_twin = self.discriminator(fake.image)
         source = losses.discriminator_bce(real_source, fake_source)
         category = F.cross_entropy(real_class, batch.label) + F.cross_entropy(fake_twin, inputs.y)
         loss = source + category
@@ -212,10 +234,10 @@ class ACGAN(GAN):
             "fake_recognised": accuracy(fake_class, inputs.y),
         }
 
-    def generator_loss(self, batch: Batch, inputs: Inputs, fake: Tensor) -> tuple[Tensor, Metrics]:
+    def generator_loss(self, batch: Batch, inputs: Inputs, fake: Fake) -> tuple[Tensor, Metrics]:
         """Return the non-saturating source loss - `g_class_weight` L_C, and metrics."""
         assert inputs.y is not None
-        source, classes, twin = self.discriminator(fake)
+        source, classes, twin = self.discriminator(fake.image)
         category = F.cross_entropy(classes, inputs.y)
         category = category - self.twin * F.cross_entropy(twin, inputs.y)
         loss = losses.generator_non_saturating(source) + self.g_class_weight * category
@@ -224,3 +246,7 @@ class ACGAN(GAN):
     def after_step(self, metrics: Metrics) -> None:
         """Raise dropout if the discriminator wins too often; lower it if it wins too rarely."""
         self.discriminator.drop.adapt(metrics["d_wins"])
+
+    def symptoms(self, epoch: Epoch) -> Findings:
+        """Return what is wrong after an epoch, among it samples that do not show their class."""
+        return super().symptoms(epoch) | {"ignored_labels": ignored_labels(epoch)}

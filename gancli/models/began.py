@@ -38,17 +38,36 @@ The preset `paper` has the paper's values.
 """
 
 from dataclasses import dataclass
-from math import ceil, log2, sqrt
+from math import sqrt
 from typing import Annotated, Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from gancli.gan import GAN, Batch, Direction, Inputs, LayerSize, Metrics, Proportion, Rate, Shape
+from gancli import symptoms
+from gancli.gan import (
+    GAN,
+    Batch,
+    Direction,
+    Epoch,
+    Fake,
+    Findings,
+    Inputs,
+    LayerSize,
+    Metric,
+    Metrics,
+    Proportion,
+    Rate,
+    Shape,
+)
 from gancli.nn.layers import ELU, FlattenNHWC, UnflattenNHWC
+from gancli.nn.padding import Pad, Unpad, ladder
 
 SMALL = 32  # pixels: larger images have other default settings
+LOW_K_STEPS = 5000  # training starts from one picture, with k near 0: normal for so many steps
+K_LOW, K_HIGH = 1e-4, 0.99  # as fractions of k's maximum: a healthy k may come close to either
+POOR_AUTOENCODER = 0.6  # l_real / data spread: at or above this, it cannot reconstruct images
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,45 +123,6 @@ def k_max(gamma: float) -> float:
     limit by making both errors larger. In the paper gamma < 1 rules that out.
     """
     return 0.9 / max(gamma, 0.9)
-
-
-def ladder(size: int) -> list[int]:
-    """Return the sizes of the network's scales, each half of the next; the last is `size`, padded.
-
-    The smallest has 5 to 8 pixels:
-
-    28 -> [8, 16, 32]; 36 -> [5, 10, 20, 40]; 64 -> [8, 16, 32, 64].
-    """
-    halvings = ceil(log2(size / 8))
-    step = max(8, 2**halvings)
-    side = ceil(size / step) * step
-    return [side >> i for i in reversed(range(halvings + 1))]
-
-
-class Pad(nn.Module):
-    """Pad (B, C, size, size) to (B, C, side, side) on all sides, by repeating the edge pixels."""
-
-    def __init__(self, size: int, side: int) -> None:
-        super().__init__()
-        low, high = (side - size) // 2, (side - size + 1) // 2
-        self.margins = (low, high, low, high)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Map (B, C, size, size) to (B, C, side, side)."""
-        return F.pad(x, self.margins, mode="replicate") if any(self.margins) else x
-
-
-class Unpad(nn.Module):
-    """Crop the middle (B, C, size, size) of (B, C, side, side): the inverse of `Pad`."""
-
-    def __init__(self, size: int) -> None:
-        super().__init__()
-        self.size = size
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Map (B, C, side, side) to (B, C, size, size)."""
-        low = (x.shape[-1] - self.size) // 2
-        return x[..., low : low + self.size, low : low + self.size]
 
 
 class Dropout(nn.Module):
@@ -221,10 +201,31 @@ def _conv(channels: int, out: int, stride: int = 1) -> list[nn.Module]:
     return [nn.Conv2d(channels, out, 3, stride, 1), ELU()]
 
 
+def k_at_limit(epoch: Epoch) -> str | None:
+    """Find k at 0 or at its maximum for a complete epoch: no equilibrium in reach.
+
+    At the maximum the loss hardly rewards reconstructing real pictures, and the discriminator may
+    forget how. If it still reconstructs them well, a high k is healthy: samples have become hard to
+    tell from data, as at the end of a good run.
+    """
+    m = epoch.metrics
+    k, maximum = m.get("k", 0.5), m.get("k_max", 1.0) or 1.0
+    if K_LOW < k / maximum < K_HIGH:
+        return None
+    if k < maximum / 2:
+        return "the two losses are out of balance (k stayed at 0). Try a higher --set gamma."
+    if m.get("l_real", 1.0) < POOR_AUTOENCODER * m.get("real_spread", 0.0):
+        return None
+    return (
+        f"the discriminator does not keep up (k stayed at its maximum, {maximum:g}). "
+        "Try a higher --set d_lr_scale or a lower --set gamma."
+    )
+
+
 class BEGAN(GAN):
     """Boundary equilibrium GAN: L_D = L(x) - k_t L(G(z)), L_G = L(G(z)) (section 3.4)."""
 
-    measure = "convergence"
+    shown = (Metric("convergence", better="lower", best_epoch=True), Metric("k"))
 
     def __init__(self, settings: Settings, shape: Shape) -> None:
         super().__init__(shape, settings.z_dim, noise="uniform")
@@ -241,10 +242,9 @@ class BEGAN(GAN):
                 nn.init.xavier_uniform_(m.weight)
                 nn.init.zeros_(m.bias)
 
-    def fake(self, inputs: Inputs) -> Tensor:
-        """Return fakes (B, C, H, W) without bounds, as in the paper; `generate` clamps them."""
-        image: Tensor = self.generator(inputs.z)
-        return image
+    def fake(self, inputs: Inputs) -> Fake:
+        """Return fakes without bounds, as in the paper; `generate` clamps them."""
+        return Fake(self.generator(inputs.z))
 
     def generate(self, generator: nn.Module, z: Tensor, y: Tensor | None = None) -> Tensor:
         """Return images (B, C, H, W) in [-1, 1] from noise (B, Z)."""
@@ -257,20 +257,20 @@ class BEGAN(GAN):
         return error.mean((1, 2, 3))
 
     def discriminator_loss(
-        self, batch: Batch, inputs: Inputs, fake: Tensor
+        self, batch: Batch, inputs: Inputs, fake: Fake
     ) -> tuple[Tensor, Metrics]:
         """Return L(x) - k_t L(G(z)), and metrics, among them M as `convergence`."""
         # D has no batch norm, so real and fake can pass in one batch, which is faster.
-        both = torch.cat([batch.image, fake.to(batch.image.dtype)])
+        both = torch.cat([batch.image, fake.image.to(batch.image.dtype)])
         l_real, l_fake = (part.mean() for part in self.autoencoder_loss(both).chunk(2))
         loss = l_real - self.k * l_fake
         m = l_real + (self.gamma * l_real - l_fake).abs()
         control = {"convergence": m, "k": self.k, "k_max": torch.full_like(self.k, self.k_max)}
         return loss, {"d_loss": loss, "l_real": l_real, "l_fake": l_fake, **control}
 
-    def generator_loss(self, batch: Batch, inputs: Inputs, fake: Tensor) -> tuple[Tensor, Metrics]:
+    def generator_loss(self, batch: Batch, inputs: Inputs, fake: Fake) -> tuple[Tensor, Metrics]:
         """Return L(G(z)), and metrics."""
-        loss = self.autoencoder_loss(fake).mean()
+        loss = self.autoencoder_loss(fake.image).mean()
         return loss, {"g_loss": loss}
 
     @torch.no_grad()
@@ -278,3 +278,13 @@ class BEGAN(GAN):
         """Set k_{t+1} = k_t + lambda_k (gamma L(x) - L(G(z))), clamped to 0..k_max."""
         balance = self.gamma * metrics["l_real"] - metrics["l_fake"]
         self.k.add_(self.lambda_k * balance).clamp_(0, self.k_max)
+
+    def symptoms(self, epoch: Epoch) -> Findings:
+        """Return what is wrong after an epoch, once k has had the time to rise."""
+        if epoch.metrics.get("k", 1.0) < 0.5 and epoch.steps < LOW_K_STEPS:
+            return {}
+        remedy = "a higher --set gamma or a lower --lr"
+        return super().symptoms(epoch) | {
+            "mode_collapse": symptoms.mode_collapse(epoch, remedy),
+            "k_at_limit": k_at_limit(epoch),
+        }

@@ -36,6 +36,7 @@ from gancli.gan import (
     GAN,
     Batch,
     Direction,
+    Fake,
     Feeds,
     Inputs,
     LayerSize,
@@ -198,12 +199,12 @@ class CGAN(GAN):
         return image
 
     def discriminator_loss(
-        self, batch: Batch, inputs: Inputs, fake: Tensor
+        self, batch: Batch, inputs: Inputs, fake: Fake
     ) -> tuple[Tensor, Metrics]:
         """Return -log D(x|y) - (1 - m) log(1 - D(G(z|y)|y)) - m log(1 - D(x|y')), and metrics."""
         assert batch.label is not None
         real_logits = self.discriminator(batch.image, batch.label)
-        fake_logits = self.discriminator(fake, inputs.y)
+        fake_logits = self.discriminator(fake.image, inputs.y)
         metrics = {
             "d_real": real_logits.mean(),
             "d_fake": fake_logits.mean(),
@@ -224,9 +225,9 @@ class CGAN(GAN):
             loss = losses.discriminator_bce(real_logits, fake_logits)
         return loss, {"d_loss": loss, **metrics}
 
-    def generator_loss(self, batch: Batch, inputs: Inputs, fake: Tensor) -> tuple[Tensor, Metrics]:
+    def generator_loss(self, batch: Batch, inputs: Inputs, fake: Fake) -> tuple[Tensor, Metrics]:
         """Return -log D(G(z|y)|y), and metrics."""
-        loss = losses.generator_non_saturating(self.discriminator(fake, inputs.y))
+        loss = losses.generator_non_saturating(self.discriminator(fake.image, inputs.y))
         return loss, {"g_loss": loss}
 
     def after_step(self, metrics: Metrics) -> None:

@@ -30,7 +30,7 @@ from typing import Annotated, Any, Literal
 
 from torch import Tensor, nn
 
-from gancli.gan import GAN, Batch, Direction, Inputs, LayerSize, Metrics, Shape
+from gancli.gan import GAN, Batch, Direction, Fake, Inputs, LayerSize, Metrics, Shape
 from gancli.nn import losses
 from gancli.nn.layers import (
     DownConv,
@@ -100,9 +100,12 @@ class Generator(nn.Sequential):
 
 
 class Discriminator(nn.Sequential):
-    """Images (B, C, H, W) to logits (B,). The first layer has no batch norm."""
+    """Images (B, C, H, W) to logits (B,). The first layer has no batch norm.
 
-    def __init__(self, s: Settings, shape: Shape) -> None:
+    Without `batch_norm` no layer has it, as a discriminator with a penalty needs.
+    """
+
+    def __init__(self, s: Settings, shape: Shape, batch_norm: bool = True) -> None:
         sizes = pyramid(shape.size)[::-1]
         width = max(1, round(s.d_width_scale * s.width))
         widths = [width * 2**i for i in range(len(sizes) - 1)]
@@ -111,7 +114,8 @@ class Discriminator(nn.Sequential):
             nn.LeakyReLU(0.2, True),
         ]
         for (a, b), size in zip(pairwise(widths), sizes[1:-1], strict=True):
-            layers += [DownConv(a, b, size, bias=False), nn.BatchNorm2d(b), nn.LeakyReLU(0.2, True)]
+            norm = [nn.BatchNorm2d(b)] if batch_norm else []
+            layers += [DownConv(a, b, size, bias=not norm), *norm, nn.LeakyReLU(0.2, True)]
         flat = widths[-1] * sizes[-1] ** 2 + s.minibatch_std
         batch_std = [MinibatchStd()] if s.minibatch_std else []
         # No batch norm here. Real and fake images pass separately, so it would remove the
@@ -145,11 +149,11 @@ class DCGAN(GAN):
         return image
 
     def discriminator_loss(
-        self, batch: Batch, inputs: Inputs, fake: Tensor
+        self, batch: Batch, inputs: Inputs, fake: Fake
     ) -> tuple[Tensor, Metrics]:
         """Return -log D(x) - log(1 - D(G(z))), and metrics."""
         real_logits = self.discriminator(batch.image).float()
-        fake_logits = self.discriminator(fake).float()
+        fake_logits = self.discriminator(fake.image).float()
         loss = losses.discriminator_bce(real_logits, fake_logits)
         return loss, {
             "d_loss": loss,
@@ -158,7 +162,7 @@ class DCGAN(GAN):
             "d_wins": losses.win_rate(real_logits, fake_logits),
         }
 
-    def generator_loss(self, batch: Batch, inputs: Inputs, fake: Tensor) -> tuple[Tensor, Metrics]:
+    def generator_loss(self, batch: Batch, inputs: Inputs, fake: Fake) -> tuple[Tensor, Metrics]:
         """Return -log D(G(z)), and metrics."""
-        loss = losses.generator_non_saturating(self.discriminator(fake).float())
+        loss = losses.generator_non_saturating(self.discriminator(fake.image).float())
         return loss, {"g_loss": loss}

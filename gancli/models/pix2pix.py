@@ -29,7 +29,21 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from gancli.gan import GAN, Batch, Direction, Feeds, Inputs, LayerSize, Metrics, Rate, Shape, Weight
+from gancli.gan import (
+    GAN,
+    Batch,
+    Direction,
+    Epoch,
+    Fake,
+    Feeds,
+    Findings,
+    Inputs,
+    LayerSize,
+    Metrics,
+    Rate,
+    Shape,
+    Weight,
+)
 from gancli.nn import losses, strided
 from gancli.nn.layers import InstanceNorm, init_dcgan, pyramid
 
@@ -211,19 +225,17 @@ class Pix2Pix(GAN):
         self.l1_weight, self.gan_weight = settings.l1_weight, settings.gan_weight
         self.label_weight = settings.label_weight if shape.palette else 0.0
         self.exact_palette = bool(self.label_weight)
-        self._logits: Tensor | None = None  # label logits of this step's fake: `fake` sets them
         self.generator = Generator(settings, shape)
         self.discriminator = Discriminator(settings, shape)
         init_dcgan(self)
 
-    def fake(self, inputs: Inputs) -> Tensor:
-        """Return G(x) (B, C, H, W), and keep the label logits for `generator_loss`."""
+    def fake(self, inputs: Inputs) -> Fake:
+        """Return G(x), with the label logits (B, K, H, W) if G generates label maps."""
         if not self.label_weight:
             return super().fake(inputs)
         assert isinstance(self.generator, Generator) and inputs.source is not None
-        self._logits = self.generator.maps(inputs.source)
-        image: Tensor = self.generator.paint(self._logits)
-        return image
+        logits = self.generator.maps(inputs.source)
+        return Fake(self.generator.paint(logits), {"logits": logits})
 
     def translate(self, generator: nn.Module, image: Tensor) -> Tensor:
         """Return images (B, C, H, W) in [-1, 1] from images (B, source channels, H, W)."""
@@ -231,12 +243,12 @@ class Pix2Pix(GAN):
         return translated
 
     def discriminator_loss(
-        self, batch: Batch, inputs: Inputs, fake: Tensor
+        self, batch: Batch, inputs: Inputs, fake: Fake
     ) -> tuple[Tensor, Metrics]:
         """Return (-log D(x, y) - log(1 - D(x, G(x)))) / 2, and metrics."""
         assert batch.source is not None
         real_pair = torch.cat([batch.source, batch.image], 1)
-        fake_pair = torch.cat([batch.source, fake.to(batch.source.dtype)], 1)
+        fake_pair = torch.cat([batch.source, fake.image.to(batch.source.dtype)], 1)
         real_logits = self.discriminator(real_pair).float()
         fake_logits = self.discriminator(fake_pair).float()
         loss = 0.5 * losses.discriminator_bce(real_logits, fake_logits)
@@ -247,21 +259,25 @@ class Pix2Pix(GAN):
             "d_wins": losses.win_rate(real_logits, fake_logits),
         }
 
-    def generator_loss(self, batch: Batch, inputs: Inputs, fake: Tensor) -> tuple[Tensor, Metrics]:
+    def generator_loss(self, batch: Batch, inputs: Inputs, fake: Fake) -> tuple[Tensor, Metrics]:
         """Return -log D(x, G(x)) + lambda |y - G(x)| with their weights, and metrics.
 
         If G generates label maps, the cross-entropy of the labels is added.
         """
         assert batch.source is not None
-        l1 = F.l1_loss(fake.float(), batch.image)
-        fake_pair = torch.cat([batch.source, fake.to(batch.source.dtype)], 1)
+        l1 = F.l1_loss(fake.image.float(), batch.image)
+        fake_pair = torch.cat([batch.source, fake.image.to(batch.source.dtype)], 1)
         adversarial = losses.generator_non_saturating(self.discriminator(fake_pair).float())
         loss = self.gan_weight * adversarial + self.l1_weight * l1
-        if self._logits is None:
+        if not self.label_weight:
             return loss, {"g_loss": loss, "l1": l1}
         palette = self.generator.paint
         assert isinstance(palette, Palette)
         target = palette.labels(batch.image)  # (B, H, W)
-        cross_entropy = F.cross_entropy(self._logits.float(), target)
-        loss, self._logits = loss + self.label_weight * cross_entropy, None
+        cross_entropy = F.cross_entropy(fake.extra["logits"].float(), target)
+        loss = loss + self.label_weight * cross_entropy
         return loss, {"g_loss": loss, "l1": l1, "labels": cross_entropy}
+
+    def symptoms(self, epoch: Epoch) -> Findings:
+        """Return the common symptoms but one: beside a strong discriminator, L1 teaches G."""
+        return super().symptoms(epoch) | {"discriminator_too_strong": None}

@@ -4,6 +4,8 @@ Discriminators return logits, not probabilities: D(x) = sigmoid(logit). Logits h
 usually (B,). Every function returns a scalar, averaged over all logits.
 """
 
+from collections.abc import Callable
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -36,3 +38,14 @@ def win_rate(real: Tensor, fake: Tensor) -> Tensor:
 def generator_non_saturating(fake: Tensor) -> Tensor:
     """Return -log D(G(z)) (Goodfellow et al. 2014, arXiv:1406.2661, section 3)."""
     return F.softplus(-fake).mean()
+
+
+def squared_gradients(critic: Callable[[Tensor], Tensor], images: Tensor) -> Tensor:
+    """Return |grad D(x)|^2 for each of images x (B, C, H, W): (B,), with a graph to D's weights.
+
+    For penalties of the discriminator. R1 and R2 are half its mean over real and over fake images
+    (Mescheder, Geiger, Nowozin 2018, arXiv:1801.04406, eq. 9 and 10).
+    """
+    x = images.detach().requires_grad_()
+    (gradient,) = torch.autograd.grad(critic(x).sum(), x, create_graph=True)
+    return gradient.square().sum((1, 2, 3))

@@ -5,13 +5,15 @@ runs/dcgan-fashion-mnist/
   best.safetensors        the generator of its best epoch; used only when its path is given
 """
 
+import shlex
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
-from gancli import registry
+from gancli import plugins, registry
 from gancli.errors import FileError, UsageError
 from gancli.shape import Direction
-from gancli.weights import BEST, GENERATOR, digest, read_generator
+from gancli.weights import BEST, GENERATOR, Header, digest, read_generator
 
 RUNS = Path("runs")
 
@@ -35,7 +37,7 @@ def find(
         return path
     if (path / GENERATOR).is_file():
         return path / GENERATOR
-    matches = [f for f in _newest_first(runs) if ref == f.parent.name or ref in _names(f)]
+    matches = [f for f in newest_first(runs) if ref == f.parent.name or ref in _names(f)]
     if found := next(filter(fits, matches), None):
         return found
     if matches:
@@ -44,13 +46,63 @@ def find(
         raise UsageError(
             f"The folder {ref} does not contain a {GENERATOR}.", hint="gan train --help"
         )
-    known = sorted({f.parent.name for f in _newest_first(runs)})
+    known = sorted({f.parent.name for f in newest_first(runs)})
     listed = f"The runs in {runs}/ are: {', '.join(known)}."
     raise UsageError(
         f"{ref} is not a file, a run folder, or the name of a run, its model or its dataset. "
         f"{listed if known else f'No run has been trained in {runs}/ yet.'}",
         hint=train_command,
     )
+
+
+def model_of(file: Path, header: Header, model_file: str | None) -> str:
+    """Return what to pass to `registry.load` for the model of a generator, `model_file` or a name.
+
+    A header may come from a stranger, so it never decides which file is run. Raises UsageError for
+    a model from a file that the user has not named, and if a package that defines the model is not
+    installed.
+    """
+    if header.model_file is None:
+        if model_file:
+            raise UsageError(
+                f"{file} was made by the model {header.model}, not by one in a file of your own.",
+                hint="leave out --model-file",
+            )
+        registry.check("models", header.model)
+        return header.model
+    if model_file is None:
+        raise UsageError(
+            f"{file} was made by the model in {header.model_file.name}. gan runs such a "
+            "file only if you name it.",
+            hint=f"--model-file {_beside(header.model_file.name)}",
+        )
+    if not plugins.is_file(model_file):
+        raise UsageError(
+            f"--model-file takes the path of a .py file, not {model_file!r}.",
+            hint=f"--model-file {_beside(header.model_file.name)}",
+        )
+    plugins.find_file(model_file)
+    return model_file
+
+
+def dataset_of(header: Header, dataset: str | None) -> str:
+    """Return what to pass to `open_pictures` for the data of a generator: `dataset`, if not None.
+
+    Raises UsageError if the header names a .py file and the user has not named any data.
+    """
+    source = header.dataset.source
+    if dataset is None and plugins.is_file(source):
+        raise UsageError(
+            f"The generator was trained on the pictures of {source}. gan runs such a file "
+            "only if you name it.",
+            hint=f"--dataset {_beside(source)}",
+        )
+    return dataset or source
+
+
+def _beside(name: str) -> str:
+    """Return the path of a file in the working directory, as a shell needs it."""
+    return shlex.quote(f"./{Path(name).name}")
 
 
 def find_translator(ref: str, direction: Direction | None, runs: Path = RUNS) -> Path:
@@ -92,7 +144,7 @@ def _direction(file: Path) -> Direction | None:
 
 def find_digest(wanted: str, runs: Path = RUNS) -> Path:
     """Return the generator file whose SHA-256 starts with `wanted`; UsageError if there is none."""
-    for file in (*_newest_first(runs), *runs.glob(f"*/{BEST}")):
+    for file in (*newest_first(runs), *runs.glob(f"*/{BEST}")):
         if digest(file) == wanted:
             return file
     raise UsageError(
@@ -102,7 +154,27 @@ def find_digest(wanted: str, runs: Path = RUNS) -> Path:
     )
 
 
-def _newest_first(runs: Path) -> list[Path]:
+def newest(labelled: bool = False, translators: bool = False, runs: Path = RUNS) -> Path:
+    """Return the generator of the newest run that makes pictures from noise.
+
+    With `labelled` it must take labels; with `translators` it may translate pictures instead.
+    Raises UsageError if there is none.
+    """
+    for file in newest_first(runs):
+        with suppress(FileError):
+            header = read_generator(file)
+            if (translators or not header.direction) and (header.labelled or not labelled):
+                return file
+    model = "acgan" if labelled else "dcgan"
+    raise UsageError(
+        f"There is no trained {'generator with labels' if labelled else 'generator'} in {runs}/ "
+        "yet.",
+        hint=f"gan train {model} --dataset glyphs --minutes 2",
+    )
+
+
+def newest_first(runs: Path = RUNS) -> list[Path]:
+    """Return the generator files of the runs in the folder `runs`, the newest first."""
     files = runs.glob(f"*/{GENERATOR}")
     return sorted(files, key=lambda f: f.stat().st_mtime, reverse=True)
 

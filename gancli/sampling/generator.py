@@ -1,7 +1,8 @@
 """`Generator`: a trained generator with its header, as sampling and evaluation receive it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from contextlib import nullcontext
+from dataclasses import dataclass, fields
 from functools import cached_property
 from pathlib import Path
 
@@ -9,10 +10,12 @@ import torch
 from torch import Tensor, nn
 
 import gancli
-from gancli import hardware, registry, weights
-from gancli.errors import FileError
+from gancli import hardware, models, registry, weights
+from gancli.errors import FileError, UsageError
 from gancli.gan import GAN, Feeds, Shape
 from gancli.sampling import latents
+from gancli.sampling.find import model_of
+from gancli.schema import parse
 from gancli.weights import Header
 
 
@@ -34,7 +37,7 @@ class Generator:
         with torch.inference_mode():
             return self.model.generate(self.network, z.to(self.device), label).float()
 
-    def translate(self, image: Tensor) -> Tensor:
+    def translate_batch(self, image: Tensor) -> Tensor:
         """Translate (n, source, H, W) to (n, C, H, W), both in [-1, 1]; the result is on the CPU.
 
         `source` is the number of channels of the input.
@@ -72,21 +75,47 @@ class Generator:
         return weights.digest(self.path) if self.path else ""
 
 
-def load(path: Path, device: str = "auto") -> Generator:
-    """Load the generator in `path`. Raises FileError if its weights do not fit its header."""
+def load(path: Path, device: str = "auto", model_file: str | None = None) -> Generator:
+    """Load the generator in `path`; `model_file` is the .py file of its model, if it needs one.
+
+    Raises FileError if its weights do not fit its header, UsageError if its model is not known.
+    """
     header = weights.read_generator(path)
-    module = registry.load("models", header.model)
+    name = model_of(path, header, model_file)
     hardware.prepare()
     try:
-        with torch.device("meta"):  # allocates no memory: only the generator gets real weights
-            model: GAN = module.build(module.Settings(**header.settings), header.shape)
-        model.generator.load_state_dict(weights.load(path), assign=True)
-    except (KeyError, TypeError, RuntimeError):
+        model = _build(name, header)
+        tensors = weights.fit(weights.load(path), model.generator.state_dict())
+        if not all(tensor.isfinite().all() for tensor in tensors.values()):
+            raise ValueError("it has weights that are infinite or not a number")
+        model.generator.load_state_dict(tensors, assign=True)
+    except ValueError as wrong:
+        raise FileError(f"{path} cannot be used: {wrong}.", hint="gan sample --help") from None
+    except (KeyError, TypeError, RuntimeError, UsageError):
         raise FileError(
-            f"{path} was saved by gan {header.version} and does not fit the model {header.model} "
-            f"of gan {gancli.__version__}.",
-            hint=f"gan train {header.model} --help",
+            f"{path} was saved by gan {header.version} and does not fit the model {name} of gan "
+            f"{gancli.__version__}.",
+            hint=f"gan train {name} --help",
         ) from None
     network = model.generator
     network.to(hardware.device(device)).to(memory_format=torch.channels_last).eval()
     return Generator(model=model, network=network, header=header, path=path)
+
+
+def _build(name: str, header: Header) -> GAN:
+    """Build the model `name` as a header describes it, without memory for its weights.
+
+    Models from outside the package get memory: while they are built they may compute with the
+    values of tensors, which meta tensors do not have. Raises ValueError if a setting is wrong, and
+    KeyError if the header is that of another model.
+    """
+    module = models.load(name)
+    settings = parse(module.Settings, dict(header.settings), "settings")
+    known = {field.name for field in fields(settings)}
+    if header.settings.keys() - known or getattr(module, "PAIRS", False) != bool(header.direction):
+        raise KeyError("a header of another model")
+    with nullcontext() if registry.is_outside("models", name) else torch.device("meta"):
+        model = models.build(name, settings, header.shape)
+    if header.labelled != (Feeds.LABEL in model.feeds):
+        raise KeyError("a header of another model")
+    return model

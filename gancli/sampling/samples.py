@@ -1,6 +1,7 @@
 """Draw and save samples by seed: picture i depends only on seed i."""
 
 from collections.abc import Iterator, Sequence
+from itertools import repeat
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from gancli.formats import Recipe
 from gancli.images import Array
 from gancli.sampling import render
 from gancli.sampling.generator import Generator
+from gancli.sampling.grid import Grid
 
 
 def draw(generator: Generator, seeds: Sequence[int], labels: Sequence[int] = ()) -> Iterator[Array]:
@@ -41,27 +43,40 @@ def default_labels(generator: Generator, seeds: Sequence[int]) -> list[int]:
     return [seed % generator.shape.classes for seed in seeds]
 
 
-def save(
-    generator: Generator, seeds: Sequence[int], labels: Sequence[int], out: Path, recipe: Recipe
+def grid(generator: Generator, seeds: Sequence[int], labels: Sequence[int]) -> Grid:
+    """Return the samples of `seeds`: for each of `labels`, if there are any, a row of them all."""
+    pictures = draw(generator, *_seeds_and_labels(seeds, labels))
+    return Grid(pictures=np.stack(list(pictures)), rows=len(labels) or None)
+
+
+def save_each(
+    generator: Generator,
+    seeds: Sequence[int],
+    labels: Sequence[int],
+    folder: Path,
+    recipe: Recipe,
+    scale: int = 1,
 ) -> None:
-    """Write the samples of `seeds`, once for each of `labels` if there are any.
+    """Write the pictures of `grid` into `folder`, a file each, enlarged `scale` times.
 
-    If `out` is a .png, write one grid with a row per label; otherwise write single pictures into
-    the folder `out`.
+    They are written one by one, so any number of them needs little memory.
     """
-    rows_of: Sequence[int | None] = labels or [None]
-    pairs = [(seed, label) for label in rows_of for seed in seeds]
-    drawn = draw(generator, [s for s, _ in pairs], [x for _, x in pairs if x is not None])
-    if out.suffix and not out.is_dir():
-        rows = len(labels) if labels else None
-        images.save_png(out, images.grid(np.stack(list(drawn)), rows=rows), recipe)
-        return
-    for (seed, label), picture in zip(pairs, drawn, strict=True):
+    each, label_of = _seeds_and_labels(seeds, labels)
+    drawn = draw(generator, each, label_of)
+    for seed, label, picture in zip(each, label_of or repeat(None), drawn, strict=False):
         name = f"seed-{seed:06d}.png" if label is None else f"label-{label}-seed-{seed:06d}.png"
-        images.save_png(out / name, picture, {**recipe, "command": _command(seed, label)})
+        text = {**recipe, "command": _command(seed, label, scale)}
+        images.save_png(folder / name, images.enlarge(picture, scale), text)
 
 
-def _command(seed: int, label: int | None) -> str:
+def _seeds_and_labels(seeds: Sequence[int], labels: Sequence[int]) -> tuple[list[int], list[int]]:
+    """Return the seed and the label of each picture: all `seeds` for each of `labels`."""
+    if not labels:
+        return [*seeds], []
+    return [*seeds] * len(labels), [label for label in labels for _ in seeds]
+
+
+def _command(seed: int, label: int | None, scale: int) -> str:
     """Return the command that makes a single picture of a folder again, without the others."""
-    option = "" if label is None else f" --label {label}"
-    return f"gan sample REF --seeds {seed}{option}"
+    option = "" if label is None else f" --labels {label}"
+    return f"gan sample REF --seeds {seed}{option} --scale {scale}"

@@ -1,4 +1,4 @@
-"""Read the frames of a video file; needs the extra `gancli[video]`."""
+"""Read the frames of a video file; needs imageio-ffmpeg."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,7 +21,7 @@ def opened(path: Path) -> Iterator[tuple[Iterator[Array], float]]:
     if find_spec("imageio_ffmpeg") is None:
         raise GanError(
             "Reading videos needs imageio-ffmpeg, which is not installed.",
-            hint="pip install 'gancli[video]'",
+            hint="pip install imageio-ffmpeg",
         )
     try:
         reader = imageio.get_reader(path, format="FFMPEG")

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Hashable
+from typing import Any
 
 import torch
 
@@ -26,7 +27,7 @@ class CapturedStep:
 
     def __init__(
         self,
-        step: Callable[[Hashable], None],
+        step: Callable[[Any], None],
         device: torch.device,
         enabled: bool = True,
         rng: torch.Generator | None = None,

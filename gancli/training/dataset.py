@@ -11,7 +11,7 @@ from gancli.training.prepare import Prepared
 from gancli.training.resident import Augmentation, ResidentDataset
 from gancli.training.streaming import StreamingDataset
 
-MAX_SHARE = 0.5  # of the free memory: data that takes more than this is streamed
+MAX_SHARE = 0.5  # data that takes more of the memory left by the training is streamed
 
 
 def training_dataset(prepared: Prepared, say: Say) -> ResidentDataset | StreamingDataset:
@@ -63,7 +63,8 @@ def _augmentation(prepared: Prepared) -> Augmentation:
 def _rows_to_stream(prepared: Prepared, say: Say) -> Rows | None:
     """The rows to stream from, or None to hold the pictures in memory.
 
-    `--stream` and `--no-stream` decide; without them MAX_SHARE does.
+    `--stream` and `--no-stream` decide; without them MAX_SHARE does, of the memory that is free
+    beside the training.
     """
     requested, rows = prepared.job.stream, prepared.pictures.stored
     if requested and rows is None:
@@ -74,8 +75,12 @@ def _rows_to_stream(prepared: Prepared, say: Say) -> Rows | None:
         )
     if rows is None or requested is False:
         return None
-    size, free = len(rows) * rows.row_bytes, hardware.free_bytes(prepared.device)
+    size = len(rows) * rows.row_bytes
+    free = max(0, hardware.memory(prepared.device).free - prepared.memory_needed)
     if not requested and size <= MAX_SHARE * free:
         return None
-    say(f"Streaming {size / 1e9:.1f} GB of pictures from disk ({free / 1e9:.1f} GB memory free).")
+    say(
+        f"Streaming {size / 1e9:.1f} GB of pictures from disk "
+        f"({free / 1e9:.1f} GB of memory are free beside the training)."
+    )
     return rows

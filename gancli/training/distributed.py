@@ -51,6 +51,11 @@ def world_size() -> int:
     return dist.get_world_size() if _has_group() else 1
 
 
+def processes_here(otherwise: int = 1) -> int:
+    """The number of processes on this machine, as the launcher tells; else `otherwise`."""
+    return _env_int("LOCAL_WORLD_SIZE", otherwise=str(otherwise))
+
+
 def rank() -> int:
     """The number of this process in the group, from 0."""
     return dist.get_rank() if _has_group() else 0
@@ -128,11 +133,10 @@ def _join_group(device: torch.device) -> None:
     global _launcher_pid
     rendezvous.check_environment()
     _launcher_pid = os.getppid() if "TORCHELASTIC_RUN_ID" in os.environ else 0
-    processes_here = _env_int("LOCAL_WORLD_SIZE", otherwise="1")
     if device.type == "cuda":  # modulo: some launchers make one GPU visible to each process
         torch.cuda.set_device(_local_rank() % torch.cuda.device_count())
     elif device.type == "cpu" and "OMP_NUM_THREADS" not in os.environ:
-        torch.set_num_threads(max(1, torch.get_num_threads() // processes_here))
+        torch.set_num_threads(max(1, torch.get_num_threads() // processes_here()))
     try:
         _create_group("cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo")
     except (RuntimeError, ValueError) as error:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import chain
+from pathlib import Path
 
 import numpy as np
 
@@ -10,6 +11,7 @@ from gancli import images, weights
 from gancli.errors import FileError
 from gancli.evaluation import metrics
 from gancli.evaluation.evaluate import evaluate
+from gancli.files import replacing, write_file
 from gancli.formats import gif
 from gancli.images import Array
 from gancli.report import charts
@@ -19,8 +21,9 @@ from gancli.sampling.generator import Generator
 from gancli.training import doctor
 from gancli.training.folder import RunFolder
 from gancli.training.prepare import Prepared
-from gancli.training.trainer import Report, Trainer
-from gancli.weights import Best, Header
+from gancli.training.reports import Report
+from gancli.training.trainer import Trainer
+from gancli.weights import Best
 
 GRID_SEEDS = range(64)  # seeds of the sample grid, the same after each epoch
 PER_CLASS = 10  # samples in the row of a class, and the maximum number of such rows
@@ -31,19 +34,22 @@ def save_epoch(
 ) -> Report:
     """Write networks, sample grid, metrics and checkpoint, and return the report.
 
-    The returned report includes the metrics of `--evaluate-every`, if this epoch is evaluated.
+    The returned report includes the sample grid, and the metrics of `--evaluate-every` if this
+    epoch is evaluated.
 
     The checkpoint is written last. After a crash before that, the resumed run repeats the epoch,
     so no line of metrics is ever missing.
     """
     generator = averaged_generator(prepared, trainer)
     save_networks(prepared, trainer, folder)
-    images.save_png(folder.samples(report.epoch), _grid(generator, prepared))
+    drawn = images.encode_png(_grid(generator, prepared))
+    write_file(folder.samples(report.epoch), drawn)
+    write_file(folder.latest_samples, drawn)
     every = prepared.job.evaluate_every
     if every and report.epoch % every == 0:
         report = replace(report, metrics=report.metrics | _evaluate(generator, prepared, say))
     record = {
-        "epoch": report.epoch,
+        "epoch": min(report.epoch, round(report.images_seen / len(trainer.data), 4)),
         "images_seen": report.images_seen,
         "images_per_second": round(report.images_per_second, 1),
     }
@@ -51,10 +57,16 @@ def save_epoch(
     folder.append(record | report.metrics)
     save_training(prepared, trainer, folder)
     folder.epoch_start.unlink(missing_ok=True)
-    size, classes = prepared.training.batch_size, prepared.shape.classes
-    if finding := doctor.new_finding(folder.records(), size, classes):
+    images_per_step = trainer.images_per_step
+    if finding := doctor.new_finding(prepared.model, folder.records(), images_per_step):
         say(f"Epoch {report.epoch}: {finding}")
-    return report
+    return replace(report, samples=folder.samples(report.epoch))
+
+
+def draw_samples(prepared: Prepared, trainer: Trainer, folder: RunFolder) -> Path:
+    """Draw the sample grid within an epoch; return its path. Training is not affected by it."""
+    images.save_png(folder.latest_samples, _grid(averaged_generator(prepared, trainer), prepared))
+    return folder.latest_samples
 
 
 def averaged_generator(prepared: Prepared, trainer: Trainer) -> Generator:
@@ -85,7 +97,8 @@ def draw_summary(folder: RunFolder, say: Say) -> None:
     images.save_png(folder.losses, charts.loss_chart(series, folder.path.name, "epoch"))
     frames = _frames(folder, say)
     if (first := next(frames, None)) is not None:
-        gif.write(folder.progress, chain([first], frames), fps=4, recipe=None)
+        with replacing(folder.progress) as beside:  # gif.write would follow a link
+            gif.write(beside, chain([first], frames), fps=4, hold=2.0)
 
 
 def _frames(folder: RunFolder, say: Say) -> Iterator[Array]:
@@ -121,25 +134,25 @@ def _pairs_grid(generator: Generator, sources: Array, targets: Array) -> Array:
 
 def _evaluate(generator: Generator, prepared: Prepared, say: Say) -> dict[str, float]:
     """The metrics of `--evaluate-every`, by name."""
-    data_dir = prepared.job.data_dir
-    return evaluate(generator, data_dir=data_dir, say=say, in_training=True).numbers()
+    job = prepared.job
+    return evaluate(
+        generator, dataset=job.dataset, data_dir=job.data_dir, say=say, in_training=True
+    ).numbers()
 
 
 def _keep_best(report: Report, generator: Generator, folder: RunFolder) -> None:
-    """Save this epoch's averaged weights as the best ones if its measure is the lowest so far.
+    """Save this epoch's averaged weights as the best ones if its measure is the best so far.
 
     The measure is the model's own. For a model without one it is a metric of `--evaluate-every`,
     and epochs without that metric are not considered.
     """
-    name = generator.model.measure or metrics.best_epoch_metric(report.metrics)
-    if name not in report.metrics:
+    measure = generator.model.measure or metrics.best_epoch_metric(report.metrics)
+    if measure is None or measure.name not in report.metrics:
         return
-    best = Best(epoch=report.epoch, measure=name, value=report.metrics[name])
-    if folder.best.exists() and not _is_better(best, weights.read_generator(folder.best)):
-        return
+    best = Best(epoch=report.epoch, measure=measure.name, value=report.metrics[measure.name])
+    if folder.best.exists():
+        saved = weights.read_generator(folder.best).best
+        if saved is not None and not measure.improves(best.value, saved.value):
+            return
     header = replace(generator.header, best=best).as_dict()
     weights.save(folder.best, generator.network.state_dict(), header)
-
-
-def _is_better(new: Best, saved: Header) -> bool:
-    return saved.best is None or new.value < saved.best.value

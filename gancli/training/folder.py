@@ -9,22 +9,55 @@ runs/dcgan-fashion-mnist/
   run.json                   the plan: the resolved configuration
   metrics.jsonl              one line per epoch
   samples/epoch-0001.png ... one sample grid per epoch, always of the same seeds
+  samples/latest.png         the newest sample grid, also drawn within an epoch
   progress.gif, losses.png
   .claim                     empty; locked by the process that trains here
 """
 
 import json
 import os
+from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
 from gancli import weights
+from gancli.config import MOST_THREADS, Training
 from gancli.errors import FileError
-from gancli.files import claim, write_file
-from gancli.training.precision import FORMATS
+from gancli.files import CLAIM, Claim, open_in_place, write_file
+from gancli.schema import from_json, is_text, parse
+from gancli.shape import Direction, Shape
+from gancli.training.state import read_clock
+from gancli.weights import Count, Name, TrainedOn
 
 START_OVER = "--fresh to start over"
+MAX_METRIC = 1e30  # larger numbers were not measured, and no chart could show them
+MAX_NAME = 100  # characters of a metric's name
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """The parts of run.json that resuming relies on; see `Prepared.plan`."""
+
+    model: Name
+    settings: Annotated[Mapping[str, Any], (0, 1000)]
+    training: Training
+    shape: Shape
+    dataset: TrainedOn
+    device: Name
+    precision: Literal["fp32", "bf16"]
+    direction: Direction | None = None
+    threads: Annotated[int, (1, MOST_THREADS)] | None = None  # earlier versions have none
+
+
+@dataclass(frozen=True, kw_only=True)
+class Record:
+    """The parts of a line of metrics.jsonl that every epoch has; its metrics are beside them."""
+
+    epoch: Annotated[float, (0, 1e9)]  # a fraction if the run ended within an epoch
+    images_seen: Count
 
 
 class RunFolder:
@@ -39,10 +72,15 @@ class RunFolder:
         self.epoch_start = path / "epoch.safetensors"
         self.plan = path / "run.json"
         self.metrics = path / "metrics.jsonl"
+        self.latest_samples = path / "samples" / "latest.png"
         self.progress = path / "progress.gif"
         self.losses = path / "losses.png"
+        self._claim: Claim | None = None
 
     def __str__(self) -> str:
+        return str(self.path)
+
+    def __fspath__(self) -> str:
         return str(self.path)
 
     def samples(self, epoch: int) -> Path:
@@ -54,11 +92,33 @@ class RunFolder:
         return sorted(self.path.glob("samples/epoch-*.png"))
 
     def claim(self) -> None:
-        """Create the folder and lock it for this process.
+        """Create the folder and lock it until `release`.
 
-        Raises UsageError if another process has locked it, FileError if it cannot be written.
+        Raises UsageError if another run has locked it, FileError if it cannot be written.
         """
-        claim(self.path)
+        self._claim = Claim(self.path)
+
+    def release(self) -> None:
+        """Unlock the folder, if it is locked."""
+        if self._claim is not None:
+            self._claim.release()
+
+    def is_lost(self) -> bool:
+        """Whether the folder was deleted or moved since `claim`."""
+        return self._claim is not None and not self._claim.is_in_place()
+
+    def recreated(self) -> "RunFolder":
+        """Claim a new folder in place of this one, which is lost.
+
+        It has the same path, or a number after it if another run has started there meanwhile.
+        """
+        path, numbers = self.path, count(2)
+        while (path / CLAIM).exists():
+            path = self.path.with_name(f"{self.path.name}-{next(numbers)}")
+        self.release()
+        folder = RunFolder(path)
+        folder.claim()
+        return folder
 
     # -- what can be resumed ------------------------------------------------------------------
 
@@ -82,16 +142,15 @@ class RunFolder:
 
     def _read_plan(self) -> dict[str, Any]:
         try:
-            plan = json.loads(self.plan.read_text(encoding="utf-8"))
+            plan = from_json(self.plan.read_text(encoding="utf-8"))
+            parse(Plan, plan)
         except FileNotFoundError:
             raise FileError(
                 f"{self} holds a model but no run.json, so the run cannot be resumed.",
                 hint=self._keep_hint,
             ) from None
         except (OSError, ValueError):
-            plan = None
-        if not _is_plan(plan):
-            raise FileError(f"{self.plan} is damaged.", hint=START_OVER)
+            raise FileError(f"{self.plan} is damaged.", hint=START_OVER) from None
         return dict(plan)
 
     @property
@@ -107,16 +166,17 @@ class RunFolder:
         if not self.epoch_start.exists():
             write_file(self.epoch_start, self.training.read_bytes(), durable=True)
 
-    def drop_stale_epoch_start(self, epoch: int, images: int) -> None:
-        """Delete `epoch_start` if it is damaged or not the checkpoint at the start of `epoch`.
+    def drop_stale_epoch_start(self, seen: int, images: int) -> None:
+        """Delete `epoch_start` unless it is an earlier checkpoint, at the start of this epoch.
 
-        A crash may leave such a file. `images` is the number of images in an epoch.
+        A crash may leave a stale or damaged one, or one that equals the checkpoint. The run has
+        seen `seen` images; `images` is the number of images in an epoch.
         """
         try:
-            images_seen = int(weights.load(self.epoch_start)["clock"])
-        except (FileError, KeyError):
-            images_seen = -1
-        if images_seen // images != epoch:
+            images_seen = read_clock(weights.load(self.epoch_start))
+        except (FileError, KeyError, ValueError):
+            images_seen = seen
+        if images_seen == seen or images_seen // images != seen // images:
             self.epoch_start.unlink(missing_ok=True)
 
     # -- writing ------------------------------------------------------------------------------
@@ -124,6 +184,12 @@ class RunFolder:
     def write_plan(self, plan: dict[str, Any]) -> None:
         """Write run.json."""
         write_file(self.plan, json.dumps(plan, indent=2).encode(), durable=True)
+
+    def best_epoch(self) -> weights.Best | None:
+        """What the best weights say about their epoch; None if there are none."""
+        with suppress(FileError):
+            return weights.read_generator(self.best).best
+        return None
 
     def set_aside_damaged_best(self) -> Path | None:
         """Rename the best weights if they cannot be read, so that training can save others.
@@ -147,9 +213,10 @@ class RunFolder:
         networks = self.generator, self.best, self.discriminator
         if not any(file.exists() for file in (self.plan, self.training, *networks)):
             return
-        others = self.epoch_start, self.metrics, self.progress, self.losses
+        state = self.training, self.epoch_start, self.metrics, self.plan
+        pictures = self.latest_samples, *self.all_samples(), self.progress, self.losses
         try:
-            for file in (*networks, self.training, *others, self.plan, *self.all_samples()):
+            for file in (*networks, *state, *pictures):
                 file.unlink(missing_ok=True)
         except OSError as e:
             raise FileError(
@@ -157,14 +224,27 @@ class RunFolder:
                 hint="--out with another folder",
             ) from None
 
+    def remove(self) -> bool:
+        """Remove the run and its folder; return False if files of others keep the folder alive.
+
+        Raises FileError if a file cannot be removed.
+        """
+        self.clear()
+        (self.path / CLAIM).unlink(missing_ok=True)
+        with suppress(OSError):  # not empty
+            (self.path / "samples").rmdir()
+        with suppress(OSError):
+            self.path.rmdir()
+        return not self.path.exists()
+
     def append(self, record: dict[str, Any]) -> None:
         """Add a line to metrics.jsonl and sync it to disk: it must precede its checkpoint.
 
         Raises FileError if the file cannot be written.
         """
         try:
-            with self.metrics.open("a", encoding="utf-8") as file:
-                file.write(json.dumps(record) + "\n")
+            with open_in_place(self.metrics, "ab") as file:
+                file.write(json.dumps(record).encode() + b"\n")
                 file.flush()
                 os.fsync(file.fileno())
         except OSError as e:
@@ -173,24 +253,27 @@ class RunFolder:
             ) from None
 
     def records(self) -> list[dict[str, Any]]:
+        """The lines of metrics.jsonl, as `_lines` reads them, with no values but finite numbers."""
+        return [{k: v for k, v in line.items() if _is_metric(k, v)} for line in self._lines()]
+
+    def _lines(self) -> list[dict[str, Any]]:
         """The lines of metrics.jsonl, without damaged ones; empty if the file does not exist."""
         if not self.metrics.exists():
             return []
         found = []
         for line in self.metrics.read_text(encoding="utf-8", errors="replace").splitlines():
-            with suppress(ValueError, RecursionError):
-                found.append(json.loads(line))
-        return [record for record in found if isinstance(record, dict)]
+            with suppress(ValueError):
+                record = from_json(line)
+                parse(Record, record)
+                found.append(record)
+        return found
 
     def trim(self, images_seen: int) -> None:
         """Drop the lines of epochs beyond `images_seen`: those epochs will run again."""
         done = range(images_seen + 1)
-        kept = [line for line in self.records() if line.get("images_seen") in done]
+        kept = [line for line in self._lines() if line["images_seen"] in done]
         write_file(self.metrics, "".join(json.dumps(line) + "\n" for line in kept).encode())
 
 
-def _is_plan(found: object) -> bool:
-    """Whether `found` is a plan, at least in the parts that resuming relies on."""
-    if not isinstance(found, dict) or not isinstance(found.get("training"), dict):
-        return False
-    return isinstance(found.get("device"), str) and found.get("precision") in FORMATS
+def _is_metric(name: str, value: Any) -> bool:
+    return type(value) in (int, float) and abs(value) <= MAX_METRIC and is_text(name, MAX_NAME)

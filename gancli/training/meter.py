@@ -3,9 +3,11 @@
 import torch
 from torch import Tensor
 
+from gancli.weights import fit
+
 
 class Meter:
-    """Sums of named scalars, and the number of additions. The first `add` sets the names."""
+    """Sums of named scalars, and the number of additions; with other names, `add` starts again."""
 
     def __init__(self, device: torch.device) -> None:
         self.names: list[str] = []
@@ -14,7 +16,7 @@ class Meter:
 
     def add(self, metrics: dict[str, Tensor]) -> None:
         """Add the scalars of one step. Nothing leaves the device."""
-        if not self.names:
+        if self.names != sorted(metrics):
             self.names = sorted(metrics)
             self._sum = torch.zeros(len(metrics), device=self._device)
             self._count = torch.zeros((), device=self._device)
@@ -36,7 +38,10 @@ class Meter:
         return {**dict(zip(self.names, self._sum, strict=True)), "count": self._count}
 
     def load(self, state: dict[str, Tensor]) -> None:
-        """Continue from `state()`."""
+        """Continue from `state()`. Raises KeyError or ValueError if these are not scalars."""
+        scalar = torch.zeros(())
+        if len(state) > 1:  # else nothing was added yet
+            state = fit(state, dict.fromkeys([*state, "count"], scalar))
         self.names = sorted(state.keys() - {"count"})
         sums = [state[name] for name in self.names]
         self._sum = torch.stack(sums).to(self._device) if sums else torch.zeros(0)

@@ -3,8 +3,8 @@
 import torch
 from torch import Tensor, nn
 
-from gancli.config import Training
 from gancli.training.state import add_prefix, select_prefix
+from gancli.weights import fit
 
 
 class Optimiser:
@@ -15,14 +15,14 @@ class Optimiser:
     million weights takes half the time (512x512x4x4 each: 9 ms instead of 17, one core).
     """
 
-    def __init__(self, network: nn.Module, lr: Tensor, config: Training) -> None:
+    def __init__(self, network: nn.Module, lr: Tensor, betas: tuple[float, float]) -> None:
         self._weights = list(network.parameters())
         # The views share the memory of the weights: Adam updates the network in place.
         self._views = [_contiguous_view(p.detach()) for p in self._weights]
         self.adam = torch.optim.Adam(
             self._views,
             lr=lr,
-            betas=(config.beta1, config.beta2),
+            betas=betas,
             fused=True,
             capturable=lr.device.type == "cuda",
         )
@@ -47,9 +47,12 @@ class Optimiser:
         return found
 
     def load(self, tensors: dict[str, Tensor]) -> None:
-        """Continue from `state()`."""
+        """Continue from `state()`. Raises KeyError or ValueError if it is of another network."""
         for i, view in enumerate(self._views):
             moments = select_prefix(str(i), tensors)
+            if moments:  # Adam has none for a weight that never had a gradient
+                like = {"step": torch.zeros(()), "exp_avg": view, "exp_avg_sq": view}
+                moments = fit(moments, like)
             self.adam.state[view] = {k: v.to(view.device, copy=True) for k, v in moments.items()}
 
 

@@ -6,12 +6,13 @@ Nothing here writes to the run folder.
 import json
 import logging
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Any
 
 import torch
 
 import gancli
-from gancli import config, hardware, registry
+from gancli import config, hardware, models, registry
 from gancli.config import Job, Training
 from gancli.data.pictures import Pictures, places
 from gancli.datasets import find_folder, open_pictures
@@ -19,10 +20,11 @@ from gancli.errors import DataError, UsageError
 from gancli.evaluation import extractor
 from gancli.gan import GAN, Feeds, Shape
 from gancli.images import Array
+from gancli.metric import Metric
 from gancli.reporting import Progress, Say
-from gancli.training import distributed, precision
+from gancli.training import distributed, memory, own_model, precision, threads
 from gancli.training.folder import RunFolder
-from gancli.weights import Header, TrainedOn
+from gancli.weights import Header, ModelFile, TrainedOn, check_readable
 
 SHOWN_PAIRS = 6  # in the sample grid of each epoch
 
@@ -33,6 +35,7 @@ class Prepared:
 
     `held_out` are the inputs and targets (uint8, (n, H, W, C) each) of the pairs in the sample
     grid: test pairs, or training pairs if there are none. None for models that use no pairs.
+    `memory_needed` and `largest_batch` are estimates, see `memory`.
     """
 
     job: Job
@@ -43,19 +46,26 @@ class Prepared:
     training: Training
     model: GAN
     device: torch.device
+    threads: int
     precision: str
+    memory_needed: int
+    largest_batch: int
+    model_file: ModelFile | None = None
 
     def plan(self) -> dict[str, Any]:
         """The resolved configuration, as `--dry-run` prints it and run.json stores it."""
         return {
-            "model": self.job.model,
+            "model": registry.name_of("models", self.job.model),
+            "model_file": self.model_file and asdict(self.model_file),
             "preset": self.job.preset,
             "settings": asdict(self.settings),
             "training": asdict(self.training),
+            "minutes": self.job.minutes,
             "shape": asdict(self.shape),
             "direction": self.job.direction,
             "dataset": asdict(self.trained_on),
             "device": self.device.type,
+            "threads": self.threads,
             "precision": self.precision,
             "folder": str(self.job.folder),
             "version": gancli.__version__,
@@ -64,7 +74,8 @@ class Prepared:
     def header(self, images_seen: int) -> Header:
         """The header of the files of this run, after `images_seen` images."""
         return Header(
-            model=self.job.model,
+            model=registry.name_of("models", self.job.model),
+            model_file=self.model_file,
             preset=self.job.preset,
             settings=asdict(self.settings),
             shape=self.shape,
@@ -89,10 +100,11 @@ class Prepared:
         )
 
 
-def prepare(job: Job, say: Say, progress: Progress) -> Prepared:
+def prepare(job: Job, say: Say, progress: Progress, *, measure: bool = True) -> Prepared:
     """Load the data, build the model and check everything that can fail.
 
-    Raises UsageError for options that do not fit together, DataError for problems with the data.
+    With `measure` false, a number format that would have to be measured stays `auto`. Raises
+    UsageError for options that do not fit together, DataError for problems with the data.
     """
     hardware.prepare(sizes_repeat=True)
     _check_run_folder(job)
@@ -110,10 +122,19 @@ def prepare(job: Job, say: Say, progress: Progress) -> Prepared:
         extractor.check(pictures, test)
     held_out = _held_out(job, pictures, say, progress) if job.pairs else None
     _check_batch(training.batch_size, pictures, 1 if job.pairs else 2)
+    own_model.check_losses(job.model, settings, shape)
+    plan = saved_plan(job)
+    number = threads.fix(job.threads, plan, say)
+    cache = places(job.data_dir, say).cache
+    chosen = precision.of_run(job.precision, plan, device, cache, say, measure)
+    build = partial(models.build, job.model, settings, shape)
+    needed = memory.needed(build, shape, training, chosen, device)
+    batch, processes = training.batch_size, _processes(job)
+    largest = memory.check(needed, batch, processes, device, plan is not None, say)
     torch.manual_seed(training.seed)
-    model: GAN = registry.load("models", job.model).build(settings, shape)
+    model = build()
     _check_patience(training.patience, model.measure, job.model)
-    return Prepared(
+    prepared = Prepared(
         job=job,
         pictures=pictures,
         held_out=held_out,
@@ -122,8 +143,14 @@ def prepare(job: Job, say: Say, progress: Progress) -> Prepared:
         training=training,
         model=model,
         device=device,
-        precision=_precision(job, device, say),
+        threads=number,
+        precision=chosen,
+        memory_needed=needed.total(batch // processes) if needed else 0,
+        largest_batch=largest,
+        model_file=own_model.file_of(job.model),
     )
+    check_readable(prepared.header(0))
+    return prepared
 
 
 def resolve_settings(job: Job, shape: Shape | None = None) -> tuple[Any, Training]:
@@ -132,13 +159,16 @@ def resolve_settings(job: Job, shape: Shape | None = None) -> tuple[Any, Trainin
     `shape` is that of the data, or None before the data is read. Raises UsageError for a setting
     that is wrong, and for a batch that the processes cannot share.
     """
-    module = registry.load("models", job.model)
+    module = models.load(job.model)
     preset = config.preset(job.model, module.preset, job.preset, shape, job.direction)
     settings, training = config.resolve(module.Settings, preset, job.typed, job.model)
-    processes = distributed.world_size() if distributed.launched() else job.devices
-    if processes > 1:
+    if (processes := _processes(job)) > 1:
         distributed.check_batch(training.batch_size, processes, minimum=1 if job.pairs else 2)
     return settings, training
+
+
+def _processes(job: Job) -> int:
+    return distributed.world_size() if distributed.launched() else job.devices
 
 
 def _check_run_folder(job: Job) -> None:
@@ -177,7 +207,7 @@ def _open(
     with distributed.local_leader_first():
         found = open_pictures(
             job.dataset,
-            places(job.data_dir),
+            places(job.data_dir, say),
             split,
             size=size,
             channels=channels,
@@ -225,22 +255,6 @@ def _held_out(
     return sources[:SHOWN_PAIRS], targets[:SHOWN_PAIRS]
 
 
-def _precision(job: Job, device: torch.device, say: Say) -> str:
-    """The number format: that of the run to resume, so that resuming is exact, or a new choice.
-
-    Rank 0 chooses for all processes.
-    """
-    plan = saved_plan(job)
-    if job.precision == "auto" and plan and plan["device"] == device.type:
-        return str(plan["precision"])
-    if not distributed.is_rank_zero():
-        return distributed.broadcast_bytes(b"").decode()
-    chosen, why = precision.choose(job.precision, device)
-    distributed.broadcast_bytes(chosen.encode())
-    say(f"Training on {device.type} in {chosen} ({why}).")
-    return chosen
-
-
 def _check_batch(size: int, pictures: Pictures, minimum: int) -> None:
     """Raise UsageError if a batch is smaller than `minimum` or larger than the dataset."""
     count, processes = len(pictures.images), distributed.world_size()
@@ -257,7 +271,7 @@ def _check_batch(size: int, pictures: Pictures, minimum: int) -> None:
         )
 
 
-def _check_patience(patience: int, measure: str | None, model: str) -> None:
+def _check_patience(patience: int, measure: Metric | None, model: str) -> None:
     """Raise UsageError for `patience` with a model that has no measure of progress."""
     if patience and measure is None:
         raise UsageError(

@@ -4,27 +4,32 @@ Nothing here prints. Messages for the user go to `say`. `Run.train` yields repor
 can draw the progress.
 """
 
-import json
 import math
-import signal
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from gancli import weights
-from gancli.errors import FileError, GanError, UsageError
+from gancli.errors import FileError, GanError
 from gancli.reporting import Say
-from gancli.training import distributed, epoch
+from gancli.training import distributed, epoch, length
 from gancli.training.dataset import training_dataset
 from gancli.training.folder import START_OVER, RunFolder
+from gancli.training.memory_errors import memory_errors
 from gancli.training.precision import FORMATS
 from gancli.training.prepare import Prepared, saved_plan
-from gancli.training.trainer import Report, Trainer
+from gancli.training.reports import Report
+from gancli.training.same_run import announce_edits, check_same_run
+from gancli.training.signals import deferred_stop
+from gancli.training.timetable import Timetable
+from gancli.training.trainer import Trainer
 
+SAMPLE_TIMES = (10, 30, 60)  # seconds after which the first samples are drawn within an epoch,
+SAMPLE_EVERY = 180  # and seconds between later ones
 MAX_ROLLBACKS = 3  # times that a diverging run is rolled back before it ends with an error
 
 
@@ -35,8 +40,8 @@ class Stopped(KeyboardInterrupt):
 class Run:
     """A run, resumed from its folder or started in an empty one.
 
-    Creating it loads the data to the device and locks the folder. Raises UsageError if the folder
-    holds a different run, FileError if the folder cannot be used.
+    Creating it loads the data to the device and locks the folder, until `train` or `close`. Raises
+    UsageError if the folder holds a different run, FileError if the folder cannot be used.
     """
 
     def __init__(self, prepared: Prepared, say: Say) -> None:
@@ -53,9 +58,15 @@ class Run:
         initial = self.trainer.state()
         if distributed.is_rank_zero():
             self.folder.claim()
-        self._resume()
+        try:
+            self._resume()
+        except BaseException:
+            self.close()
+            raise
         if prepared.job.compile:
             say("Compiling the networks: the first step takes a minute or two.")
+        self._samples = Timetable(SAMPLE_EVERY, SAMPLE_TIMES)
+        self._checkpoints = Timetable(prepared.job.save_every)
         # The state to roll back to during the first epoch. Later ones are in the folder.
         in_first_epoch = self.trainer.images_seen < len(self.trainer.data)
         self._initial: dict[str, torch.Tensor] | None = initial if in_first_epoch else None
@@ -63,23 +74,54 @@ class Run:
     def train(self) -> Iterator[Report]:
         """Train to the last epoch.
 
-        Each epoch leaves a checkpoint, a sample grid and a line of metrics in the folder. Ctrl-C or
-        SIGTERM saves the state of the run and raises Stopped. Raises GanError if training diverges
-        more than MAX_ROLLBACKS times; the last good checkpoint stays in the folder.
+        Each epoch leaves a checkpoint, a sample grid and a line of metrics in the folder. Within an
+        epoch, samples and checkpoints follow the clock, without an effect on the result. Ctrl-C,
+        SIGTERM or SIGHUP (a closed terminal) saves the state of the run and raises Stopped. Raises
+        GanError if training diverges more than MAX_ROLLBACKS times; the last good checkpoint stays
+        in the folder. If the folder was deleted or moved, saves the run in a new one and raises
+        FileError.
         """
-        with closing(self.trainer), _deferred_stop() as stop_requested:
-            for report in self._reports_with_rollback():
-                if report.epoch_ended:
-                    if distributed.is_rank_zero():
-                        report = epoch.save_epoch(
-                            report, self.prepared, self.trainer, self.folder, self._say
-                        )
-                    self._initial = None
-                yield report
-                if distributed.any_rank(stop_requested() or distributed.orphaned()):
-                    self._stop()
+        with closing(self):
+            with (
+                deferred_stop() as stop_requested,
+                memory_errors(self.trainer, self.prepared, self.folder),
+            ):
+                for report in self._reports_with_rollback():
+                    report = self._end_epoch(report) if report.epoch_ended else self._tick(report)
+                    yield report
+                    if distributed.any_rank(stop_requested() or distributed.orphaned()):
+                        self._stop(saved=report.epoch_ended)
+            if distributed.is_rank_zero():
+                with self._saving():
+                    epoch.draw_summary(self.folder, self._say)
+
+    def close(self) -> None:
+        """Stop reading data and unlock the folder. `train` does so at its end."""
+        self.trainer.close()
+        self.folder.release()
+
+    def _end_epoch(self, report: Report) -> Report:
+        """Write the files of the epoch that has ended."""
         if distributed.is_rank_zero():
-            epoch.draw_summary(self.folder, self._say)
+            with self._saving():
+                report = epoch.save_epoch(
+                    report, self.prepared, self.trainer, self.folder, self._say
+                )
+            self._checkpoints.restart()
+        self._initial = None
+        return report
+
+    def _tick(self, report: Report) -> Report:
+        """Draw samples and save a checkpoint within an epoch, if their time has come."""
+        if not distributed.is_rank_zero():
+            return report
+        if self._samples.due():
+            with self._saving():
+                drawn = epoch.draw_samples(self.prepared, self.trainer, self.folder)
+            report = replace(report, samples=drawn)
+        if self._checkpoints.due():
+            self._save_mid_epoch()
+        return report
 
     # -- resuming -----------------------------------------------------------------------------
 
@@ -87,10 +129,14 @@ class Run:
         """Load the checkpoint of the run in the folder, or clear the folder for a new run."""
         plan = saved_plan(self.prepared.job)
         if plan is not None:
-            _check_same_run(plan, self.prepared.plan(), self.folder)
-            self._load(plan)
+            check_same_run(plan, self.prepared.plan(), self.folder)
+            self._load()
         elif distributed.is_rank_zero():
             self.folder.clear()
+        self._set_length(plan)
+        if plan is not None:
+            self._announce_resume(plan["training"])
+            announce_edits(plan, self.prepared.plan(), self._say)
         if not distributed.is_rank_zero():
             return
         if moved := self.folder.set_aside_damaged_best():
@@ -98,19 +144,30 @@ class Run:
         if self.trainer.images_seen < self.trainer.total:
             self.folder.write_plan(self.prepared.plan())
 
-    def _load(self, plan: dict[str, Any]) -> None:
-        try:
-            self.trainer.load(self._read_state(self.folder.training))
-        except FileError as damaged:
-            raise FileError(damaged.message, hint=START_OVER) from None
-        except (KeyError, RuntimeError):
-            message = f"{self.folder.training} does not match this model."
-            raise FileError(message, hint=START_OVER) from None
+    def _set_length(self, plan: dict[str, Any] | None) -> None:
+        epochs = length.epochs(self.prepared, self.trainer, plan, self._say)
+        training = replace(self.prepared.training, epochs=epochs)
+        self.prepared = replace(self.prepared, training=training)
+        self.trainer.set_epochs(epochs)
+
+    def _load(self) -> None:
+        self._restore(self.folder.training, self.trainer.load)
         if distributed.is_rank_zero():
             seen, images = self.trainer.images_seen, len(self.trainer.data)
-            self.folder.drop_stale_epoch_start(seen // images, images)
+            self.folder.drop_stale_epoch_start(seen, images)
             self.folder.trim(seen)
-            self._announce_resume(seen / images, plan["training"])
+
+    def _restore(self, path: Path, load: Callable[[dict[str, torch.Tensor]], None]) -> None:
+        """Pass the checkpoint `path` to `load`. Raises FileError if it is not one of this run."""
+        try:
+            load(self._read_state(path))
+        except FileError as damaged:
+            raise FileError(damaged.message, hint=START_OVER) from None
+        except (KeyError, RuntimeError, TypeError, ValueError):
+            raise FileError(f"{path} does not match this model.", hint=START_OVER) from None
+        if not self.trainer.is_finite():
+            message = f"{path} contains weights that are infinite or not a number."
+            raise FileError(message, hint=START_OVER)
 
     def _read_state(self, path: Path) -> dict[str, torch.Tensor]:
         """The tensors of a checkpoint. Rank 0 reads it for all: other machines may not have it."""
@@ -119,8 +176,9 @@ class Run:
         data = path.read_bytes() if distributed.is_rank_zero() else b""
         return weights.unpack(distributed.broadcast_bytes(data), path)
 
-    def _announce_resume(self, epochs_done: float, saved: dict[str, Any]) -> None:
-        """Tell where the run stands, and how a new `--epochs` changes its learning rate."""
+    def _announce_resume(self, saved: dict[str, Any]) -> None:
+        """Tell where the run stands, and how a new length changes its learning rate."""
+        epochs_done = self.trainer.images_seen / len(self.trainer.data)
         if self.trainer.images_seen >= self.trainer.total:
             self._say(
                 f"{self.folder} is already trained ({epochs_done:.1f} epochs). "
@@ -132,15 +190,15 @@ class Run:
         saved_epochs = saved.get("epochs", epochs)
         if self.prepared.training.lr_decay and epochs != saved_epochs:
             self._say(
-                f"The learning rate now reaches 0 after {epochs} epochs instead of {saved_epochs}. "
-                f"It continues from {self.trainer.learning_rate:.2g}."
+                f"The learning rate now reaches 0 after {epochs:g} epochs instead of "
+                f"{saved_epochs:g}. It continues from {self.trainer.learning_rate:.2g}."
             )
 
     # -- stopping and rolling back ------------------------------------------------------------
 
-    def _stop(self) -> None:
+    def _stop(self, saved: bool) -> None:
         """Save the state of the run and raise Stopped. All processes wait for the save."""
-        if distributed.is_rank_zero():
+        if distributed.is_rank_zero() and not saved:
             self._save_mid_epoch()
         distributed.barrier()
         raise Stopped
@@ -154,10 +212,34 @@ class Run:
         """
         if not self.trainer.is_finite():
             return
-        if self._initial is None:
-            self.folder.keep_epoch_start()
+        with self._saving():
+            if self._initial is None:
+                self.folder.keep_epoch_start()
+            epoch.save_networks(self.prepared, self.trainer, self.folder)
+            epoch.save_training(self.prepared, self.trainer, self.folder)
+
+    @contextmanager
+    def _saving(self) -> Iterator[None]:
+        """Around a block that writes files: check that the folder is still in its place."""
+        self._check_folder()
+        try:
+            yield
+        finally:
+            self._check_folder()
+
+    def _check_folder(self) -> None:
+        """Raise FileError if the folder was deleted or moved, after saving the run in a new one."""
+        if not self.folder.is_lost():
+            return
+        lost, self.folder = self.folder, self.folder.recreated()
+        self.folder.write_plan(self.prepared.plan())
         epoch.save_networks(self.prepared, self.trainer, self.folder)
         epoch.save_training(self.prepared, self.trainer, self.folder)
+        raise FileError(
+            f"The folder {lost} was deleted or moved during the run. The run was saved in "
+            f"{self.folder}, without its earlier samples and metrics.",
+            hint=f"--out {self.folder} to resume it",
+        )
 
     def _reports_with_rollback(self) -> Iterator[Report]:
         """The trainer's reports. When training diverges, roll back and continue from there."""
@@ -186,14 +268,23 @@ class Run:
         number = report.epoch + (not report.epoch_ended)
         diverged = f"Training diverged in epoch {number}: a loss or a weight is NaN or infinite."
         lr = self.prepared.training.lr
-        if self.trainer.schedule.rollbacks == MAX_ROLLBACKS:
+        if self.trainer.schedule.rollbacks >= MAX_ROLLBACKS:
             kept = f" The last good checkpoint is in {self.folder}."
             raise GanError(
                 f"{diverged} The run was already rolled back {MAX_ROLLBACKS} times."
                 f"{'' if self._initial else kept}",
                 hint=f"--lr {lr / 2 ** (MAX_ROLLBACKS + 1):g} --fresh",
             )
-        self.trainer.roll_back(self._initial or self._read_state(self.folder.last_epoch_state()))
+        if self.folder.is_lost() and not self._initial:
+            raise FileError(
+                f"{diverged} The checkpoint to return to is gone: {self.folder} was deleted or "
+                "moved.",
+                hint=START_OVER,
+            )
+        if self._initial:
+            self.trainer.roll_back(self._initial)
+        else:
+            self._restore(self.folder.last_epoch_state(), self.trainer.roll_back)
         if distributed.is_rank_zero():
             self.folder.trim(self.trainer.images_seen)
         rate = lr / 2**self.trainer.schedule.rollbacks
@@ -201,43 +292,3 @@ class Run:
             f"{diverged} Rolling back to the start of the epoch, at half the learning rate "
             f"({rate:g})."
         )
-
-
-def _check_same_run(saved: dict[str, Any], current: dict[str, Any], folder: RunFolder) -> None:
-    """Raise UsageError unless the plans agree in everything but the number of epochs."""
-    current = json.loads(json.dumps(current))  # as JSON stores it: tuples become lists
-    for part in ("model", "dataset", "direction", "shape", "settings", "training", "precision"):
-        old, new = saved.get(part), current[part]
-        if not isinstance(new, dict) or not isinstance(old, dict):
-            old, new = {part: old}, {part: new}
-        differing = [k for k in new if k not in ("epochs", "source") and old.get(k) != new[k]]
-        if differing:
-            key = differing[0]
-            raise UsageError(
-                f"{folder} holds a different run: its {key} is {old.get(key)}, not {new[key]}.",
-                hint=f"--out {folder}-2 to keep both runs, or {START_OVER}",
-            )
-
-
-@contextmanager
-def _deferred_stop() -> Iterator[Callable[[], bool]]:
-    """Yield a function that tells whether Ctrl-C or SIGTERM has asked training to stop.
-
-    The first signal lets the current step finish. A second one interrupts at once.
-    """
-    requested = threading.Event()
-
-    def request(number: int, frame: Any) -> None:
-        if requested.is_set():
-            raise KeyboardInterrupt
-        requested.set()
-
-    if threading.current_thread() is not threading.main_thread():  # Python allows no handlers here
-        yield requested.is_set
-        return
-    before = {s: signal.signal(s, request) for s in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield requested.is_set
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

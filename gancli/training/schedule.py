@@ -6,8 +6,11 @@ import torch
 from torch import Tensor
 
 from gancli.config import Training
+from gancli.metric import Metric
+from gancli.weights import fit
 
-MIN_IMPROVEMENT = 0.01  # share of the best measure so far by which a new best has to be lower
+MIN_IMPROVEMENT = 0.01  # share of the best measure so far by which a new best has to be better
+MAX_COUNT = 10_000_000  # of epochs and of halvings in a saved state
 MAX_HALVINGS = 3  # by `patience`, so that a long run never stops making progress
 
 
@@ -33,10 +36,10 @@ class Schedule:
         linear = min(1.0, left / decay) if decay else 1.0
         return self.config.lr * linear * 0.5**self.halvings * 0.5**self.rollbacks
 
-    def record_measure(self, measure: float) -> None:
-        """Take the measure of an epoch into account; a lower one means better pictures."""
-        if measure < self.best * (1 - MIN_IMPROVEMENT):
-            self.best, self.epochs_since_best = measure, 0
+    def record_measure(self, value: float, measure: Metric) -> None:
+        """Take the value of the model's measure after an epoch into account."""
+        if measure.improves(value, self.best, MIN_IMPROVEMENT):
+            self.best, self.epochs_since_best = value, 0
         else:
             self.epochs_since_best += 1
         patience = self.config.patience
@@ -52,7 +55,14 @@ class Schedule:
         }
 
     def load(self, tensors: dict[str, Tensor]) -> None:
-        """Continue from `state()`; other tensors are ignored."""
-        self.best, waited, halvings = tensors["plateau"].tolist()
-        self.epochs_since_best, self.halvings = int(waited), int(halvings)
-        self.rollbacks = int(tensors["setbacks"])
+        """Continue from `state()`; other tensors are ignored.
+
+        Raises KeyError or ValueError if `tensors` are not a state.
+        """
+        like = self.state()
+        state = fit({name: tensors[name] for name in like}, like)
+        best, *counts = [*state["plateau"].tolist(), int(state["setbacks"])]
+        if math.isnan(best) or not all(0 <= count < MAX_COUNT for count in counts):
+            raise ValueError("its learning rate schedule is wrong")
+        self.best = best
+        self.epochs_since_best, self.halvings, self.rollbacks = map(int, counts)

@@ -6,37 +6,36 @@ the images and the learning rates; per report, it only reads the metrics.
 """
 
 import time
-from collections.abc import Hashable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import replace
 from math import ceil
+from typing import NamedTuple
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from gancli.config import Training
-from gancli.gan import GAN, Metrics
+from gancli.gan import GAN, Batch, Fake, Inputs, Metrics
 from gancli.training import distributed, health
 from gancli.training.capture import CapturedStep
 from gancli.training.ema import EMA
 from gancli.training.meter import Meter
+from gancli.training.networks import frozen, has_penalty, running_statistics
 from gancli.training.optimiser import Optimiser
-from gancli.training.report_timer import ReportTimer
+from gancli.training.reports import Report, ReportTimer
 from gancli.training.resident import ResidentDataset, order
 from gancli.training.schedule import Schedule
-from gancli.training.state import add_prefix, select_prefix
+from gancli.training.state import add_prefix, read_clock, select_prefix
 from gancli.training.streaming import StreamingDataset
+from gancli.weights import fit
 
 
-@dataclass(frozen=True, kw_only=True)
-class Report:
-    """Progress and the mean metrics of the current epoch. `epoch` counts complete epochs."""
+class Variant(NamedTuple):
+    """What an update of D comes with: the choices that are fixed in a captured step."""
 
-    images_seen: int
-    epoch: int
-    epoch_ended: bool
-    images_per_second: float
-    metrics: dict[str, float]
+    penalty: bool  # D's loss includes its penalty
+    generator: bool  # G is updated as well: the last of `critic_steps`
+    health: bool  # the doctor's measurements are taken
 
 
 class Trainer:
@@ -61,52 +60,62 @@ class Trainer:
         self.ema = EMA(gan.generator, config.ema)
         if compile:  # at the first call; in place, which keeps the names of the weights
             gan.generator.compile()
-            gan.discriminator.compile()
+            if not has_penalty(gan):  # torch.compile has no second gradient
+                gan.discriminator.compile()
         self.lr = torch.tensor(config.lr, device=self.device)
         self.d_lr = torch.tensor(config.lr * config.d_lr_scale, device=self.device)
-        self.g_optimiser = Optimiser(gan.generator, self.lr, config)
-        self.d_optimiser = Optimiser(gan.discriminator, self.d_lr, config)
+        self.g_optimiser = Optimiser(gan.generator, self.lr, config.betas)
+        self.d_optimiser = Optimiser(gan.discriminator, self.d_lr, config.d_betas)
         self.meter = Meter(self.device)
         self.health_meter = Meter(self.device)
         self.schedule = Schedule(config)
         self.images_seen = 0
         # A copy of images_seen on the device, for the step to use.
         self._device_images_seen = torch.zeros((), dtype=torch.int64, device=self.device)
-        self.share = gan.share = data.share = distributed.share(config.seed, self.device)
+        self.share = data.share = distributed.share(config.seed, self.device)
         size = config.batch_size // self.share.world_size
         self._index = torch.zeros(size, dtype=torch.int64, device=self.device)
-        self._running = _running_statistics(gan)
+        self._running = running_statistics(gan)
         self._autocast = torch.autocast(
             self.device.type, precision, enabled=precision != torch.float32
         )
         rng = self.share.rng
-        self._step = CapturedStep(self._plain_step, self.device, enabled=capture, rng=rng)
+        self._update = CapturedStep(self._plain_update, self.device, enabled=capture, rng=rng)
         torch.manual_seed(self._rank_seed())  # for noise and dropout; `order` has its own seed
 
     @property
+    def images_per_step(self) -> int:
+        """The real images that D sees in one step, over all processes."""
+        return self.config.batch_size * self.gan.critic_steps
+
+    @property
     def total(self) -> int:
-        """The number of images in the complete run, rounded up to full batches."""
-        size = self.config.batch_size
+        """The number of images in the complete run, rounded up to full steps."""
+        size = self.images_per_step
         return ceil(self.config.epochs * len(self.data) / size) * size
 
     def run(self, seconds: float = 1.0) -> Iterator[Report]:
-        """Train until `total`, yielding a report every `seconds` and at the end of each epoch."""
+        """Train until `total`, yielding a report every `seconds` and at the end of each epoch.
+
+        If the run ends within an epoch, that counts as the end of an epoch, too.
+        """
         per_epoch, began, start = len(self.data), time.perf_counter(), self.images_seen
         timer = ReportTimer(seconds)
         while self.images_seen < self.total:
             before = self.images_seen // per_epoch
             self.step()
-            ended = self.images_seen // per_epoch > before
+            complete = self.images_seen // per_epoch > before
+            ended = complete or self.images_seen >= self.total
             if not timer.due() and not ended:
                 continue
-            metrics = self._read_metrics(reset=ended)
+            metrics = self.read_metrics(reset=complete)
             # Reading waits for the device, so the time is only now that of all steps.
             passed = time.perf_counter() - began
-            if ended and self.gan.measure:
-                self.schedule.record_measure(metrics[self.gan.measure])
+            if complete and self.gan.measure:
+                self.schedule.record_measure(metrics[self.gan.measure.name], self.gan.measure)
             yield Report(
                 images_seen=self.images_seen,
-                epoch=self.images_seen // per_epoch,
+                epoch=self.images_seen // per_epoch + (ended and not complete),
                 epoch_ended=ended,
                 images_per_second=(self.images_seen - start) / passed,
                 metrics=metrics,
@@ -115,17 +124,26 @@ class Trainer:
                 began, start = time.perf_counter(), self.images_seen
             timer.restart()
 
-    def step(self) -> None:
-        """Update both networks once, on the next images in `order`."""
-        start, size = self.images_seen, self.config.batch_size
-        self.data.fetch(start, size, self._index_at)
-        self._index.copy_(self._index_at(start), non_blocking=True)
-        self._set_lr()
-        step_in_epoch = start % len(self.data) // size
-        self._step(step_in_epoch % health.EVERY == 0)
-        self.images_seen += size
+    def set_epochs(self, epochs: float) -> None:
+        """Change the length of the run, and with it the decay of the learning rate."""
+        self.config = replace(self.config, epochs=epochs)
 
-    def _read_metrics(self, reset: bool) -> dict[str, float]:
+    def step(self) -> None:
+        """Update D `critic_steps` times, each on the next images in `order`, and then G."""
+        gan, size = self.gan, self.config.batch_size
+        self._set_lr()
+        step_in_epoch = self.images_seen % len(self.data) // self.images_per_step
+        for left in reversed(range(gan.critic_steps)):
+            start, last = self.images_seen, left == 0
+            self.data.fetch(start, size, self._index_at)
+            self._index.copy_(self._index_at(start), non_blocking=True)
+            penalty = start // size % gan.penalty_every == 0
+            health_due = last and step_in_epoch % health.EVERY == 0
+            self._update(Variant(penalty=penalty, generator=last, health=health_due))
+            self.images_seen += size
+
+    def read_metrics(self, reset: bool) -> dict[str, float]:
+        """The mean metrics since the last reset. Waits until the device has done all steps."""
         return self.meter.read(reset) | self.health_meter.read(reset)
 
     def _index_at(self, start: int) -> Tensor:
@@ -143,37 +161,50 @@ class Trainer:
         self.lr.fill_(rate)
         self.d_lr.fill_(rate * self.config.d_lr_scale)
 
-    def _plain_step(self, measure_health: Hashable) -> None:
-        """The step that is captured: device work only, from `_index` to new weights.
+    def _plain_update(self, variant: Variant) -> None:
+        """The work that is captured: device work only, from `_index` to new weights.
 
         One forward pass of G serves both losses. D sees the fake detached, and G is trained through
-        it.
+        it. If G is not updated, its fakes are made without a graph.
         """
-        gan, size = self.gan, self.config.batch_size
-        batch = self.data.batch(self._index)
-        with self._autocast:
-            inputs = gan.draw(batch)
+        gan, batch = self.gan, self.data.batch(self._index)
+        with self._autocast, torch.set_grad_enabled(variant.generator):
+            inputs = gan.draw(batch, self.share)
             fake = gan.fake(inputs)
-            loss, metrics = gan.discriminator_loss(batch, inputs, fake.detach())
-        loss.backward()  # type: ignore[no-untyped-call]
-        distributed.average(self.d_optimiser.gradients())
-        measured = {}
-        if measure_health:  # before the optimiser drops the gradients
-            measured = {"d_gradient": health.gradient_norm(gan.discriminator)}
-        self.d_optimiser.step()
+        metrics, measured = self._update_discriminator(batch, inputs, fake.detach(), variant)
+        if not variant.generator:
+            return
         with frozen(gan.discriminator), self._autocast:
             loss, g_metrics = gan.generator_loss(batch, inputs, fake)
             loss.backward()  # type: ignore[no-untyped-call]
         metrics = self._average_over_ranks(metrics | g_metrics)
-        if measure_health:
-            measured |= health.generator_health(gan.generator, batch.image, fake, inputs.y)
+        if variant.health:
+            measured |= health.generator_health(gan.generator, batch.image, fake.image, inputs.y)
             distributed.average([*measured.values()])
             self.health_meter.add(measured)
         self.g_optimiser.step()
-        self._device_images_seen += size
-        self.ema.update(self._device_images_seen, size)
+        self._device_images_seen += self.images_per_step
+        self.ema.update(self._device_images_seen, self.images_per_step)
         gan.after_step(metrics)
         self.meter.add(metrics)
+
+    def _update_discriminator(
+        self, batch: Batch, inputs: Inputs, fake: Fake, variant: Variant
+    ) -> tuple[Metrics, Metrics]:
+        """Update D, and return the metrics of its loss and those for the doctor."""
+        gan = self.gan
+        with self._autocast:
+            loss, metrics = gan.discriminator_loss(batch, inputs, fake)
+        if variant.penalty:  # in float32
+            penalty = gan.discriminator_penalty(batch, inputs, fake.float())
+            loss = loss if penalty is None else loss + gan.penalty_every * penalty
+        loss.backward()  # type: ignore[no-untyped-call]
+        distributed.average(self.d_optimiser.gradients())
+        measured = {}
+        if variant.health:  # before the optimiser drops the gradients
+            measured = {"d_gradient": health.gradient_norm(gan.discriminator)}
+        self.d_optimiser.step()
+        return metrics, measured
 
     def _average_over_ranks(self, metrics: Metrics) -> Metrics:
         """The metrics averaged over all processes.
@@ -211,19 +242,20 @@ class Trainer:
         return {k: v.detach().cpu().contiguous().clone() for k, v in tensors.items()}
 
     def load(self, tensors: dict[str, Tensor]) -> None:
-        """Continue from `state()`. Raises KeyError or RuntimeError if it is of another model.
+        """Continue from `state()`.
 
-        Recorded steps are dropped, because they use tensors that are replaced here.
+        Raises KeyError, RuntimeError, TypeError or ValueError if it is of another model. Recorded
+        steps are dropped, because they use tensors that are replaced here.
         """
-        self.gan.load_state_dict(select_prefix("gan", tensors))
-        self.ema.module.load_state_dict(select_prefix("ema", tensors))
+        for name, module in (("gan", self.gan), ("ema", self.ema.module)):
+            module.load_state_dict(fit(select_prefix(name, tensors), module.state_dict()))
         for name, optimiser in self._optimisers():
             optimiser.load(select_prefix(name, tensors))
         self.meter.load(select_prefix("stats", tensors))
         self.health_meter.load(select_prefix("vitals", tensors))
         self.schedule.load(tensors)
-        self._step.reset()
-        self.images_seen = int(tensors["clock"])
+        self._update.reset()
+        self.images_seen = read_clock(tensors)
         self._device_images_seen.fill_(self.images_seen)
         torch.set_rng_state(tensors["noise.cpu"])
         if self.device.type == "cuda" and "noise.cuda" in tensors:
@@ -249,7 +281,7 @@ class Trainer:
 
         Destroying NCCL's process group would otherwise wait for the recordings that hold its work.
         """
-        self._step.reset()
+        self._update.reset()
         self.data.close()
 
     def is_finite(self) -> bool:
@@ -261,19 +293,3 @@ class Trainer:
 
     def _optimisers(self) -> tuple[tuple[str, Optimiser], ...]:
         return ("g_optimiser", self.g_optimiser), ("d_optimiser", self.d_optimiser)
-
-
-def _running_statistics(network: nn.Module) -> list[Tensor]:
-    """The running means and variances of every batch norm, which forward passes update."""
-    norms = (m for m in network.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm))
-    return [b for m in norms for b in (m.running_mean, m.running_var) if b is not None]
-
-
-@contextmanager
-def frozen(network: nn.Module) -> Iterator[None]:
-    """Compute no gradients of `network`'s weights in the block; gradients still flow through it."""
-    network.requires_grad_(False)
-    try:
-        yield
-    finally:
-        network.requires_grad_(True)

@@ -55,16 +55,12 @@ def jobs(folder: Path, count: int) -> dict[str, tuple[int, str, Callable[[Path],
         "sweep, a .gif": (
             frames,
             "sweep acgan --steps 50 --out OUT.gif",
-            lambda out: films.sweep(acgan, [0], range(10), 50, 1).save(
-                out.with_suffix(".gif"), 25, None, RECIPE
-            ),
+            lambda out: films.sweep(acgan, [0], range(10), 50, 1).save(out.with_suffix(".gif")),
         ),
         "interpolate, a .gif": (
             150,
-            "interpolate dcgan --z-seeds 0-3 --steps 50 --out OUT.gif",
-            lambda out: films.interpolate(dcgan, range(4), 50).save(
-                out.with_suffix(".gif"), 25, None, RECIPE
-            ),
+            "interpolate dcgan --seeds 0-3 --steps 50 --out OUT.gif",
+            lambda out: films.interpolate(dcgan, range(4), 50).save(out.with_suffix(".gif")),
         ),
         "translate, 256x256": (
             1,

@@ -30,6 +30,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from gancli import hardware, registry
 from gancli.config import Training, preset, resolve
+from gancli.data.pictures import places
 from gancli.errors import UsageError
 from gancli.gan import GAN, Batch, Shape
 from gancli.training import health
@@ -111,7 +112,7 @@ class Case:
         values = preset(model, module.preset, options.preset, self.shape)
         self.settings, self.config = resolve(module.Settings, values, typed, model)
         self.build = partial(module.build, self.settings, self.shape)
-        self.precision, self.why = choose(options.precision, self.device)
+        self.precision, self.why = choose(options.precision, self.device, places().cache, print)
         # One step in health.EVERY also checks the health of the run. An epoch must be that long, so
         # that the check costs here what it costs in training.
         count = max(COUNT, health.EVERY * self.config.batch_size)

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from gancli.cli.preview import half_blocks
+from gancli.cli.preview import excerpt, half_blocks
+from gancli.images import grid
 
 
 def _pixels(text):
@@ -47,3 +48,23 @@ def test_any_width_is_possible(width):
 
 def test_equal_neighbours_share_one_colour_code():
     assert len(half_blocks(np.zeros((4, 60, 1), np.uint8), 60).spans) == 2
+
+
+def _numbered(rows, columns, size):
+    """Return a grid of gray samples, each filled with its number."""
+    samples = np.arange(rows * columns, dtype=np.uint8).repeat(size * size)
+    return grid(samples.reshape(rows * columns, size, size, 1), rows=rows)
+
+
+@pytest.mark.parametrize(
+    ("by_class", "numbers"),
+    [(False, [[0, 1, 2], [10, 11, 12]]), (True, [[0, 10, 20], [1, 11, 21]])],
+)
+def test_an_excerpt_shows_the_first_samples_or_the_first_of_each_class(by_class, numbers):
+    shown = _pixels(excerpt(_numbered(4, 10, 16), 16, by_class, width=50, lines=24))
+    assert shown.shape == (32, 48, 3)
+    assert shown[::16, ::16, 0].tolist() == numbers
+
+
+def test_an_excerpt_fits_in_a_small_terminal():
+    assert _pixels(excerpt(_numbered(8, 8, 64), 64, False, width=80, lines=20)).shape == (16, 64, 3)

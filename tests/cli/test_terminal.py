@@ -35,12 +35,12 @@ def terminal(tmp_path: Path) -> Callable[..., Shown]:
         "PYTHONUTF8": "1",
     }
 
-    def run(*words: str, stdout_too: bool = False) -> Shown:
+    def run(*words: str, stdout_too: bool = False, module: str = "gancli") -> Shown:
         ours, theirs = pty.openpty()
         size = (40).to_bytes(2, sys.byteorder) + (120).to_bytes(2, sys.byteorder) + bytes(4)
         fcntl.ioctl(theirs, termios.TIOCSWINSZ, size)
         process = subprocess.Popen(
-            [sys.executable, "-m", "gancli", *words],
+            [sys.executable, *(("-m", module) if module else ()), *words],
             cwd=tmp_path,
             env=environment,
             stdin=subprocess.DEVNULL,
@@ -71,7 +71,7 @@ def everything(terminal: int) -> str:
 def test_training_shows_a_progress_bar_and_previews_in_a_terminal(
     terminal: Callable[..., Shown], pictures: Path
 ) -> None:
-    shown, piped = terminal(*TRAIN, "--preview")
+    shown, piped = terminal(*TRAIN)
     assert piped == "runs/dcgan-pictures\n"
     text = ANSI.sub("", shown)
     *_, last = [line for line in re.split(r"[\r\n]+", text) if line.startswith("epoch")]
@@ -83,15 +83,22 @@ def test_training_shows_a_progress_bar_and_previews_in_a_terminal(
     assert "\x1b[2K" in shown  # in the same line
     assert "Traceback" not in text
 
+    assert text.count("Samples: runs/dcgan-pictures/samples/") == 1
     lines = [line for line in re.split(r"[\r\n]+", shown) if COLOURED_BLOCK.search(line)]
     drawn = [ANSI.sub("", line) for line in lines]
-    assert len(drawn) == 2 * (40 - 4)  # two epochs, as high as the terminal allows
-    assert {line.strip("▀") for line in drawn} == {""}
-    assert {len(line) for line in drawn} == {2 * (40 - 4)}  # a square: a line is two pixels high
+    assert drawn
+    assert len(drawn) % 16 == 0  # two rows of samples with 16 pixels; a line is two pixels high
+    assert {len(line.rstrip()) for line in drawn} == {7 * 16}  # as many as fit in 120 columns
+
+
+def test_no_preview_draws_no_samples(terminal: Callable[..., Shown], pictures: Path) -> None:
+    shown, _ = terminal(*TRAIN, "--no-preview")
+    assert "▀" not in shown
+    assert "━" in shown
 
 
 def test_a_preview_in_a_pipe_has_no_escape_sequences(gan: Command, pictures: Path) -> None:
-    done = gan(*TRAIN, "--preview")
+    done = gan(*TRAIN)
     assert done.stdout == "runs/dcgan-pictures\n"
     assert "\x1b" not in done.stderr
     epochs = [line for line in done.stderr.splitlines() if line.startswith("epoch")]
@@ -109,6 +116,22 @@ def test_a_table_has_a_header_in_a_terminal_and_tabs_in_a_pipe(
     assert [line.split()[0] for line in screen[1:] if line] == [name for name, _ in rows]
     assert "\x1b" in shown
     assert "\x1b" not in piped
+
+
+def test_names_with_escape_sequences_are_harmless_in_a_terminal_and_exact_in_a_pipe(
+    terminal: Callable[..., Shown], gan: Command, tmp_path: Path
+) -> None:
+    name = ":bomb:\x1b[31m[bold]\n\t"
+    code = (
+        "from gancli.cli import console\n"
+        f"console.result({name!r}); console.table(('a',), [({name!r},)]); console.say({name!r})"
+    )
+    shown, _ = terminal(*("-c", code), stdout_too=True, module="")
+    assert "\x1b[31m" not in shown
+    assert shown.count(":bomb:\ufffd[31m[bold]\ufffd\ufffd") == 2  # a result and a table
+    assert shown.count(":bomb:") == 3
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == f"{name}\n:bomb:\ufffd[31m[bold]\ufffd\ufffd\n"
 
 
 def test_version_prints_the_version_of_the_package(gan: Command) -> None:

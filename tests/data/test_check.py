@@ -1,6 +1,7 @@
 """`check` counts the pictures of a folder and names the files that have problems."""
 
 import json
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -34,6 +35,26 @@ def test_check_finds_no_problems_in_a_good_folder(root):
     assert found.channels == {"colour": 4}
     assert not (found.broken or found.duplicates or found.tiny or found.odd or found.unpaired)
     assert found.pairs is None
+
+
+def test_check_makes_no_copy_of_a_large_picture(root):
+    put(root / "a.bmp", 1, (500, 4000))  # 6 MB
+    put(root / "b.png", 1, (500, 4000))
+    check(root)  # Pillow loads its formats
+    tracemalloc.start()
+    assert check(root).duplicates == [["a.bmp", "b.png"]]
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 4_000_000
+
+
+def test_check_names_pictures_outside_the_classes(root):
+    for i in range(3):
+        put(root / "ab"[i % 2] / f"{i}.png", i)
+    put(root / "stray.png", 7)
+    found = check(root)
+    assert (found.classes, found.classless) == ({"a": 2, "b": 1}, ["stray.png"])
+    assert ("outside the classes", "stray.png") in found.rows()
 
 
 def test_check_names_the_files_of_every_problem(root):
@@ -135,3 +156,5 @@ def test_the_command_prints_a_table_or_json_and_exits_1_for_broken_files(
     assert (found["pictures"], found["sizes"]["commonest"]) == (60, [16, 16])
     assert "gan:" not in done.stderr
     assert "gan datasets check ./pictures" in gan("datasets", "check", "glyphs", code=2).stderr
+    missing = gan("datasets", "check", "nofolder", code=2).stderr
+    assert "The folder nofolder does not exist." in missing

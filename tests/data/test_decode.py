@@ -1,6 +1,7 @@
 """Decoding gives upright 8-bit gray or RGB, and a reason for each damaged file."""
 
 import io
+import os
 import struct
 import zlib
 from pathlib import Path
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from gancli.data import decode as decode_module
 from gancli.data.decode import bombs_as_errors, decode, decode_all, fit, natural_size
 from gancli.data.pictures import Pictures
 from gancli.data.rows import RowWriter
@@ -130,6 +132,8 @@ def test_decode_reduces_a_large_jpeg_and_keeps_its_look(tmp_path):
         (header_of(16, 16), "truncated"),
         (header_of(12_000, 12_000), "too many pixels"),
         (header_of(60_000, 60_000), "too many pixels"),
+        (header_of(80_000_000, 1), "89 million, and 32,768 a side"),
+        (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EOF\n", "not a picture"),
     ],
 )
 def test_decode_gives_a_reason_for_a_damaged_file(tmp_path, data, why):
@@ -137,6 +141,13 @@ def test_decode_gives_a_reason_for_a_damaged_file(tmp_path, data, why):
     with bombs_as_errors(), pytest.raises(DataError) as failure:
         decode(tmp_path / "a.png")
     assert why in failure.value.message
+
+
+def test_decode_refuses_a_huge_file_before_it_reads_the_file(tmp_path):
+    path = save(tmp_path / "a.webp", colour())
+    os.truncate(path, decode_module.MAX_FILE_BYTES + 1)
+    with pytest.raises(DataError, match="larger than 536 MB"):
+        decode(path)
 
 
 def test_decode_all_skips_missing_and_truncated_files(tmp_path):

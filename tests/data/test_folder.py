@@ -58,12 +58,26 @@ def test_a_single_sub_folder_is_not_a_class(places, root):
     assert load(places, root).classes == ()
 
 
-def test_pictures_beside_sub_folders_mean_no_classes(places, root):
+def test_a_few_pictures_beside_the_classes_are_left_out_and_named(places, root):
+    put(root / "a" / "1.png", 1)
+    put(root / "b" / "2.png", 2)
+    put(root / "3.png", 3)
+    pictures = load(places, root)
+    assert pictures.images[:, 0, 0, 0].tolist() == [1, 2]
+    assert pictures.classes == ("a", "b")
+    (note,) = pictures.notes
+    assert "outside its class folders: 3.png. They are left out." in note
+
+
+def test_many_pictures_beside_sub_folders_mean_no_classes(places, root):
     put(root / "a" / "1.png")
     put(root / "b" / "2.png")
-    put(root / "3.png")
+    for i in range(6):
+        put(root / f"{i}.png")
     pictures = load(places, root)
-    assert (len(pictures.images), pictures.classes) == (3, ())
+    assert (len(pictures.images), pictures.classes) == (8, ())
+    (note,) = pictures.notes
+    assert "0.png" in note and "1 more. So the others have no classes either." in note
 
 
 @pytest.mark.parametrize("name", ["test", "val"])

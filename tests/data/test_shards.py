@@ -100,6 +100,14 @@ def test_broken_pictures_are_named_with_their_shard(places, tmp_path):
     assert list(check.check(tmp_path / "set").broken) == ["0.tar/2.png"]
 
 
+def test_a_message_shows_strange_names_on_one_short_line(places, tmp_path):
+    names = [f"{'a/' * 2000}1.png", "\033[31m\n2.png"]
+    pack(tmp_path / "set" / "0.tar", ("3.png", png(1)), *((name, b"x") for name in names))
+    (note,) = folder.load(places, "train", tmp_path / "set").notes
+    assert note.isprintable() and len(note) < 400
+    assert "..." in note and "1.png (not a picture)" in note and "2.png (" in note
+
+
 @pytest.mark.parametrize("damage", [300, 1024, 1200, "compressed", "other"])
 def test_a_damaged_or_compressed_shard_is_a_data_error(places, tmp_path, damage):
     root = tmp_path / "set"

@@ -3,11 +3,12 @@
 import errno
 import gzip
 import hashlib
+import http.client
+import io
 import os
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 
 import pytest
 
@@ -37,6 +38,11 @@ class Site(BaseHTTPRequestHandler):
             self.send_header(name, value)
         self.end_headers()
         self.wfile.write(body)
+
+    def moved(self):  # /moved/SCHEME/some.gz
+        scheme = self.path.split("/")[2]
+        address = f"{scheme}://127.0.0.1:{self.server.server_port}/good/some.gz"
+        self.answer(302, b"", Location=address)
 
     def good(self, body=PACKED):
         requested = self.headers["Range"]
@@ -122,6 +128,26 @@ def site(monkeypatch):
 def get(sources, into, files=(FILE,)):
     messages = []
     return fetch("things", files, sources, into, messages.append), messages
+
+
+@pytest.mark.parametrize(("scheme", "follows"), [("https", True), ("http", False)])
+def test_a_download_stays_on_https(site, tmp_path, monkeypatch, scheme, follows):
+    """The server speaks plain http, and its client is told to take that for https."""
+
+    class Plain(http.client.HTTPConnection):
+        def __init__(self, host, *, context=None, check_hostname=None, **options):
+            super().__init__(host, **options)
+
+    monkeypatch.setattr(http.client, "HTTPSConnection", Plain)
+    address = site.at(f"moved/{scheme}").url.replace("http://", "https://")
+    if follows:
+        transfer.download(f"{address}/some.gz", tmp_path / "some.gz")
+        assert (tmp_path / "some.gz").read_bytes() == PACKED
+        return
+    with pytest.raises(DataError, match="302 with an address that is not https"):
+        transfer.download(f"{address}/some.gz", tmp_path / "some.gz")
+    assert len(site.requests) == 1
+    assert not list(tmp_path.iterdir())
 
 
 def test_fetch_downloads_from_a_mirror_and_reports_progress(site, tmp_path):
@@ -277,13 +303,26 @@ def test_an_unwritable_folder_is_a_file_error(site, tmp_path):
         get([site.at("good")], tmp_path / "file" / "below")
 
 
-def test_a_full_disk_is_a_file_error(site, tmp_path):
-    if not Path("/dev/full").exists():
-        pytest.skip("no /dev/full here")
-    (tmp_path / "some.gz.part").symlink_to("/dev/full")
+class FullDisk(io.BytesIO):
+    def write(self, _):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def test_a_full_disk_is_a_file_error(site, tmp_path, monkeypatch):
+    monkeypatch.setattr(transfer, "open_in_place", lambda *_: FullDisk())
     with pytest.raises(FileError, match="no space left on device") as failure:
         transfer.download(f"{site.at('good').url}/some.gz", tmp_path / "some.gz.part")
     assert failure.value.__cause__.errno == errno.ENOSPC
+
+
+@pytest.mark.parametrize("name", [".lock", "some.gz.part"])
+def test_a_download_writes_through_no_link(site, tmp_path, name):
+    (tmp_path / "precious").write_bytes(b"old")
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / name).symlink_to(tmp_path / "precious")
+    with pytest.raises(FileError, match=rf"{name}: it is a symbolic link"):
+        get([site.at("good")], tmp_path / "data")
+    assert (tmp_path / "precious").read_bytes() == b"old"
 
 
 def test_a_second_process_waits_and_uses_the_downloaded_files(site, tmp_path):

@@ -212,11 +212,49 @@ def test_the_archive_is_preferred_to_a_partial_folder(places, root, archive):
     assert len(celeba.load(places, "train", 16).images) == 5
 
 
-def test_a_damaged_archive_is_a_data_error(places, root):
-    root.with_suffix(".zip").write_bytes(PAGE)
+def spoilt(archive: Path, *changes: tuple[int, int]) -> bytes:
+    """Return the archive with other bytes at offsets in the directory entry of its second file."""
+    data = bytearray(archive.read_bytes())
+    entry = data.find(b"PK\1\2", data.find(b"PK\1\2") + 1)
+    for offset, value in changes:
+        data[entry + offset] = value
+    return bytes(data)
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda archive: PAGE,
+        lambda archive: archive.read_bytes()[:-30],
+        lambda archive: spoilt(archive, (6, 99)),  # needs a future version to unpack
+        lambda archive: spoilt(archive, (9, 8), (46, 0xFF)),  # a name that is not UTF-8
+    ],
+)
+def test_a_damaged_archive_is_a_data_error(places, root, archive, spoil):
+    root.with_suffix(".zip").write_bytes(spoil(archive))
     with pytest.raises(DataError, match=r"img_align_celeba\.zip") as failure:
         celeba.load(places, "train", 16)
     assert failure.value.hint == "gan datasets download celeba"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [(8, 1), (10, 99), (10, 14), (16, 77), (27, 9)],
+    ids=["encrypted", "unknown method", "LZMA", "checksum", "huge"],
+)
+def test_pictures_that_cannot_be_unpacked_are_skipped(places, root, archive, change):
+    root.with_suffix(".zip").write_bytes(spoilt(archive, change))
+    pictures = celeba.load(places, "train", 16)
+    assert len(pictures.images) == 4
+    (note,) = [n for n in pictures.notes if "000001.jpg (" in n]
+    assert "unreadable" in note
+
+
+def test_a_name_that_is_a_huge_number_is_not_a_face(places, root, archive):
+    with zipfile.ZipFile(archive, "a") as packed:
+        packed.writestr(f"{'9' * 5000}.jpg", b"nothing")
+    shutil.copy(archive, root.with_suffix(".zip"))
+    assert len(celeba.load(places, "train", 16).images) == 5
 
 
 def test_the_terms_are_shown_first_and_a_quota_page_is_skipped(places, site, monkeypatch):

@@ -1,7 +1,9 @@
 """Facades load from both layouts, and an archive is unpacked completely or not at all."""
 
+import hashlib
 import os
 import re
+import shutil
 import tarfile
 import threading
 import zipfile
@@ -86,6 +88,18 @@ def zipped(path: Path, files: dict[str, bytes]) -> Path:
         for name, data in files.items():
             archive.writestr(name, data)
     return path
+
+
+def deflated(path: Path) -> bytes:
+    """Return the zip archive `path` with all its files compressed."""
+    packed = BytesIO()
+    with (
+        zipfile.ZipFile(path) as archive,
+        zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as other,
+    ):
+        for name in archive.namelist():
+            other.writestr(name, archive.read(name))
+    return packed.getvalue()
 
 
 @pytest.fixture
@@ -217,6 +231,13 @@ def encrypted(data: bytes) -> bytes:
     return bytes(spoilt)
 
 
+def spoilt_entry(data: bytes, offset: int, value: int) -> bytes:
+    """Return a zip archive with another byte in the directory entry of its first file."""
+    spoilt = bytearray(data)
+    spoilt[data.find(b"PK\1\2") + offset] = value
+    return bytes(spoilt)
+
+
 @pytest.mark.parametrize(
     ("pack", "spoil"),
     [
@@ -226,6 +247,9 @@ def encrypted(data: bytes) -> bytes:
         (zipped, lambda data: data[: len(data) // 2]),
         (zipped, lambda data: data[:300] + bytes(300) + data[600:]),
         (zipped, encrypted),
+        (zipped, lambda data: spoilt_entry(data, 6, 99)),  # needs a future version to unpack
+        (zipped, lambda data: spoilt_entry(spoilt_entry(data, 9, 8), 46, 0xFF)),  # name: not UTF-8
+        (zipped, lambda data: spoilt_entry(data, 10, 99)),  # unknown method of compression
     ],
 )
 def test_adopt_refuses_a_damaged_archive_and_leaves_nothing(places, tmp_path, pack, spoil):
@@ -250,13 +274,30 @@ def test_adopt_refuses_an_archive_with_a_huge_picture(places, tmp_path, monkeypa
 def test_adopt_writes_nothing_outside_the_folder(places, tmp_path, pack):
     evil = side_by_side(5)
     ways = ("../../evil.jpg", "../train/../../evil.jpg", f"{tmp_path}/evil.jpg")
+    if pack is tarred:  # on Windows these would be outside, on a drive and in a stream
+        ways += ("train/..\\..\\evil.jpg", "train/C:evil.jpg", "train/a:evil.jpg", "train/\033.jpg")
     files = less({**dict.fromkeys(ways, evil), **isola()}, "facades/val/1.jpg")
     inward = {"../../train/4.jpg": evil}  # ends up in train/
     by_hand = pack(tmp_path / "by hand", {**files, **inward})
     facades.adopt(by_hand, places)
     assert sorted(tmp_path.iterdir()) == [by_hand, places.data]
     assert (places.data / "facades" / "train" / "4.jpg").is_file()
-    assert not list(tmp_path.rglob("evil.jpg"))
+    assert not list(tmp_path.rglob("*evil.jpg")) + list(tmp_path.rglob("\033*"))
+
+
+@pytest.mark.parametrize("pack", [tarred, zipped])
+def test_adopt_refuses_an_archive_that_is_or_becomes_too_large(places, tmp_path, monkeypatch, pack):
+    by_hand = pack(tmp_path / "by hand", isola())
+    monkeypatch.setattr(facades, "MAX_ARCHIVE_BYTES", by_hand.stat().st_size - 1)
+    with pytest.raises(DataError, match=r"^by hand is not usable: it is larger than 0 MB\."):
+        facades.adopt(by_hand, places)
+    # a zip archive may count only its pictures
+    by_hand = pack(tmp_path / "by hand", {"train/7.jpg": bytes(90_000), **isola()})
+    by_hand.write_bytes(deflated(by_hand) if pack is zipped else by_hand.read_bytes())
+    monkeypatch.setattr(facades, "MAX_ARCHIVE_BYTES", 50_000)
+    with pytest.raises(DataError, match=r"^by hand is not usable: it unpacks to more than 0 MB\."):
+        facades.adopt(by_hand, places)
+    assert nothing_is_left(places)
 
 
 def test_adopt_reports_a_missing_file_and_an_existing_folder(places, tmp_path, archive):
@@ -280,6 +321,36 @@ def test_mirrors_are_tried_in_order_until_one_serves(places, site, monkeypatch):
     assert all(host in message for message in messages[1:4])
     assert "404" in messages[1] and "'Moved'" in messages[2]
     assert [path.name for path in places.data.iterdir()] == ["facades"]
+
+
+def test_a_download_that_differs_from_the_first_is_refused(places, site, archive, monkeypatch):
+    monkeypatch.setattr(facades, "MIRRORS", (f"{site.at}/good/facades.tar.gz",))
+    messages = []
+    for _ in range(2):
+        shutil.rmtree(facades.download(places, messages.append))
+    digest = hashlib.sha256(archive.read_bytes()).hexdigest()
+    record = places.cache / "facades.tar.gz.sha256"
+    assert record.read_text() == f"{digest}  facades.tar.gz\n"
+    assert digest in messages[-1]
+
+    tarred(archive, {**isola(), "facades/train/1.jpg": side_by_side(9)})
+    with pytest.raises(DataError):
+        facades.download(places, messages.append)
+    assert f"to accept it, delete {record}" in messages[-1]
+    assert nothing_is_left(places)
+    record.unlink()
+    assert facades.download(places).is_dir()
+
+
+def test_the_archive_of_a_failed_download_is_not_the_first(places, site, archive, monkeypatch):
+    monkeypatch.setattr(facades, "MIRRORS", (f"{site.at}/good/facades.tar.gz",))
+    good = archive.read_bytes()
+    tarred(archive, less(isola(), "facades/val/1.jpg"))
+    with pytest.raises(DataError):
+        facades.download(places)
+    archive.write_bytes(good)
+    places.cache.write_text("in the way")
+    assert facades.download(places).is_dir()
 
 
 def test_without_a_working_mirror_the_hint_shows_the_manual_download(

@@ -75,7 +75,7 @@ def test_each_split_is_drawn_once_and_then_loaded(few):
 )
 def test_a_damaged_file_is_drawn_again(few, damage):
     glyphs.load(few, "test")
-    path = few.data / "glyphs" / "test.rows"
+    path = few.cache / "glyphs" / "test.rows"
     path.write_bytes(damage(path.read_bytes()))
     messages = []
     pictures = glyphs.load(few, "test", messages.append)
@@ -85,8 +85,10 @@ def test_a_damaged_file_is_drawn_again(few, damage):
     assert len(messages) == 1
 
 
-def test_a_file_in_a_folder_that_is_now_read_only_is_used(few):
+def test_drawn_pictures_go_to_the_cache_and_older_ones_in_the_data_folder_are_used(few):
     glyphs.load(few, "test")
+    assert not few.data.exists()  # it may be shared with others
+    few.cache.rename(few.data)
     few.data.chmod(0o555)
     messages = []
     assert len(glyphs.load(few, "test", messages.append).images) == 50
@@ -96,8 +98,8 @@ def test_a_file_in_a_folder_that_is_now_read_only_is_used(few):
 
 
 def test_glyphs_load_if_no_folder_is_writable(few, tmp_path):
-    (tmp_path / "data").write_text("a file in the way")
+    (tmp_path / "cache").write_text("a file in the way")
     messages = []
     pictures = glyphs.load(few, "test", messages.append)
     assert len(pictures.images) == 50
-    assert str(tmp_path / "data") in messages[0]
+    assert str(tmp_path / "cache") in messages[0]

@@ -105,8 +105,8 @@ def test_splits_and_sizes_have_their_own_pairs(few):
 
 
 def test_toy_facades_load_if_no_folder_is_writable(few, tmp_path):
-    (tmp_path / "data").write_text("a file in the way")
+    (tmp_path / "cache").write_text("a file in the way")
     messages = []
     pictures = toy_facades.load(few, "test", 32, messages.append)
     assert len(pictures.images) == len(pictures.partners) == 3
-    assert str(tmp_path / "data") in messages[0]
+    assert str(tmp_path / "cache") in messages[0]

@@ -14,7 +14,7 @@ from gancli import formats, registry
 from gancli.errors import FileError, UsageError
 from gancli.formats import read_recipe
 
-RECIPE = {"command": "gan sweep acgan --z-seed 3", "model": "Ärger ✓" * 60}
+RECIPE = {"command": "gan sweep acgan --seeds 3", "model": "Ärger ✓" * 60}
 
 
 def frames(count, height=6, width=8, channels=1):
@@ -45,7 +45,7 @@ def test_these_formats_are_known():
 
 @pytest.mark.parametrize("name", registry.names("formats"))
 def test_the_declared_suffixes_are_those_of_the_module(name):
-    declared = {s for s, of in formats.suffixes().items() if of == name}
+    declared = {s for s, of in formats.suffixes().items() if of == [name]}
     assert declared == set(registry.load("formats", name).SUFFIXES)
     assert registry.summary("formats", name)
 
@@ -208,10 +208,16 @@ def test_an_unwritable_path_is_refused_before_a_frame_is_rendered(path):
 
 @pytest.mark.parametrize(("fps", "ticks"), [(25, 100), (30, 100), (7, 100), (23.976, 1000)])
 def test_rounding_errors_of_durations_do_not_add_up(fps, ticks):
-    shown = [formats.frame_duration(k, fps, ticks) for k in range(1000)]
+    frames = np.zeros((1000, 1, 1, 1), np.uint8)
+    shown = [duration for _, _, duration in formats.timed(frames, fps, ticks)]
     ends = np.cumsum(shown) / ticks
     assert np.abs(ends - np.arange(1, 1001) / fps).max() <= 0.5 / ticks + 1e-9
     assert max(shown) - min(shown) <= 1
+
+
+def test_only_the_last_frame_is_held():
+    frames = np.zeros((3, 1, 1, 1), np.uint8)
+    assert [d for _, _, d in formats.timed(frames, 10, 100, hold=1.5)] == [10, 10, 160]
 
 
 def test_a_full_disk_raises_one_error_and_leaves_no_files(path, monkeypatch):

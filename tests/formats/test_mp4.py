@@ -15,7 +15,7 @@ def test_without_the_encoder_the_error_names_the_extra(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "imageio_ffmpeg", None)  # as if it were not installed
     with pytest.raises(GanError) as caught:
         writer_for(tmp_path / "a.mp4")
-    assert caught.value.hint == "pip install 'gancli[video]'"
+    assert caught.value.hint == "pip install imageio-ffmpeg"
 
 
 def _decoded(path, size):

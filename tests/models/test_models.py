@@ -37,7 +37,7 @@ def test_acgan_losses_match_the_formula(twin: float) -> None:
     fake = gan.fake(inputs)
     labels = [0, 1, 2, 0, 1, 2]
     real_source, real_class, _ = gan.discriminator(batch.image)
-    fake_source, fake_class, fake_twin = gan.discriminator(fake)
+    fake_source, fake_class, fake_twin = gan.discriminator(fake.image)
     assert torch.equal(fake_class, fake_twin) is not bool(twin)
 
     def category(logits: torch.Tensor) -> float:
@@ -84,7 +84,7 @@ def test_cgan_losses_match_the_formula(mismatch: float) -> None:
     inputs = replace(inputs, y=batch.label)
     fake = gan.fake(inputs)
     real_logits = gan.discriminator(batch.image, batch.label).tolist()
-    fake_logits = gan.discriminator(fake, inputs.y).tolist()
+    fake_logits = gan.discriminator(fake.image, inputs.y).tolist()
     other_logits = gan.discriminator(batch.image, torch.eye(3)[others]).tolist()
     of_wrong = [log_sigmoid(-other_logits[i]) for i in (0, 1, 3, 4, 5)]  # the third is right
 
@@ -165,7 +165,7 @@ def test_pix2pix_losses_match_the_formula() -> None:
     assert batch.source is not None
     fake = gan.fake(inputs)
     real_pair = torch.cat([batch.source, batch.image], 1)  # (x, y)
-    fake_pair = torch.cat([batch.source, fake.detach()], 1)  # (x, G(x))
+    fake_pair = torch.cat([batch.source, fake.image.detach()], 1)  # (x, G(x))
     real_logits = gan.discriminator(real_pair).flatten().tolist()
     fake_logits = gan.discriminator(fake_pair).flatten().tolist()
 
@@ -175,7 +175,7 @@ def test_pix2pix_losses_match_the_formula() -> None:
     assert found == pytest.approx(0.5 * expected, rel=1e-4)
 
     adversarial = -sum(map(log_sigmoid, fake_logits)) / len(fake_logits)
-    l1 = sum((fake - batch.image).abs().flatten().tolist()) / fake.numel()
+    l1 = sum((fake.image - batch.image).abs().flatten().tolist()) / fake.image.numel()
     found = gan.generator_loss(batch, inputs, fake)[0].item()
     assert found == pytest.approx(0.5 * adversarial + 7 * l1, rel=1e-4)
 
@@ -206,14 +206,14 @@ def test_pix2pix_label_loss_is_cross_entropy_and_labels_get_their_colours() -> N
     batch = Batch(image=blurred, source=source)
     inputs = gan.draw(batch)
     fake = gan.fake(inputs)
-    logits = gan._logits[0].flatten(1).T.tolist()
+    logits = fake.extra["logits"][0].flatten(1).T.tolist()
     rows = list(zip(logits, label.flatten().tolist(), strict=True))
     expected = -sum(log_softmax(row, k) for row, k in rows) / len(rows)
     _, metrics = gan.generator_loss(batch, inputs, fake)
     assert metrics["labels"].item() == pytest.approx(expected, rel=1e-4)
 
     mean_colour = torch.tensor(logits).softmax(1) @ table
-    torch.testing.assert_close(fake[0].flatten(1).T, mean_colour, atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(fake.image[0].flatten(1).T, mean_colour, atol=1e-5, rtol=1e-4)
     gan.generator.paint.eval()  # type: ignore[operator, union-attr]
     shown = gan.generator.paint(gan.generator.maps(source))  # type: ignore[operator]
     most_likely = table[torch.tensor(logits).argmax(1)]
@@ -327,7 +327,7 @@ def test_began_losses_and_convergence_match_the_formula() -> None:
     batch, inputs = batch_and_inputs(gan)
     fake = gan.fake(inputs)
     l_real = sum(autoencoder_losses(gan, batch.image)) / 6
-    l_fake = sum(autoencoder_losses(gan, fake)) / 6
+    l_fake = sum(autoencoder_losses(gan, fake.image)) / 6
     loss, metrics = gan.discriminator_loss(batch, inputs, fake.detach())
     assert loss.item() == pytest.approx(l_real - 0.3 * l_fake, rel=1e-4)
     convergence = l_real + abs(0.7 * l_real - l_fake)
@@ -368,7 +368,8 @@ def test_began_k_follows_its_update_rule_within_bounds(
     ],
 )
 def test_began_halves_images_to_5_to_8_pixels(size: int, sizes: list[int]) -> None:
-    from gancli.models.began import Encoder, Settings, ladder
+    from gancli.models.began import Encoder, Settings
+    from gancli.nn.padding import ladder
 
     assert ladder(size) == sizes
     encoder = Encoder(Settings(width=1, hidden=3), Shape(channels=1, size=size))
@@ -397,7 +398,7 @@ def test_began_generator_is_wider_at_smaller_scales(taper: int, maps: list[int])
 
 
 def test_began_unpad_inverts_pad_which_repeats_the_edge() -> None:
-    from gancli.models.began import Pad, Unpad
+    from gancli.nn.padding import Pad, Unpad
 
     x = torch.randn(2, 3, 28, 28)
     padded = Pad(28, 32)(x)
@@ -411,7 +412,7 @@ def test_began_clamps_images_in_sampling_but_not_in_training() -> None:
     with torch.no_grad():
         gan.generator.out[0].bias.fill_(3.0)  # type: ignore[index, union-attr, operator]
     z = torch.rand(2, 6)
-    assert gan.fake(Inputs(z=z)).min() > 1
+    assert gan.fake(Inputs(z=z)).image.min() > 1
     assert (gan.generate(gan.generator, z) == 1).all()
 
 

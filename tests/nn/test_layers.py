@@ -1,10 +1,20 @@
 """Layers match their formulas and torch's own layers, in values and gradients."""
 
+import copy
+
 import pytest
 import torch
 from torch import nn
 
-from gancli.nn.layers import AdaptiveDropout2d, DownConv, InstanceNorm, MinibatchStd, UpConv
+from gancli.nn.layers import (
+    AdaptiveDropout2d,
+    DownConv,
+    FlattenNHWC,
+    InstanceNorm,
+    MinibatchStd,
+    UpConv,
+)
+from gancli.nn.losses import squared_gradients
 from tests.benchmarks import stock
 
 
@@ -88,3 +98,23 @@ def test_dropout_adapts_to_the_win_rate_within_bounds() -> None:
     for wins, rate in ((0.8, 0.3002), (0.5, 0.3001), (1e6, 0.9), (-1e6, 0.0)):
         drop.adapt(torch.tensor(wins))
         assert drop.rate.item() == pytest.approx(rate)
+
+
+def test_second_gradients_match_those_of_torch() -> None:
+    """Penalties differentiate a gradient. A custom backward must not treat it as a constant."""
+    torch.manual_seed(0)
+    # maps of 28x28 down to 1x1 pixels: all the ways to compute a convolution on a CPU in float32
+    downs = [DownConv(1 if size == 28 else 4, 4, size) for size in (28, 14, 7, 4, 2)]
+    flat = [FlattenNHWC(), MinibatchStd(), nn.Linear(5, 1)]
+    ours = nn.Sequential(*(m for down in downs for m in (down, nn.ELU())), *flat)
+    nn.init.ones_(ours[-1].weight)  # the standard deviation counts as much as a feature
+    plain = copy.deepcopy(ours)
+    stock.of(plain)
+    x = torch.randn(5, 1, 28, 28).contiguous(memory_format=torch.channels_last)
+    found = []
+    for network in (ours, plain):
+        penalty = squared_gradients(network, x).mean()
+        penalty.backward()
+        found.append([penalty, *(p.grad for p in network.parameters() if p.grad is not None)])
+    for a, b in zip(*found, strict=True):
+        torch.testing.assert_close(a, b, atol=1e-6, rtol=1e-3)

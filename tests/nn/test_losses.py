@@ -64,3 +64,14 @@ def test_losses_are_finite_for_extreme_logits() -> None:
 def test_win_rate_is_the_accuracy_over_real_and_fake() -> None:
     real, fake = torch.tensor([2.0, -1.0, 0.5, 3.0]), torch.tensor([-1.0, -2.0, 4.0, 0.5])
     assert losses.win_rate(real, fake).item() == (3 / 4 + 2 / 4) / 2
+
+
+def test_squared_gradients_are_those_of_each_image_and_can_be_differentiated_again() -> None:
+    rng = torch.Generator().manual_seed(0)
+    images, weight = (torch.randn(3, 2, 4, 4, generator=rng, dtype=torch.float64) for _ in "ab")
+    weight.requires_grad_()
+    found = losses.squared_gradients(lambda x: (weight[0] * x**2).sum((1, 2, 3)), images)
+    gradients = 2 * weight[0] * images  # of w x^2, by hand
+    torch.testing.assert_close(found, gradients.square().sum((1, 2, 3)))
+    (again,) = torch.autograd.grad(found.sum(), weight)
+    torch.testing.assert_close(again[0], (8 * weight[0] * images**2).sum(0).detach())

@@ -1,5 +1,6 @@
 """Walks, sweeps, maps and samples from a generator file."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from gancli import weights
 from gancli.errors import FileError
 from gancli.formats import read_recipe
 from gancli.gan import Shape
-from gancli.sampling import films, generator, latents, render, samples
+from gancli.sampling import choices, films, generator, latents, render, samples
 
 SHAPE = Shape(channels=1, size=16, classes=3)
 RECIPE = {"command": "gan sweep REF", "model": "cgan", "sha256": "", "version": "0"}
@@ -58,7 +59,7 @@ def single(loaded: generator.Generator, z: torch.Tensor, y: torch.Tensor | None)
 
 def test_a_frame_of_a_sweep_shows_the_blended_label(cgan: generator.Generator) -> None:
     film = films.sweep(cgan, [3, 4], [0, 1, 2], steps=5, columns=2)
-    frames = list(film.frames())
+    frames = list(film.pictures())
     assert len(frames) == 10
     z = latents.noise([3, 4], 6, "normal")
     for k, y in ((0, [1, 0, 0]), (2, [0.6, 0.4, 0]), (5, [0, 1, 0]), (9, [0, 0, 1])):
@@ -69,7 +70,7 @@ def test_a_frame_of_a_sweep_shows_the_blended_label(cgan: generator.Generator) -
 
 def test_a_frame_of_a_walk_shows_the_interpolated_noise(dcgan: generator.Generator) -> None:
     film = films.interpolate(dcgan, [3, 7], steps=5, path="lerp")
-    frames = list(film.frames())
+    frames = list(film.pictures())
     assert len(frames) == 5
     a, b = latents.noise([3, 7], 6, "normal")
     for k in range(5):
@@ -78,7 +79,7 @@ def test_a_frame_of_a_walk_shows_the_interpolated_noise(dcgan: generator.Generat
 
 def test_labels_of_a_walk_are_side_by_side(cgan: generator.Generator) -> None:
     film = films.interpolate(cgan, [3, 7], steps=4, labels=[2, 0])
-    frames = list(film.frames())
+    frames = list(film.pictures())
     assert (film.rows, film.columns, len(frames)) == (1, 2, 4)
     start = latents.noise([3], 6, "normal")[0]
     assert (frames[0][0] == single(cgan, start, torch.tensor([0.0, 0, 1]))).all()
@@ -90,7 +91,7 @@ def test_a_saved_film_has_the_requested_frames_duration_and_scale(
 ) -> None:
     out = tmp_path / "sweep.gif"
     film = films.sweep(cgan, range(4), [0, 1, 2], steps=10, columns=2)
-    assert film.save(out, fps=20, scale=3, recipe=RECIPE) == 20
+    assert replace(film, fps=20, scale=3, recipe=RECIPE).save(out) == 20
     with Image.open(out) as animation:
         assert getattr(animation, "n_frames", 1) == 20
         assert animation.size == (3 * (16 * 2 + 2),) * 2
@@ -99,14 +100,19 @@ def test_a_saved_film_has_the_requested_frames_duration_and_scale(
         for k in range(20):
             animation.seek(k)
             durations.append(animation.info["duration"])
-    assert sum(durations) == 1000  # ms
+    assert sum(durations) == 1000 + 1000 * films.HOLD  # ms; the last frame is held
     assert read_recipe(out) == RECIPE
+    film = films.interpolate(cgan, [3, 7], steps=2, loop=True, labels=[0])
+    film.save(out)
+    with Image.open(out) as animation:
+        animation.seek(3)
+        assert animation.info["duration"] == 40
 
 
 def test_a_film_can_be_saved_more_than_once(cgan: generator.Generator, tmp_path: Path) -> None:
     film = films.sweep(cgan, [3], [0, 1], steps=3, columns=1)
     for name in ("a.gif", "b.gif"):
-        assert film.save(tmp_path / name, fps=20, scale=1, recipe=RECIPE) == 3
+        assert film.save(tmp_path / name) == 3
     assert (tmp_path / "a.gif").read_bytes() == (tmp_path / "b.gif").read_bytes()
 
 
@@ -115,15 +121,18 @@ def test_a_strip_has_a_row_for_each_label_and_a_column_for_each_frame(
 ) -> None:
     out = tmp_path / "walk.png"
     film = films.interpolate(cgan, [3, 7], steps=5, labels=[0, 1, 2])
-    assert film.save(out, fps=25, scale=None, recipe=RECIPE) == 5
-    assert opened(out).shape[1::-1] == (5 * 18 - 2, 3 * 18 - 2)
+    assert film.save(out) == 5
+    width, height = 5 * 18 - 2, 3 * 18 - 2
+    assert opened(out).shape[1::-1] == (width * 7, height * 7)  # 616 pixels: about 600
+    assert replace(film, scale=1).save(out) == 5
+    assert opened(out).shape[1::-1] == (width, height)
 
 
 def test_a_map_of_three_seeds_has_their_pictures_in_its_corners(
     dcgan: generator.Generator, tmp_path: Path
 ) -> None:
     out = tmp_path / "plane.png"
-    films.save_plane(dcgan, [1, 2, 3], (4, 4), (0, 1), None, out, RECIPE)
+    films.plane(dcgan, choices.plane(dcgan.header, "1-3", None, None, "4x4")).save(out)
     sheet = opened(out)
     assert sheet.shape == (64, 64)
     a, b, c = latents.noise([1, 2, 3], 6, "normal")
@@ -136,7 +145,8 @@ def test_a_map_of_a_two_dimensional_z_covers_z_itself(tmp_path: Path) -> None:
     model = small("dcgan", SHAPE, z_dim=2)
     weights.save(path, model.generator.state_dict(), header("dcgan", False, z_dim=2))
     loaded = generator.load(path, "cpu")
-    films.save_plane(loaded, [], (3, 3), (-1, 1), None, tmp_path / "p.png", RECIPE)
+    chosen = choices.plane(loaded.header, None, None, None, "3x3")
+    films.plane(loaded, chosen).save(tmp_path / "p.png")
     sheet = opened(tmp_path / "p.png")
     assert (sheet[:16, :16] == single(loaded, torch.tensor([-1.0, 1.0]), None)[..., 0]).all()
     assert (sheet[32:, 32:] == single(loaded, torch.tensor([1.0, -1.0]), None)[..., 0]).all()
@@ -145,9 +155,9 @@ def test_a_map_of_a_two_dimensional_z_covers_z_itself(tmp_path: Path) -> None:
 def test_a_grid_of_samples_has_a_row_for_each_label(
     cgan: generator.Generator, tmp_path: Path
 ) -> None:
-    samples.save(cgan, [5, 6], [2, 0, 1], tmp_path / "grid.png", RECIPE)
+    samples.grid(cgan, [5, 6], [2, 0, 1]).save(tmp_path / "grid.png")
     assert opened(tmp_path / "grid.png").shape[1::-1] == (2 * 18 - 2, 3 * 18 - 2)
-    samples.save(cgan, [5, 6], [2, 0], tmp_path / "singles", RECIPE)
+    samples.save_each(cgan, [5, 6], [2, 0], tmp_path / "singles", RECIPE)
     z = latents.noise([6], 6, "normal")[0]
     found = opened(tmp_path / "singles" / "label-2-seed-000006.png")
     assert (found == single(cgan, z, torch.tensor([0.0, 0, 1]))[..., 0]).all()

@@ -5,7 +5,9 @@ import pytest
 import torch
 from conftest import small, small_generator
 from torch import nn
+from torch.utils._python_dispatch import TorchDispatchMode
 
+from gancli.errors import UsageError
 from gancli.gan import Shape
 from gancli.sampling import translate
 from gancli.sampling.generator import Generator
@@ -38,12 +40,15 @@ def test_the_seed_sets_the_dropout_and_the_global_rng_is_restored(unet: Generato
     assert (first != other).any()
     assert torch.equal(torch.get_rng_state(), before)
     assert not any(m.training for m in unet.network.modules())
-    assert translate.varies(unet)
+    translate.check_variations(unet, 2)
 
 
 def test_without_dropout_the_seed_does_not_matter() -> None:
     unet = small_generator("pix2pix", SHAPE, dropout=0.0)
-    assert not translate.varies(unet)
+    translate.check_variations(unet, 1)
+    with pytest.raises(UsageError, match="dropout") as raised:
+        translate.check_variations(unet, 2)
+    assert raised.value.hint == "--variations 1"
     a, b = (translate.picture(unet, noise(40, 40), seed) for seed in (1, 2))
     assert (a == b).all()
 
@@ -73,6 +78,36 @@ def test_tiles_have_no_visible_seams(unet: Generator, monkeypatch: pytest.Monkey
     # within two pixels of a tile's edge the results differ, but the weights are small there
     assert np.abs(tiled - untiled).max() <= 12
     assert np.abs(tiled - untiled).mean() < 0.5
+
+
+class Largest(TorchDispatchMode):
+    """Remember the number of elements of the largest tensor that any operation returns."""
+
+    elements = 0
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):  # type: ignore[no-untyped-def]
+        result = func(*args, **(kwargs or {}))
+        if isinstance(result, torch.Tensor):
+            self.elements = max(self.elements, result.numel())
+        return result
+
+
+@pytest.mark.parametrize("exact", [False, True])
+def test_a_tall_picture_needs_no_more_memory_than_one_row_of_tiles(
+    unet: Generator, monkeypatch: pytest.MonkeyPatch, exact: bool
+) -> None:
+    monkeypatch.setattr(unet.model, "translate", lambda _, image: image)
+    monkeypatch.setattr(unet.model, "exact_palette", exact)
+    monkeypatch.setattr(translate, "TILE", 64)
+    monkeypatch.setattr(translate, "OVERLAP", 24)
+    source = noise(1500, 90)
+    seen: list[tuple[str, int, int | None]] = []
+    with Largest() as largest:
+        output = translate.picture(unet, source, progress=lambda *step: seen.append(step))
+    assert np.abs(output.astype(int) - source).max() <= (0 if exact else 1)
+    assert largest.elements <= 3 * 64 * 90
+    assert [done for _, done, _ in seen] == list(range(1, 1 + len(seen)))
+    assert seen[-1] == ("translating tiles", 2 * 37, 2 * 37)
 
 
 def test_tiles_of_label_maps_are_not_blended(monkeypatch: pytest.MonkeyPatch) -> None:

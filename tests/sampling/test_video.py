@@ -53,4 +53,4 @@ def test_without_the_decoder_the_error_names_the_extra(
         video.opened(tmp_path / "a.mp4"),
     ):
         pass
-    assert caught.value.hint == "pip install 'gancli[video]'"
+    assert caught.value.hint == "pip install imageio-ffmpeg"

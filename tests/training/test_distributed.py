@@ -18,7 +18,8 @@ from gancli import weights
 from gancli.cli import console
 from gancli.config import Training
 from gancli.errors import GanError, UsageError
-from gancli.gan import GAN, Batch, Inputs, Metrics, Shape, Share
+from gancli.gan import GAN, Batch, Fake, Inputs, Metrics, Shape, Share
+from gancli.nn.losses import squared_gradients
 from gancli.training import distributed
 from gancli.training.resident import Augmentation
 from gancli.training.trainer import Trainer
@@ -26,7 +27,7 @@ from gancli.training.trainer import Trainer
 TwoProcesses = tuple[Path, list[tuple[int, str]]]  # a folder; exit code and stderr of each
 SHAPE = Shape(channels=1, size=16)
 STEPS = 4
-NAMES = ("dense", "dcgan", "pix2pix")
+NAMES = ("dense", "penalised", "dcgan", "pix2pix")
 NO_NOISE = {"pix2pix": {"dropout": 0.0}}  # each process draws its own dropout masks
 ROOT = Path(__file__).parents[2]
 
@@ -47,17 +48,26 @@ class Dense(GAN):
         return image
 
     def discriminator_loss(
-        self, batch: Batch, inputs: Inputs, fake: Tensor
+        self, batch: Batch, inputs: Inputs, fake: Fake
     ) -> tuple[Tensor, Metrics]:
-        real, generated = (self.discriminator(x).square().mean() for x in (batch.image, fake))
+        real, generated = (self.discriminator(x.image).square().mean() for x in (batch, fake))
         return real - self.k * generated, {"d_loss": real - self.k * generated, "real": real}
 
-    def generator_loss(self, batch: Batch, inputs: Inputs, fake: Tensor) -> tuple[Tensor, Metrics]:
-        loss = self.discriminator(fake).square().mean()
+    def generator_loss(self, batch: Batch, inputs: Inputs, fake: Fake) -> tuple[Tensor, Metrics]:
+        loss = self.discriminator(fake.image).square().mean()
         return loss, {"g_loss": loss}
 
     def after_step(self, metrics: Metrics) -> None:
         self.k += 0.5 * (metrics["real"] - metrics["g_loss"]).detach()
+
+
+class Penalised(Dense):
+    """Two updates of the discriminator per step, every third of them with a penalty."""
+
+    critic_steps, penalty_every = 2, 3
+
+    def discriminator_penalty(self, batch: Batch, inputs: Inputs, fake: Fake) -> Tensor:
+        return squared_gradients(self.discriminator, torch.cat([batch.image, fake.image])).mean()
 
 
 def trainer(name: str) -> Trainer:
@@ -65,7 +75,8 @@ def trainer(name: str) -> Trainer:
 
     None of the models compared across processes has batch norm, whose statistics would differ.
     """
-    gan = Dense() if name == "dense" else small(name, SHAPE, **NO_NOISE.get(name, {}))
+    ours = {"dense": Dense, "penalised": Penalised}
+    gan = ours[name]() if name in ours else small(name, SHAPE, **NO_NOISE.get(name, {}))
     data = random_data(gan.shape)
     jitter, mirror = (0.3, True) if gan.shape.source else (0.0, False)
     data.augmentation = Augmentation(jitter=jitter, mirror=mirror)
@@ -146,7 +157,7 @@ def test_all_processes_end_with_the_same_state(name: str, two_processes: TwoProc
     assert any(k.startswith("ema.") for k in a)
 
 
-@pytest.mark.parametrize("name", ["dense", "pix2pix", "resumed"])
+@pytest.mark.parametrize("name", ["dense", "penalised", "pix2pix", "resumed"])
 def test_two_processes_train_like_one_on_the_same_batches(
     name: str,
     one_process: dict[str, dict[str, Tensor]],

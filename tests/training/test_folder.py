@@ -23,3 +23,13 @@ def test_records_skip_a_damaged_line_and_a_failed_write_names_the_file(tmp_path:
     folder.metrics.mkdir()
     with pytest.raises(FileError, match=r"metrics\.jsonl"):
         folder.append({})
+
+
+def test_metrics_are_not_written_through_a_link(tmp_path: Path) -> None:
+    (tmp_path / "precious").write_text("old")
+    folder = RunFolder(tmp_path / "run")
+    folder.path.mkdir()
+    folder.metrics.symlink_to(tmp_path / "precious")
+    with pytest.raises(FileError, match=r"metrics\.jsonl: It is a symbolic link"):
+        folder.append({"epoch": 1})
+    assert (tmp_path / "precious").read_text() == "old"

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from gancli import registry
 from gancli.gan import Shape
-from gancli.training.trainer import Trainer
+from gancli.training.trainer import Trainer, Variant
 
 pytestmark = [
     pytest.mark.gpu,
@@ -28,7 +28,7 @@ def trained(name: str, *, capture: bool, steps: int = STEPS, **options: object) 
 
 
 def is_captured(trainer: Trainer) -> bool:
-    return bool(trainer._step._graphs)
+    return bool(trainer._update._graphs)
 
 
 def differing(a: dict[str, Tensor], b: dict[str, Tensor]) -> list[str]:
@@ -58,8 +58,8 @@ def test_every_replay_draws_new_noise() -> None:
     step = torch.zeros(1, dtype=torch.int64, device="cuda")
     draw = trainer.gan.draw
 
-    def recording_draw(batch):  # type: ignore[no-untyped-def]
-        inputs = draw(batch)
+    def recording_draw(batch, share):  # type: ignore[no-untyped-def]
+        inputs = draw(batch, share)
         drawn.index_copy_(0, step, inputs.z[None])
         step.add_(1)
         return inputs
@@ -76,11 +76,12 @@ def test_every_replay_draws_new_noise() -> None:
 def test_replays_use_the_current_learning_rate() -> None:
     """A rate frozen in the graph would keep moving the weights after it has fallen to 0."""
     trainer = trained("dcgan", capture=True, lr_decay=1.0)
-    assert False in trainer._step._graphs
+    without_health = Variant(penalty=True, generator=True, health=False)
+    assert without_health in trainer._update._graphs
     trainer.lr.fill_(0)
     trainer.d_lr.fill_(0)
     before = trainer.state()
-    trainer._step(False)
+    trainer._update(without_health)
     after = trainer.state()
     weights = [k for k in after if k.startswith("gan.") and k.endswith("weight")]
     assert [k for k in weights if not torch.equal(before[k], after[k])] == []

@@ -1,13 +1,17 @@
 """A run: what it writes and when, how it resumes, and how it is rolled back."""
 
+import json
 import math
 import os
 import re
+import shutil
 import signal
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from itertools import islice
 from pathlib import Path
+from typing import Literal
 
 import pytest
 import torch
@@ -16,15 +20,18 @@ from PIL import Image
 from gancli import weights
 from gancli.config import Job
 from gancli.errors import FileError, GanError, UsageError
+from gancli.hardware import Memory
+from gancli.metric import Metric
 from gancli.reporting import Say, silent
 from gancli.sampling.find import find, find_digest
-from gancli.training import doctor
+from gancli.training import doctor, precision
 from gancli.training.folder import RunFolder
 from gancli.training.prepare import prepare
+from gancli.training.reports import Report
 from gancli.training.resident import ResidentDataset
 from gancli.training.run import Run
 from gancli.training.streaming import StreamingDataset
-from gancli.training.trainer import Report, Trainer
+from gancli.training.trainer import Trainer
 
 TINY = {"width": 4, "batch_size": 10}
 
@@ -36,6 +43,7 @@ def start(
     model: str = "dcgan",
     stream: bool | None = None,
     say: Say = silent,
+    threads: int | None = None,
     **typed: object,
 ) -> Run:
     job = Job(
@@ -47,6 +55,7 @@ def start(
         out=out,
         fresh=fresh,
         stream=stream,
+        threads=threads,
     )
     return Run(prepare(job, say, silent), say)
 
@@ -97,6 +106,10 @@ def test_fresh_starts_from_zero_images(pictures: Path, tmp_path: Path) -> None:
     list(start(pictures, out).train())
     assert start(pictures, out).trainer.images_seen > 0
     assert start(pictures, out, fresh=True).trainer.images_seen == 0
+
+
+def report_each_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Trainer, "run", lambda trainer, run=Trainer.run: run(trainer, 0))
 
 
 def insert_nan(run: Run) -> None:
@@ -159,7 +172,7 @@ def test_rollbacks_give_the_same_weights_when_the_run_is_stopped_in_between(
     for stop in (60 * (epoch - 1) + 10, 60 * (epoch - 1) + 20, 60 * epoch + 20, None):
         run = start(pictures, out)
         diverge(run, epoch, rollbacks=1)
-        monkeypatch.setattr(Trainer, "run", lambda trainer, run=Trainer.run: run(trainer, 0))
+        report_each_step(monkeypatch)
         reports = run.train()
         for report in reports:
             if report.images_seen == stop:
@@ -182,6 +195,7 @@ def test_a_stale_or_damaged_epoch_start_is_removed(pictures: Path, tmp_path: Pat
     (out / "epoch.safetensors").write_bytes(earlier)
     run = start(pictures, out, epochs=3)
     assert_equal_states(weights.load(run.folder.last_epoch_state()), run.trainer.state())
+    run.close()
     (out / "epoch.safetensors").write_bytes(b"")
     start(pictures, out, epochs=3)
     assert not (out / "epoch.safetensors").exists()
@@ -249,6 +263,92 @@ def test_the_doctor_reports_a_finding_once_also_in_a_resumed_run(
     assert all(line["real_spread"] > 0.1 for line in lines)
 
 
+@pytest.mark.parametrize("lost_at", [60, 80, 170])  # epoch 1 was saved, in mid-epoch, the last step
+@pytest.mark.parametrize("moved", [True, False])
+def test_a_run_whose_folder_is_lost_is_saved_in_a_new_one(
+    pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lost_at: int, moved: bool
+) -> None:
+    out = tmp_path / "run"
+    list(start(pictures, tmp_path / "whole").train())
+    report_each_step(monkeypatch)
+    reports = start(pictures, out).train()
+    next(report for report in reports if report.images_seen == lost_at)
+    if moved:
+        out.rename(tmp_path / "moved")
+    else:
+        shutil.rmtree(out)
+    if lost_at == 80:
+        os.kill(os.getpid(), signal.SIGTERM)
+    with pytest.raises(FileError, match=rf"{out} was deleted or moved") as raised:
+        list(reports)
+    assert str(raised.value.hint).startswith(f"--out {out} ")
+    again = start(pictures, out)
+    assert again.trainer.images_seen == {60: 110}.get(lost_at, lost_at)  # noticed at the next write
+    list(again.train())
+    whole = weights.load(tmp_path / "whole" / "training.safetensors")
+    assert_equal_states(weights.load(out / "training.safetensors"), whole)
+
+
+def test_a_lost_run_is_not_saved_over_another(pictures: Path, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    reports = start(pictures, out).train()
+    next(reports)
+    out.rename(tmp_path / "moved")
+    list(start(pictures, out, seed=1).train())
+    other = (out / "training.safetensors").read_bytes()
+    with pytest.raises(FileError, match=rf"{out} was deleted or moved.*in {out}-2,"):
+        list(reports)
+    assert (out / "training.safetensors").read_bytes() == other
+    assert start(pictures, tmp_path / "run-2").trainer.images_seen > 0
+
+
+def test_a_rollback_without_its_checkpoint_is_an_error(pictures: Path, tmp_path: Path) -> None:
+    run = start(pictures, tmp_path / "run")
+    diverge(run, epoch=2, rollbacks=0)
+    reports = run.train()
+    next(r for r in reports if r.epoch_ended)
+    shutil.rmtree(tmp_path / "run")
+    with pytest.raises(FileError, match=r"diverged in epoch 2.*was deleted or moved"):
+        list(reports)
+
+
+def test_a_run_keeps_others_out_of_its_folder_until_it_ends(pictures: Path, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    run = start(pictures, out)
+    with pytest.raises(UsageError, match="Another training"):
+        start(pictures, out)
+    list(run.train())
+    again = start(pictures, out, epochs=4)  # `run` still exists
+    list(again.train())
+    with pytest.raises(UsageError, match="different run"):
+        start(pictures, out, seed=1)
+    start(pictures, out, epochs=4).close()
+
+
+@pytest.mark.parametrize("epoch", [1, 3])
+def test_a_signal_while_an_epoch_closes_leaves_no_epoch_start(
+    pictures: Path, tmp_path: Path, epoch: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "run"
+
+    def signalled(folder: RunFolder, record: dict[str, object]) -> None:
+        append(folder, record)
+        if record["epoch"] == epoch:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    append = RunFolder.append
+    monkeypatch.setattr(RunFolder, "append", signalled)
+    with pytest.raises(KeyboardInterrupt):
+        list(start(pictures, out).train())
+    assert not (out / "epoch.safetensors").exists()
+    # an earlier version wrote one then, and it stayed
+    (out / "epoch.safetensors").write_bytes((out / "training.safetensors").read_bytes())
+    monkeypatch.undo()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    list(start(pictures, out).train())
+    assert not (out / "epoch.safetensors").exists()
+
+
 @pytest.mark.parametrize("damage", [b"", b"half"])
 def test_damaged_best_weights_are_set_aside_before_training_resumes(
     pictures: Path, tmp_path: Path, damage: bytes
@@ -264,11 +364,14 @@ def test_damaged_best_weights_are_set_aside_before_training_resumes(
     assert weights.read_generator(best).best is not None
 
 
-def test_best_safetensors_holds_the_epoch_with_the_lowest_measure(
-    pictures: Path, tmp_path: Path
+@pytest.mark.parametrize(("better", "epoch", "value"), [("lower", 2, 0.3), ("higher", 1, 0.5)])
+def test_best_safetensors_holds_the_epoch_with_the_best_measure(
+    pictures: Path, tmp_path: Path, better: Literal["lower", "higher"], epoch: int, value: float
 ) -> None:
     out = tmp_path / "run"
     run = start(pictures, out, model="began")
+    shown = (Metric("convergence", better, best_epoch=True),)
+    run.prepared.model.shown = shown  # type: ignore[misc]
     reports, measures = run.trainer.run, {1: 0.5, 2: 0.3, 3: 0.4}
 
     def reports_with_measures() -> Iterator[Report]:
@@ -278,11 +381,11 @@ def test_best_safetensors_holds_the_epoch_with_the_lowest_measure(
     run.trainer.run = reports_with_measures  # type: ignore[assignment]
     generators = [(out / weights.GENERATOR).read_bytes() for r in run.train() if r.epoch_ended]
     best = weights.read_generator(out / weights.BEST).best
-    assert best == weights.Best(epoch=2, measure="convergence", value=0.3)
-    (tmp_path / "epoch-2.safetensors").write_bytes(generators[1])
-    epoch_2 = weights.load(tmp_path / "epoch-2.safetensors")
+    assert best == weights.Best(epoch=epoch, measure="convergence", value=value)
+    (tmp_path / "expected.safetensors").write_bytes(generators[epoch - 1])
+    expected = weights.load(tmp_path / "expected.safetensors")
     kept = weights.load(find(str(out / weights.BEST)))
-    assert all(torch.equal(epoch_2[k], kept[k]) for k in kept)
+    assert all(torch.equal(expected[k], kept[k]) for k in kept)
     digest = weights.digest(out / weights.BEST)
     assert find_digest(digest, tmp_path) == out / weights.BEST
 
@@ -305,15 +408,25 @@ def test_defaults_of_began_depend_on_the_image_size(
     assert (found.settings.taper, found.training.d_lr_scale) == (3, d_lr_scale)
 
 
+def test_preparing_a_dry_run_measures_nothing(
+    pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(precision, "_try_both", lambda _: pytest.fail("it was measured"))
+    job = Job(model="dcgan", dataset=str(pictures), typed=TINY, device="cpu")
+    said: list[str] = []
+    assert prepare(job, said.append, silent, measure=False).precision == "auto"
+    assert not any("Training on" in line for line in said)
+
+
 @pytest.mark.parametrize("reports", [None, 1])
 def test_captured_graphs_are_dropped_when_training_ends(
     pictures: Path, tmp_path: Path, reports: int | None
 ) -> None:
     """At its end, or when the caller stops iterating. NCCL would wait for them on exit."""
     run = start(pictures, tmp_path / "run", epochs=2)
-    run.trainer._step._graphs["kept"] = None  # type: ignore[assignment]
+    run.trainer._update._graphs["kept"] = None  # type: ignore[assignment]
     list(islice(run.train(), reports))
-    assert not run.trainer._step._graphs
+    assert not run.trainer._update._graphs
 
 
 @pytest.mark.parametrize("place", ["", "runs/mine"])
@@ -346,7 +459,7 @@ def test_a_run_with_a_missing_file_is_an_error_and_is_not_overwritten(
     assert (out / weights.GENERATOR).read_bytes() == before
     list(start(pictures, out, epochs=1, fresh=True).train())
     assert [m["epoch"] for m in RunFolder(out).records()] == [1]
-    assert len(list((out / "samples").iterdir())) == 1
+    assert len(list((out / "samples").glob("epoch-*.png"))) == 1
 
 
 def test_damaged_metrics_and_sample_grids_are_skipped(pictures: Path, tmp_path: Path) -> None:
@@ -399,7 +512,8 @@ def test_data_that_does_not_fit_is_streamed_and_trains_the_same(
     a, size = trained_state(held), held.prepared.pictures.images.nbytes
     assert isinstance(held.trainer.data, ResidentDataset)
     if stream is None:
-        monkeypatch.setattr("gancli.hardware.free_bytes", lambda device: 2 * size - 1)
+        free = held.prepared.memory_needed + 2 * size - 1
+        monkeypatch.setattr("gancli.hardware.memory", lambda device: Memory(free, 2**40))
     messages: list[str] = []
     streamed = start(pictures, tmp_path / "streamed", epochs=1, stream=stream, say=messages.append)
     assert isinstance(streamed.trainer.data, StreamingDataset)
@@ -418,3 +532,69 @@ def test_stream_without_a_cache_file_is_a_usage_error(pictures: Path, tmp_path: 
         start(pictures, tmp_path / "run", stream=True, say=messages.append)
     assert raised.value.hint == "--no-stream"
     assert any(str(tmp_path / "cache") in line for line in messages)
+
+
+def test_a_resumed_run_keeps_its_threads_and_its_bits(pictures: Path, tmp_path: Path) -> None:
+    """Rounding depends on the number of threads; the tests' own is restored at the end."""
+    before, messages = torch.get_num_threads(), list[str]()
+    begin = partial(start, pictures, width=32)  # so wide that two threads round differently
+    try:
+        whole = trained_state(begin(tmp_path / "whole", epochs=2, threads=1))
+        next(r for r in begin(tmp_path / "run", epochs=2, threads=1).train() if r.epoch_ended)
+        torch.set_num_threads(2)
+        resumed = begin(tmp_path / "run", epochs=2, say=messages.append)
+        assert torch.get_num_threads() == resumed.prepared.threads == 1
+        assert any("its number of threads, 1, because" in line for line in messages)
+        state = trained_state(resumed)
+        assert all(torch.equal(whole[k], state[k]) for k in whole)
+        torch.set_num_threads(2)
+        other = trained_state(begin(tmp_path / "two", epochs=2))
+        assert not all(torch.equal(whole[k], other[k]) for k in whole)
+    finally:
+        torch.set_num_threads(before)
+
+
+def test_threads_can_be_changed_and_files_without_them_take_the_present_number(
+    pictures: Path, tmp_path: Path
+) -> None:
+    messages: list[str] = []
+    before, plan = torch.get_num_threads(), RunFolder(tmp_path / "run").plan
+    try:
+        list(start(pictures, tmp_path / "run", epochs=1, threads=2).train())
+        start(pictures, tmp_path / "run", threads=3, say=messages.append)
+        assert torch.get_num_threads() == json.loads(plan.read_text())["threads"] == 3
+        assert "The number of threads is now 3 instead of 2, which changes the result." in messages
+        old = {k: v for k, v in json.loads(plan.read_text()).items() if k != "threads"}
+        plan.write_text(json.dumps(old))
+        assert start(pictures, tmp_path / "run").prepared.threads == 3
+        plan.write_text(json.dumps(old | {"threads": "many"}))
+        with pytest.raises(FileError, match="damaged"):
+            start(pictures, tmp_path / "run")
+    finally:
+        torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize("epoch", [1, 2])
+def test_running_out_of_memory_keeps_the_checkpoint_and_names_the_next_command(
+    pictures: Path, tmp_path: Path, epoch: int
+) -> None:
+    run = start(pictures, tmp_path / "run")
+    step, size = run.trainer.step, run.prepared.training.batch_size
+
+    def step_that_fails() -> None:
+        step()
+        if run.trainer.images_seen > 60 * (epoch - 1) + size:
+            torch.empty(2**50)
+
+    run.trainer.step = step_that_fails  # type: ignore[method-assign]
+    with pytest.raises(GanError, match=f"Memory ran out in epoch {epoch}, with") as raised:
+        list(run.train())
+    smaller = f"--batch-size {size // 2}"
+    if epoch == 1:
+        assert raised.value.hint == smaller
+        assert start(pictures, tmp_path / "run").trainer.images_seen == 0
+        return
+    assert f"The checkpoint after 1.1 epochs is in {tmp_path / 'run'}." in raised.value.message
+    assert str(raised.value.hint).endswith(f"{smaller} --fresh")
+    resumed = start(pictures, tmp_path / "run")
+    assert resumed.trainer.images_seen == 60

@@ -4,10 +4,11 @@ import pytest
 from conftest import small_trainer
 
 from gancli.config import Training
-from gancli.gan import Shape
+from gancli.gan import Metric, Shape
 from gancli.training.schedule import Schedule
 
 LR = 0.008
+LOWER = Metric("convergence", better="lower")
 
 
 def schedule(patience: int = 0, lr_decay: float = 0.0) -> Schedule:
@@ -18,7 +19,7 @@ def factors(schedule: Schedule, measures: list[float]) -> list[float]:
     """The factor on the learning rate after each measure."""
     found = []
     for measure in measures:
-        schedule.record_measure(measure)
+        schedule.record_measure(measure, LOWER)
         found.append(schedule.learning_rate(0, 100) / LR)
     return found
 

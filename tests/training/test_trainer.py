@@ -50,6 +50,20 @@ def test_the_report_interval_does_not_affect_the_training() -> None:
     assert all(torch.equal(a[k], b[k]) for k in a)
 
 
+def test_each_network_has_the_optimiser_settings_of_its_own() -> None:
+    trainer = small_trainer("dcgan", SHAPE, beta1=0.1, d_beta1=0.0, d_beta2=0.9)
+    (of_g,), (of_d,) = (o.adam.param_groups for o in (trainer.g_optimiser, trainer.d_optimiser))
+    assert (of_g["betas"], of_d["betas"]) == ((0.1, 0.999), (0.0, 0.9))
+
+
+def test_a_penalised_discriminator_is_not_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
+    """torch.compile has no second gradient."""
+    compiled: list[nn.Module] = []
+    monkeypatch.setattr(nn.Module, "compile", lambda network: compiled.append(network))
+    trainer = small_trainer("r3gan", SHAPE, compile=True)
+    assert compiled == [trainer.gan.generator]
+
+
 @pytest.mark.filterwarnings("ignore")  # torch.compile causes warnings in torch itself
 def test_compiled_networks_train_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     """With the eager backend, which takes seconds instead of minutes and changes no result."""
@@ -96,6 +110,6 @@ def test_the_seed_decides_the_weights() -> None:
 def test_load_resets_the_captured_step() -> None:
     trainer = small_trainer("dcgan", SHAPE)
     trainer.step()
-    trainer._step._warm_ups["a step"] = 1
+    trainer._update._warm_ups["a step"] = 1
     trainer.load(trainer.state())
-    assert not trainer._step._warm_ups
+    assert not trainer._update._warm_ups

@@ -9,9 +9,7 @@ from torch import Tensor
 
 from gancli.evaluation.classifier import labels_of
 from gancli.evaluation.evidence import Samples
-from gancli.evaluation.metrics import Kind, Metric
-
-IN_TRAINING = ("classes_hit",)
+from gancli.evaluation.metrics import EvidenceMetric, Kind
 
 HIT = 0.1  # a class is hit from this share of its expected frequency on
 
@@ -41,6 +39,15 @@ def _shares(samples: Samples) -> dict[str, float]:
 
 
 METRICS = (
-    Metric("classes_hit", "classes hit", Kind.CLASSES, _hit, "higher", "{:.0%}".format, place=20),
-    Metric("shares", "", Kind.CLASSES, _shares),
+    EvidenceMetric(
+        "classes_hit",
+        "higher",
+        "{:.0%}".format,
+        title="classes hit",
+        of=Kind.CLASSES,
+        compute=_hit,
+        place=20,
+        in_training=True,
+    ),
+    EvidenceMetric("shares", of=Kind.CLASSES, compute=_shares),
 )

@@ -10,10 +10,7 @@ import torch
 from torch import Tensor
 
 from gancli.evaluation.evidence import Samples
-from gancli.evaluation.metrics import Kind, Metric
-
-IN_TRAINING = ("frechet",)
-BEST_EPOCH_METRICS = ("frechet",)
+from gancli.evaluation.metrics import EvidenceMetric, Kind
 
 
 class Gaussian(NamedTuple):
@@ -64,13 +61,23 @@ def _floor_protocol(samples: Samples) -> str:
 
 SHOW = "{:.2f}".format
 METRICS = (
-    Metric("frechet", "Fréchet distance", Kind.SAMPLES, _distance, "lower", SHOW, place=10),
-    Metric(
+    EvidenceMetric(
+        "frechet",
+        "lower",
+        SHOW,
+        title="Fréchet distance",
+        of=Kind.SAMPLES,
+        compute=_distance,
+        place=10,
+        in_training=True,
+        best_epoch=True,
+    ),
+    EvidenceMetric(
         "floor",
-        "  of real training pictures (floor)",
-        Kind.SAMPLES,
-        _floor,
         show=SHOW,
+        title="  of real training pictures (floor)",
+        of=Kind.SAMPLES,
+        compute=_floor,
         protocol=_floor_protocol,
         place=10,
     ),

@@ -11,7 +11,7 @@ import torch
 
 from gancli.evaluation.classifier import Scores, fit, images_of, labels_of, quantise, score, scores
 from gancli.evaluation.evidence import Samples
-from gancli.evaluation.metrics import Kind, Metric, Rows
+from gancli.evaluation.metrics import EvidenceMetric, Kind, Rows
 
 
 def gan_test(samples: Samples) -> Scores | None:
@@ -42,8 +42,17 @@ def _by_class(result: Scores) -> Rows:
     return [("  by class", ", ".join(f"{name} {s:.1%}" for name, s in result.per_class.items()))]
 
 
-def _metric(name: str, title: str, compute: Callable[[Samples], Scores | None]) -> Metric:
-    return Metric(name, title, Kind.LABELLED, compute, "higher", _overall, _by_class, place=30)
+def _metric(name: str, title: str, compute: Callable[[Samples], Scores | None]) -> EvidenceMetric:
+    return EvidenceMetric(
+        name,
+        "higher",
+        _overall,
+        title=title,
+        of=Kind.LABELLED,
+        compute=compute,
+        details=_by_class,
+        place=30,
+    )
 
 
 METRICS = (

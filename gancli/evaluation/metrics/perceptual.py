@@ -4,21 +4,23 @@ FLIP models human vision. LPIPS compares the features of a network, whose weight
 Both are computed only if their libraries are installed.
 """
 
+import sys
 from collections.abc import Callable
+from contextlib import redirect_stdout
 from importlib.util import find_spec
 
 import torch
 from torch import Tensor
 
 from gancli.evaluation.evidence import Translations
-from gancli.evaluation.metrics import Kind, Metric
+from gancli.evaluation.metrics import EvidenceMetric, Kind
 
 Distance = Callable[[Tensor, Tensor], float]  # between two pictures (1, C, H, W) in [-1, 1]
 
 
 def flip(photos: Translations) -> float | None:
     """Return the mean FLIP, 0..1; None if its library is not installed."""
-    return _mean(photos, "FLIP", "flip_evaluator", _flip)
+    return _mean(photos, "FLIP", "flip-evaluator", _flip)
 
 
 def lpips(photos: Translations) -> float | None:
@@ -27,10 +29,10 @@ def lpips(photos: Translations) -> float | None:
 
 
 def _mean(
-    photos: Translations, name: str, library: str, make: Callable[[], Distance]
+    photos: Translations, name: str, package: str, make: Callable[[], Distance]
 ) -> float | None:
-    if find_spec(library) is None:
-        photos.say(f"{name} is left out; to add it: pip install 'gancli[perceptual]'")
+    if find_spec(package.replace("-", "_")) is None:
+        photos.say(f"{name} is left out; to add it: pip install {package}")
         return None
     try:
         distance = make()
@@ -57,11 +59,14 @@ def _lpips() -> Distance:
     """LPIPS, Zhang et al. 2018, arXiv:1801.03924, with the features of AlexNet."""
     import lpips
 
-    network = lpips.LPIPS(net="alex", verbose=False).eval()
+    with redirect_stdout(
+        sys.stderr
+    ):  # torch.hub says on stdout, before the JSON, what it downloads
+        network = lpips.LPIPS(net="alex", verbose=False).eval()
     return lambda a, b: float(torch.inference_mode()(network)(a, b).mean())
 
 
 METRICS = (
-    Metric("flip", "FLIP", Kind.PHOTOS, flip, "lower", place=30),
-    Metric("lpips", "LPIPS", Kind.PHOTOS, lpips, "lower", place=30),
+    EvidenceMetric("flip", "lower", title="FLIP", of=Kind.PHOTOS, compute=flip, place=30),
+    EvidenceMetric("lpips", "lower", title="LPIPS", of=Kind.PHOTOS, compute=lpips, place=30),
 )

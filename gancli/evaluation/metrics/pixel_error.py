@@ -3,9 +3,7 @@
 from torch import Tensor
 
 from gancli.evaluation.evidence import Translations
-from gancli.evaluation.metrics import Kind, Metric
-
-IN_TRAINING = ("l1",)
+from gancli.evaluation.metrics import EvidenceMetric, Kind
 
 
 def l1(photos: Translations) -> float:
@@ -24,6 +22,22 @@ def psnr(photos: Translations) -> float:
 
 
 METRICS = (
-    Metric("l1", "L1 (values in 0..1)", Kind.PHOTOS, l1, "lower", place=10),
-    Metric("psnr", "PSNR", Kind.PHOTOS, psnr, "higher", "{:.1f} dB".format, place=40),
+    EvidenceMetric(
+        "l1",
+        "lower",
+        title="L1 (values in 0..1)",
+        of=Kind.PHOTOS,
+        compute=l1,
+        place=10,
+        in_training=True,
+    ),
+    EvidenceMetric(
+        "psnr",
+        "higher",
+        "{:.1f} dB".format,
+        title="PSNR",
+        of=Kind.PHOTOS,
+        compute=psnr,
+        place=40,
+    ),
 )

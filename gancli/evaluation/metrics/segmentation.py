@@ -4,12 +4,11 @@ All of them are computed from one confusion matrix over all pictures (Long, Shel
 arXiv:1411.4038, section 5). Means are over the classes that occur in the ground truth.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 from gancli.evaluation.evidence import Translations
-from gancli.evaluation.metrics import Kind, Metric, Rows
-
-IN_TRAINING = ("accuracy", "class_accuracy", "mean_iou")
+from gancli.evaluation.metrics import EvidenceMetric, Kind, Rows
 
 
 def accuracy(maps: Translations) -> float:
@@ -54,18 +53,22 @@ def _classes_present(maps: Translations) -> str:
     return f"means over the {_present(maps).sum()} classes in the ground truth"
 
 
-MAPS = Kind.LABEL_MAPS
+def _metric(
+    name: str, title: str, compute: Callable[[Translations], Any], **options: Any
+) -> EvidenceMetric:
+    of = Kind.LABEL_MAPS
+    return EvidenceMetric(name, "higher", title=title, of=of, compute=compute, place=10, **options)
+
+
 METRICS = (
-    Metric("accuracy", "per-pixel accuracy", MAPS, accuracy, "higher", place=10),
-    Metric(
+    _metric("accuracy", "per-pixel accuracy", accuracy, in_training=True),
+    _metric(
         "class_accuracy",
         "mean class accuracy",
-        MAPS,
         class_accuracy,
-        "higher",
         protocol=_classes_present,
-        place=10,
+        in_training=True,
     ),
-    Metric("mean_iou", "mean IoU", MAPS, mean_iou, "higher", place=10),
-    Metric("iou_by_class", "", MAPS, iou_by_class, "higher", details=_rows, place=10),
+    _metric("mean_iou", "mean IoU", mean_iou, in_training=True, best_epoch=True),
+    _metric("iou_by_class", "", iou_by_class, details=_rows),
 )

@@ -5,9 +5,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from gancli.evaluation.evidence import Translations
-from gancli.evaluation.metrics import Kind, Metric
-
-IN_TRAINING = ("ssim",)
+from gancli.evaluation.metrics import EvidenceMetric, Kind
 
 WINDOW, SIGMA = 11, 1.5  # pixels; the Gaussian window of the paper
 K1, K2 = 0.01, 0.03
@@ -42,4 +40,15 @@ def _window(_: Translations) -> str:
     return f"SSIM with {WINDOW}x{WINDOW} Gaussian windows, per channel, for values in 0..1"
 
 
-METRICS = (Metric("ssim", "SSIM", Kind.PHOTOS, _mean_ssim, "higher", protocol=_window, place=20),)
+METRICS = (
+    EvidenceMetric(
+        "ssim",
+        "higher",
+        title="SSIM",
+        of=Kind.PHOTOS,
+        compute=_mean_ssim,
+        protocol=_window,
+        place=20,
+        in_training=True,
+    ),
+)

@@ -10,20 +10,14 @@ from pathlib import Path
 import pytest
 
 import gancli
-from gancli import registry
 from gancli.evaluation import metrics
-
-FILES = registry.names("metrics")
 
 ADDED = '''"""How bright translations are, for a test."""
 
-from gancli.evaluation.metrics import Kind, Metric
-
-IN_TRAINING = ("brightness",)
-BEST_EPOCH_METRICS = ("brightness",)
+from gancli.evaluation.metrics import EvidenceMetric, Kind
 
 METRICS = (
-    Metric(
+    EvidenceMetric(
         name="brightness",
         title="mean brightness",
         of=Kind.PHOTOS,
@@ -32,6 +26,8 @@ METRICS = (
         compute=lambda photos: float(photos.generated[0].mean()),
         protocol=lambda photos: "brightness of the first",
         place=0,
+        in_training=True,
+        best_epoch=True,
     ),
 )
 '''
@@ -39,15 +35,15 @@ METRICS = (
 USED = """
 import json, sys
 from gancli.evaluation import metrics
-names, best = metrics.in_training_names(), metrics.best_epoch_metric(["l1", "brightness"])
 assert "torch" not in sys.modules
+best = metrics.best_epoch_metric(["l1", "brightness"])
 import numpy as np
 from gancli.evaluation.evaluate import measure
 from gancli.evaluation.evidence import Translations
 gray = np.full((16, 16, 1), 51, np.uint8)
 found = measure(Translations(generated=[gray], truth=[gray]), in_training=True)
 shown = {"rows": found.rows(), "dict": found.as_dict(), "numbers": found.numbers()}
-print(json.dumps({**shown, "names": names, "best": best}))
+print(json.dumps({**shown, "best": best.name}))
 """
 
 
@@ -68,22 +64,27 @@ def test_adding_a_file_adds_a_metric(tmp_path: Path) -> None:
     assert found["rows"][-1][1].startswith("means over pairs; brightness of the first; SSIM")
     assert found["dict"]["brightness"] == 51
     assert found["numbers"] == {"brightness": 51, "l1": 0, "ssim": pytest.approx(1)}
-    assert {*found["names"]} == {*metrics.in_training_names(), "brightness"}
     assert found["best"] == "brightness"
 
 
-def test_the_frechet_distance_chooses_the_best_epoch() -> None:
-    assert metrics.best_epoch_metric(["g_loss", "classes_hit", "frechet"]) == "frechet"
-    assert metrics.best_epoch_metric(["g_loss", "l1", "ssim"]) is None
+@pytest.mark.parametrize(
+    ("measured", "name", "better"),
+    [
+        (["g_loss", "classes_hit", "frechet"], "frechet", "lower"),
+        (["g_loss", "accuracy", "mean_iou"], "mean_iou", "higher"),
+        (["g_loss", "l1", "ssim"], None, None),
+    ],
+)
+def test_the_best_epoch_is_chosen_by_one_metric(
+    measured: list[str], name: str | None, better: str | None
+) -> None:
+    chosen = metrics.best_epoch_metric(measured)
+    assert (chosen and chosen.name, chosen and chosen.better) == (name, better)
 
 
-@pytest.mark.parametrize("file", FILES)
-def test_declared_names_are_metrics_of_the_file(file: str) -> None:
-    known = {m.name: m for m in registry.load("metrics", file).METRICS}
-    trained = registry.declared("metrics", file, "IN_TRAINING", ())
-    best = registry.declared("metrics", file, "BEST_EPOCH_METRICS", ())
-    assert set(best) <= set(trained) <= set(known)
-    assert all(known[name].better == "lower" for name in best)
+def test_metrics_that_choose_the_best_epoch_have_a_direction_and_are_computed_in_training() -> None:
+    for metric in metrics.every():
+        assert not metric.best_epoch or (metric.better and metric.in_training)
 
 
 def test_metrics_of_the_same_kind_have_different_names() -> None:

@@ -1,10 +1,27 @@
-"""When to report: at about the same interval, and after the same step in all processes."""
+"""What the trainer reports, and when: after the same step in all processes."""
 
 import time
+from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 
 from gancli.training import distributed
+
+
+@dataclass(frozen=True, kw_only=True)
+class Report:
+    """Progress and the mean metrics of the current epoch. `epoch` counts complete epochs.
+
+    `samples` is a sample grid drawn at this moment, if there is one.
+    """
+
+    images_seen: int
+    epoch: int
+    epoch_ended: bool
+    images_per_second: float
+    metrics: dict[str, float]
+    samples: Path | None = None
 
 
 class ReportTimer:

@@ -1,0 +1,26 @@
+"""The rounds of the soak test work, and its slopes are those of its measurements."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.soak import rounds
+
+
+def test_a_round_runs_every_command_and_leaves_no_file_open(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", "")  # restored at the end
+    monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.delenv("GAN_DATA_DIR", raising=False)
+    monkeypatch.chdir(tmp_path)
+    rounds.prepare(tmp_path)
+    rounds.run()
+    first = rounds.usage(0)
+    rounds.run()
+    assert rounds.usage(1).files <= first.files
+
+
+def test_slopes_are_per_hour() -> None:
+    found = [rounds.Usage(60.0 * i, 100 + 2 * i, 7) for i in range(10)]
+    assert rounds.slopes(found) == pytest.approx((120, 0))
