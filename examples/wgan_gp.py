@@ -7,8 +7,8 @@ What we changed:
 
 - The networks are those of DCGAN, without batch norm in the critic. The critic gets the minibatch
   standard deviation, as in Progressive GAN (arXiv:1710.10196).
-- There are two critic steps per step of the generator instead of five, and the learning rate is
-  higher and decays. Weights are averaged.
+- There are two critic steps per step of the generator instead of five, on half as many images,
+  and the learning rate is higher and decays. Weights are averaged.
 
 The preset `paper` has the paper's values.
 """
@@ -34,9 +34,10 @@ class Settings(dcgan.Settings):
 
 def preset(name: str, shape: Shape | None, direction: Direction | None) -> dict[str, Any]:
     """Return values for `Settings` and `config.Training`: see `gancli.gan`."""
-    values = {"lr": 1e-3, "beta1": 0.0, "beta2": 0.9, "batch_size": 64, "lr_decay": 1.0}
+    values = {"lr": 1e-3, "beta1": 0.0, "beta2": 0.9, "batch_size": 32, "lr_decay": 1.0}
     if name == "paper":
-        values |= {"lr": 1e-4, "critic_steps": 5, "minibatch_std": False, "ema": 0.0}
+        values |= {"lr": 1e-4, "critic_steps": 5, "batch_size": 64}
+        values |= {"minibatch_std": False, "ema": 0.0}
     return values
 
 
