@@ -124,7 +124,10 @@ class Job:
         if not 0 <= self.save_every < math.inf:
             raise UsageError("--save-every must be a time such as 5m, or 0 for never.")
         if self.minutes is not None and "epochs" in self.typed:
-            raise UsageError("--minutes and --epochs both set the length: give only one.")
+            raise UsageError(
+                "--minutes and --epochs both set the length: give only one.",
+                hint="leave out --epochs",
+            )
         self._check_direction()
 
     def _check_direction(self) -> None:
@@ -243,9 +246,14 @@ def check_bounds(options: Any) -> None:
         for low, high in getattr(hints[field.name], "__metadata__", ()):
             if value is not None and not low <= value <= high:  # written so that nan fails, too
                 raise UsageError(
-                    f"{option(field.name)} must be between {low:,} and {high:,}, not {value:,}.",
+                    f"{option(field.name)} must be between {_shown(low)} and {_shown(high)}, not "
+                    f"{_shown(value)}.",
                     hint=as_typed(field.name, field.default),
                 )
+
+
+def _shown(number: float) -> str:
+    return f"{number:g}" if isinstance(number, float) else f"{number:,}"
 
 
 def _as(kind: Any, value: Any) -> Any:
@@ -275,5 +283,6 @@ def option(name: str) -> str:
 
 def as_typed(name: str, value: Any) -> str:
     """Return a setting and its value as the user would type them, for a hint."""
+    value = f"{value:g}" if isinstance(value, float) else value
     value = str(value).lower() if value is None or isinstance(value, bool) else value
     return f"{option(name)}{' ' if name in OPTIONS else '='}{value}"

@@ -26,7 +26,8 @@ from gancli.errors import UsageError
 # The registries, and what messages call one entry of each.
 NOUNS = {"models": "model", "datasets": "dataset", "formats": "format", "metrics": "metric"}
 FOLDERS = {"metrics": "evaluation/metrics"}  # the folder, if its name is not the registry's
-LISTINGS = {"models": "gan train --help", "datasets": "gan datasets list"}  # commands that list one
+LISTINGS = {"models": "gan models", "datasets": "gan datasets list"}  # commands that list one
+CLOSE, SHORTEST = 0.7, 3  # how similar two words are, of 1; letters of a start, at least
 OPEN = ("models", "datasets", "formats")  # registries that installed packages can add to
 
 
@@ -99,6 +100,12 @@ def name_of(kind: str, word: str) -> str:
     return path.stem
 
 
+def canonical(kind: str, word: str) -> str:
+    """Return the entry that `word` names in any case, with `_` or `-`; else `word` itself."""
+    name = word.lower().replace("_", "-")
+    return name if word not in names(kind) and name in names(kind) else word
+
+
 def check(kind: str, name: str) -> None:
     """Raise UsageError, with the closest name, unless registry `kind` has one entry `name`."""
     if name not in names(kind):
@@ -118,8 +125,16 @@ def check(kind: str, name: str) -> None:
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """Return the end of a sentence: `. Did you mean 'x'?` if a known word is close, else `.`."""
-    close = difflib.get_close_matches(word.lower(), list(known), n=1, cutoff=0.5)
-    return f". Did you mean {close[0]!r}?" if close else "."
+    close = closest(word, known)
+    return f". Did you mean {close!r}?" if close else "."
+
+
+def closest(word: str, known: Iterable[str]) -> str | None:
+    """Return the known word that starts with `word` or differs from it by a few letters, if any."""
+    lower = {name.lower(): name for name in known}
+    longer = [name for name in lower if name.startswith(word.lower()) and len(word) >= SHORTEST]
+    close = longer or difflib.get_close_matches(word.lower(), lower, n=1, cutoff=CLOSE)
+    return lower[close[0]] if close else None
 
 
 def _built_in(kind: str) -> set[str]:

@@ -26,9 +26,23 @@ def test_an_unknown_name_suggests_the_closest_and_lists_all() -> None:
     with pytest.raises(UsageError, match=r"'dcgam'.*'dcgan'") as raised:
         registry.load("models", "dcgam")
     assert ", ".join(registry.names("models")) in raised.value.message
-    assert raised.value.hint == "gan train --help"
+    assert raised.value.hint == "gan models"
     with pytest.raises(UsageError, match=", ".join(registry.names("models"))):
         registry.load("models", "../../etc/passwd")
+
+
+@pytest.mark.parametrize(
+    ("word", "close"),
+    [("mnits", "mnist"), ("MNIST", "mnist"), ("fash", "fashion-mnist"), ("stylegan", None)],
+)
+def test_only_words_that_are_close_are_suggested(word: str, close: str | None) -> None:
+    assert registry.closest(word, [*registry.names("datasets"), *registry.names("models")]) == close
+
+
+@pytest.mark.parametrize("word", ["fashion-mnist", "Fashion-MNIST", "FASHION_MNIST"])
+def test_a_name_is_known_in_any_case(word: str) -> None:
+    assert registry.canonical("datasets", word) == "fashion-mnist"
+    assert registry.canonical("models", word) == word
 
 
 def test_declared_reads_constants_with_and_without_a_type(

@@ -21,6 +21,7 @@ from gancli.cli.env import env
 from gancli.cli.evaluate import evaluate
 from gancli.cli.films import interpolate, sweep
 from gancli.cli.models import models
+from gancli.cli.next_command import completed
 from gancli.cli.runs import runs
 from gancli.cli.sample import sample
 from gancli.cli.train import train
@@ -98,7 +99,8 @@ def _exit(error: Exception, shown: GanError) -> NoReturn:
     """Print `shown` and exit with its code; with GAN_DEBUG set, raise the original `error`."""
     if os.environ.get("GAN_DEBUG"):
         raise error
-    console.fail(shown)
+    hint = shown.hint and completed(shown.hint, sys.argv[1:], typer.main.get_command(app))
+    console.fail(shown.message, hint)
     raise SystemExit(shown.exit_code)
 
 

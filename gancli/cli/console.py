@@ -11,8 +11,6 @@ from contextlib import contextmanager
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from gancli.errors import GanError
-
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import Progress
@@ -82,11 +80,11 @@ def result(line: str) -> None:
         print(_cell(line) if _is_terminal() else line, flush=True)
 
 
-def fail(error: GanError) -> None:
+def fail(message: str, hint: str | None) -> None:
     """Print an error on stderr: its message and, below, the command to type next."""
-    _print(f"gan: {error.message}", style="bold red")
-    if error.hint:
-        _print(f"     Next: {error.hint}")
+    _print(f"gan: {message}", style="bold red")
+    if hint:
+        _print(f"     Next: {hint}")
 
 
 def table(columns: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> None:

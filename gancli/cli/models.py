@@ -8,14 +8,17 @@ import typer
 
 from gancli import registry
 from gancli.cli import console
-from gancli.cli.options import JsonOpt
+from gancli.cli.options import JsonOpt, any_case
 
 
 def models(
     name: Annotated[
         str | None,
         typer.Argument(
-            metavar="MODEL", help="Show the settings of this model.", show_default=False
+            metavar="MODEL",
+            callback=any_case("models"),
+            help="Show the settings of this model.",
+            show_default=False,
         ),
     ] = None,
     json_: JsonOpt = False,

@@ -1,5 +1,6 @@
 """Options and arguments that several commands share, each declared once as an annotated type."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -15,6 +16,17 @@ from gancli.shape import Direction
 def listed(kind: str) -> str:
     """Return the names in the registry `kind`, separated by commas, for a help text."""
     return ", ".join(registry.names(kind))
+
+
+def any_case(kind: str) -> Callable[[str | None], str | None]:
+    """Return a callback for names in the registry `kind`: `DCGAN` and `Fashion_MNIST` will do."""
+
+    def canonical(word: str | None) -> str | None:
+        if word is None or Path(word).expanduser().exists():
+            return word
+        return registry.canonical(kind, word)
+
+    return canonical
 
 
 REF_HELP = (
@@ -62,7 +74,12 @@ DEVICE_HELP = "Device to compute on; auto picks a GPU if there is one."
 DIRECTION_HELP = "For models trained on pairs (A, B): A2B generates B from A, B2A A from B."
 SEED_HELP = "Random seed: the same seed gives the same result."
 NameArg = Annotated[
-    str, typer.Argument(metavar="NAME", help=f"The dataset: one of {listed('datasets')}.")
+    str,
+    typer.Argument(
+        metavar="NAME",
+        callback=any_case("datasets"),
+        help=f"The dataset: one of {listed('datasets')}.",
+    ),
 ]
 DataDirOpt = Annotated[
     Path | None,
@@ -76,11 +93,17 @@ DataDirOpt = Annotated[
 ]
 DeviceOpt = Annotated[
     Device,
-    typer.Option("--device", metavar="auto|cuda|mps|cpu", help=DEVICE_HELP),
+    typer.Option("--device", metavar="auto|cuda|mps|cpu", case_sensitive=False, help=DEVICE_HELP),
 ]
 DirectionOpt = Annotated[
     Direction | None,
-    typer.Option("--direction", metavar="A2B|B2A", help=DIRECTION_HELP, show_default=False),
+    typer.Option(
+        "--direction",
+        metavar="A2B|B2A",
+        case_sensitive=False,
+        help=DIRECTION_HELP,
+        show_default=False,
+    ),
 ]
 SeedOpt = Annotated[
     int,

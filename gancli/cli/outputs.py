@@ -1,5 +1,6 @@
 """Where results are written: names of output files, checked before any slow work starts."""
 
+import shlex
 from collections import Counter
 from collections.abc import Sequence
 from itertools import chain, count
@@ -19,7 +20,7 @@ def inside(folder: Path, name: str) -> Path:
     """
     path = folder / name
     if path.parent != folder or path.name != name or name == ".." or "\0" in name:
-        raise UsageError(f"{name!r} is not a file name.", hint="--out FILE")
+        raise UsageError(f"{name!r} is not a file name.", hint="--out out.png")
     return path
 
 
@@ -54,15 +55,16 @@ def check_picture_or_folder(out: Path, force: bool) -> None:
 
 
 def check_folder(out: Path, force: bool) -> None:
-    """Raise UsageError if the folder `out` holds pictures, unless `force`.
+    """Raise UsageError if `out` or a folder in it holds pictures, unless `force`.
 
     Their names could be those of the results: there would be no telling old from new. Raises
     FileError if it cannot be written.
     """
-    if not force and out.is_dir() and any(p.suffix.lower() in PICTURES for p in out.iterdir()):
+    found = (path for pattern in ("*", "*/*") for path in out.glob(pattern))
+    if not force and any(path.suffix.lower() in PICTURES for path in found):
         raise UsageError(
-            f"The folder {out} already holds pictures.",
-            hint=f"--out with another folder, or --force to write into {out}",
+            f"The folder {out} already holds pictures; --force writes into it anyway.",
+            hint=f"--out {shlex.quote(str(unused(out.name, out.parent)))}",
         )
     files.check_writable(out / "0.png")
 

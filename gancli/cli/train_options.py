@@ -7,7 +7,14 @@ from typing import Annotated
 import typer
 
 from gancli import registry
-from gancli.cli.options import DATA_DIR_HELP, DEVICE_HELP, DIRECTION_HELP, SEED_HELP, listed
+from gancli.cli.options import (
+    DATA_DIR_HELP,
+    DEVICE_HELP,
+    DIRECTION_HELP,
+    SEED_HELP,
+    any_case,
+    listed,
+)
 from gancli.config import LAST_SEED, MOST_THREADS, Broken, Device, Precision, Preset
 from gancli.shape import Direction
 
@@ -22,20 +29,32 @@ _expert = partial(typer.Option, rich_help_panel="For experts")
 MODELS = "\n\n".join(f"{n}: {registry.summary('models', n)}" for n in registry.names("models"))
 
 ModelArg = Annotated[
-    str, typer.Argument(metavar="MODEL", help=f"{MODELS}\n\nOr a .py file with a model of yours.")
+    str,
+    typer.Argument(
+        metavar="MODEL",
+        callback=any_case("models"),
+        help=f"{MODELS}\n\nOr a .py file with a model of yours.",
+    ),
 ]
 DatasetOpt = Annotated[
     str,
     _learn(
         "--dataset",
         metavar="DATA",
+        callback=any_case("datasets"),
         help=f"What to train on: {listed('datasets')}, a folder of pictures, or a .py file of "
         "yours that loads a dataset.",
     ),
 ]
 TrainDirectionOpt = Annotated[
     Direction | None,
-    _learn("--direction", metavar="A2B|B2A", help=DIRECTION_HELP, show_default=False),
+    _learn(
+        "--direction",
+        metavar="A2B|B2A",
+        case_sensitive=False,
+        help=DIRECTION_HELP,
+        show_default=False,
+    ),
 ]
 PresetOpt = Annotated[
     Preset,
@@ -162,7 +181,8 @@ DryRunOpt = Annotated[
 ]
 
 TrainDeviceOpt = Annotated[
-    Device, _hardware("--device", metavar="auto|cuda|mps|cpu", help=DEVICE_HELP)
+    Device,
+    _hardware("--device", metavar="auto|cuda|mps|cpu", case_sensitive=False, help=DEVICE_HELP),
 ]
 PrecisionOpt = Annotated[
     Precision,

@@ -3,14 +3,31 @@
 import enum
 import inspect
 import re
+import shlex
 import typing
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
+from gancli import registry
+from gancli.cli import next_command
 from gancli.errors import UsageError
 from gancli.registry import did_you_mean
 
 NOUNS = {int: "a whole number", float: "a number"}
+# Words that other tools have, and where to find the same here.
+ELSEWHERE = {"list": "models", "ls": "runs", "version": "--version", "generate": "sample"}
+EXAMPLES = {  # values of options that have no default
+    "epochs": "25",
+    "minutes": "5",
+    "image_size": "64",
+    "batch_size": "64",
+    "lr": "0.0002",
+    "z_dim": "100",
+    "count": "64",
+    "scale": "4",
+    "steps": "50",
+}
 
 
 def usage_error(error: Any, root: Any, words: Sequence[str]) -> UsageError:
@@ -23,12 +40,8 @@ def _command(error: Any, root: Any, words: Sequence[str]) -> tuple[str, Any]:
     """Return the command that is wrong, as typed and as typer's object."""
     if context := getattr(error, "ctx", None):
         return context.command_path, context.command
-    path, command = "gan", root
-    for word in words:
-        if word not in getattr(command, "commands", {}):
-            break
-        path, command = f"{path} {word}", command.commands[word]
-    return path, command
+    count, command = next_command.find(root, words)
+    return " ".join(["gan", *words[:count]]), command
 
 
 def _sentence(error: Any, path: str, command: Any, words: Sequence[str]) -> tuple[str, str]:
@@ -41,20 +54,65 @@ def _sentence(error: Any, path: str, command: Any, words: Sequence[str]) -> tupl
         guess = did_you_mean(error.option_name, options)
         return f"{path} does not have an option {error.option_name}{guess}", to_help
     if kind == "BadOptionUsage":
-        needs = "does not take" if "not take" in message else "needs"
-        return f"{error.option_name} {needs} a value.", to_help
+        return _bad_option(error.option_name, message, command, to_help)
     if kind == "MissingParameter":
-        is_option = parameter.param_type_name == "option"
-        missing = parameter.opts[0] if is_option else _declared(command, parameter)[1].metavar
-        return f"{path} needs {missing}.", to_help
+        return _missing(parameter, path, command, words)
     if kind == "BadParameter" and parameter is not None:
         return _bad_value(parameter, command, words, to_help)
     if found := re.match(r"No such command '(.*?)'", message, re.DOTALL):
-        guess = did_you_mean(found[1], command.commands)
-        return f"{path} does not have a command {found[1]!r}{guess}", to_help
+        return _unknown_command(found[1], path, command, words)
     if found := re.match(r"Got unexpected extra arguments?(?:\(s\))? \((.*)\)", message, re.DOTALL):
         return f"{path} does not expect {found[1]!r} there.", to_help
     return f"{message.rstrip('.?')}.", to_help
+
+
+def _unknown_command(word: str, path: str, group: Any, words: Sequence[str]) -> tuple[str, str]:
+    """Return what to say about a command that does not exist, and the one that was meant."""
+    message = f"{path} does not have a command {word!r}"
+    if word == "help":
+        count, _ = next_command.find(group, words[1:])
+        return f"{message}: --help goes last.", " ".join(["gan", *words[1 : 1 + count], "--help"])
+    if word in ELSEWHERE and path == "gan":
+        return f"{message}.", f"{path} {ELSEWHERE[word]}"
+    if path == "gan" and word in registry.names("models"):
+        return f"{message}.", f"gan train {word} {_dataset_for(word)}"
+    return f"{message}{did_you_mean(word, group.commands)}", f"{path} --help"
+
+
+def _bad_option(option: str, message: str, command: Any, to_help: str) -> tuple[str, str]:
+    """Return what to say about an option without its value, or a flag with one."""
+    if "not take" in message:
+        return f"{option} does not take a value.", option
+    parameter = next((p for p in command.params if option in p.opts), None)
+    value = None if parameter is None else EXAMPLES.get(parameter.name, parameter.default)
+    return f"{option} needs a value.", to_help if value is None else f"{option} {value}"
+
+
+def _missing(parameter: Any, path: str, command: Any, words: Sequence[str]) -> tuple[str, str]:
+    """Return what is missing, and the line to type: the help's example, or with a dataset."""
+    if parameter.opts == ["--dataset"]:
+        return f"{path} needs --dataset.", _with_dataset(words)
+    missing = _declared(command, parameter)[1].metavar.rstrip(".")
+    example = re.search(r"Example: (gan .*)", command.help or "")
+    return f"{path} needs {missing}.", example[1] if example else f"{path} --help"
+
+
+def _with_dataset(words: Sequence[str]) -> str:
+    """Return `gan train dcgan --dataset mnist` for `train dcgan mnist`; else with some dataset."""
+    for place, word in enumerate(words[1:], 1):
+        named = word in registry.names("datasets") or Path(word).is_dir()
+        if named or (place == 2 and not word.startswith("-")):  # after `train MODEL`
+            rest = [*words[:place], *words[place + 1 :]]
+            rest = rest if place > 1 else ["train", "dcgan", *rest[1:]]
+            return shlex.join(["gan", *rest, "--dataset", word])
+    return _dataset_for(words[1] if len(words) > 1 else "")
+
+
+def _dataset_for(model: str) -> str:
+    """Return options that name a dataset for `model` that needs no download."""
+    if model in registry.names("models") and registry.declared("models", model, "PAIRS"):
+        return "--dataset toy-facades --direction A2B"
+    return "--dataset glyphs"
 
 
 def _bad_value(parameter: Any, command: Any, words: Sequence[str], to_help: str) -> tuple[str, str]:
@@ -63,7 +121,8 @@ def _bad_value(parameter: Any, command: Any, words: Sequence[str], to_help: str)
     hint, declared = _declared(command, parameter)
     kind = next(k for k in (*typing.get_args(hint), hint) if k is not type(None))
     choices = _choices(hint)
-    valid = next((v for v in (parameter.default, declared.min, *choices) if v is not None), None)
+    example = EXAMPLES.get(parameter.name, parameter.default)
+    valid = next((v for v in (example, declared.min, *choices) if v is not None), None)
     expected = (
         " or ".join((", ".join(choices[:-1]), choices[-1])) if choices else _number(kind, declared)
     )

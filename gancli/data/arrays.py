@@ -83,8 +83,9 @@ def _images(value: Any, what: str, resized: bool) -> Any:
     if not resized and (height != width or height not in SIZES):
         raise DataError(
             f"{what} returns pictures of {width}x{height} pixels, but models need squares whose "
-            f"side is a multiple of {SIZES.step} from {SIZES[0]} to {SIZES[-1]}.",
-            hint="--image-size 64 to crop and resize them",
+            f"side is a multiple of {SIZES.step} from {SIZES[0]} to {SIZES[-1]}; --image-size "
+            "crops and resizes them.",
+            hint="--image-size 64",
         )
     return np.require(images, requirements=["C", "W"])
 

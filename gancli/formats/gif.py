@@ -33,7 +33,7 @@ def check(path: Path, fps: float) -> None:
     if fps > MAX_FPS:
         raise UsageError(
             f"A GIF plays at most {MAX_FPS} frames per second, not {fps:g}.",
-            hint=f"--fps {MAX_FPS}, or --out {path.with_suffix('.webp')}",
+            hint=f"--fps {MAX_FPS}",
         )
     check_writable(path)
 

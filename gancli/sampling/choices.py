@@ -5,6 +5,7 @@ the same words, so both are checked here, and both end up in a picture's recipe.
 raises UsageError for words that it cannot use.
 """
 
+import shlex
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -13,6 +14,7 @@ from textwrap import shorten
 
 from gancli.config import LAST_SEED
 from gancli.errors import UsageError
+from gancli.registry import closest
 from gancli.weights import Header
 
 MAX_COUNT = 1_000_000  # pictures in one command
@@ -112,7 +114,10 @@ def seeds(
     10 per class if the samples are `labelled`. Raises UsageError if that is not their number.
     """
     if count and per_class:
-        raise UsageError("-n and --per-class both set the number of pictures: give only one.")
+        raise UsageError(
+            "-n and --per-class both set the number of pictures: give only one.",
+            hint="leave out --count",
+        )
     wanted = count or per_class
     if seeds is None:
         seeds = f"0-{(wanted or (10 if labelled else 64)) - 1}"
@@ -120,7 +125,7 @@ def seeds(
     if wanted not in (None, len(chosen)):
         raise UsageError(
             f"--seeds {seeds} makes {len(chosen)} pictures, but {wanted} were requested.",
-            hint=f"--seeds {seeds}",
+            hint=f"leave out {'--count' if count else '--per-class'}",
         )
     return seeds, chosen
 
@@ -165,7 +170,7 @@ def sweep_seeds(text: str, cells: str | None) -> tuple[list[int], int]:
         raise UsageError(
             f"--grid {cells} has {rows * columns} cells, but --seeds {text} names {len(found)} "
             "seeds.",
-            hint=f"leave out --grid, or type only the first seed: --seeds {found[0]}",
+            hint="leave out --grid",
         )
     return found, columns
 
@@ -247,10 +252,11 @@ def _class_numbers(word: str, classes: Sequence[str], option: str) -> list[int]:
         listed = ", ".join(
             f"{i} {name}" if name != str(i) else name for i, name in enumerate(classes)
         )
+        close = None if chosen else closest(word, classes)
         raise UsageError(
             f"The model has no class {max(chosen) if chosen else repr(word)}. Its classes are: "
             f"{shorten(listed, MAX_LISTED, placeholder=' ...')}.",
-            hint=f"{option} 0-{len(classes) - 1}",
+            hint=f"{option} {shlex.quote(close) if close else f'0-{len(classes) - 1}'}",
         )
     return chosen
 

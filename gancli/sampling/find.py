@@ -11,11 +11,13 @@ from contextlib import suppress
 from pathlib import Path
 
 from gancli import plugins, registry
-from gancli.errors import FileError, UsageError
+from gancli.errors import FileError, GanError, UsageError
+from gancli.formats import read_recipe
 from gancli.shape import Direction
 from gancli.weights import BEST, GENERATOR, Header, digest, read_generator
 
 RUNS = Path("runs")
+PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".gif")
 
 
 def find(
@@ -34,10 +36,11 @@ def find(
     """
     path = Path(ref)
     if path.is_file():
+        _check_not_a_picture(path)
         return path
     if (path / GENERATOR).is_file():
         return path / GENERATOR
-    matches = [f for f in newest_first(runs) if ref == f.parent.name or ref in _names(f)]
+    matches = [f for f in newest_first(runs) if _folded(ref) in map(_folded, _names(f))]
     if found := next(filter(fits, matches), None):
         return found
     if matches:
@@ -46,12 +49,29 @@ def find(
         raise UsageError(
             f"The folder {ref} does not contain a {GENERATOR}.", hint="gan train --help"
         )
-    known = sorted({f.parent.name for f in newest_first(runs)})
-    listed = f"The runs in {runs}/ are: {', '.join(known)}."
-    raise UsageError(
-        f"{ref} is not a file, a run folder, or the name of a run, its model or its dataset. "
-        f"{listed if known else f'No run has been trained in {runs}/ yet.'}",
-        hint=train_command,
+    raise _unknown(ref, runs, train_command)
+
+
+def _unknown(ref: str, runs: Path, train_command: str) -> UsageError:
+    """Return the error for a word that names nothing, with what to train or to choose from."""
+    model, dataset = (registry.canonical(kind, ref) for kind in ("models", "datasets"))
+    if model in registry.names("models"):
+        has_pairs = registry.declared("models", model, "PAIRS")
+        data = "toy-facades --direction A2B" if has_pairs else "glyphs"
+        return UsageError(
+            f"No {model} has been trained in {runs}/ yet.",
+            hint=f"gan train {model} --dataset {data}",
+        )
+    if dataset in registry.names("datasets"):
+        return UsageError(
+            f"No model has been trained on {dataset} in {runs}/ yet.",
+            hint=train_command.replace("glyphs", dataset),
+        )
+    known = {name for file in newest_first(runs) for name in _names(file)}
+    guess = registry.did_you_mean(ref, known)
+    return UsageError(
+        f"{ref} is not a file, a run folder, or the name of a run, its model or its dataset{guess}",
+        hint="gan runs" if known else train_command,
     )
 
 
@@ -179,9 +199,27 @@ def newest_first(runs: Path = RUNS) -> list[Path]:
     return sorted(files, key=lambda f: f.stat().st_mtime, reverse=True)
 
 
+def _check_not_a_picture(path: Path) -> None:
+    """Raise UsageError if `path` is a picture: one that a generator has made, or any other."""
+    if path.suffix.lower() in PICTURES:
+        recipe = None
+        with suppress(GanError):
+            recipe = read_recipe(path)
+        raise UsageError(
+            f"{path} is a picture, not a generator.",
+            hint=f"gan sample --like {shlex.quote(str(path))}" if recipe else "gan runs",
+        )
+
+
 def _names(file: Path) -> set[str]:
+    """Return the words for the generator of a run: the run, its model and its dataset."""
     try:
         header = read_generator(file)
     except FileError:
-        return set()
-    return {header.model, header.dataset.name}
+        return {file.parent.name}
+    return {file.parent.name, header.model, header.dataset.name}
+
+
+def _folded(word: str) -> str:
+    """Return what is the same for `DCGAN_MNIST` and `dcgan-mnist`."""
+    return word.lower().replace("_", "-")

@@ -80,7 +80,7 @@ def test_the_defaults_are_those_of_the_command_and_of_job() -> None:
 @pytest.mark.parametrize(
     ("options", "named", "hint"),
     [
-        ({"model": "dcgn"}, "'dcgan'", "gan train --help"),
+        ({"model": "dcgn"}, "'dcgan'", "gan models"),
         ({"dataset": "mnits"}, "'mnist'", "gan datasets list"),
         ({"widht": 3}, "'width'", "--dry-run"),
         ({"lr": "fast"}, "'fast'", "--lr 0.0002"),

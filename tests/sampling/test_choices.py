@@ -91,7 +91,7 @@ def test_a_count_that_is_not_the_number_of_seeds_is_refused() -> None:
     assert choices.seeds(None, 2, "7,9", labelled=True) == ("7,9", [7, 9])
     with pytest.raises(UsageError, match="--seeds 7,9") as raised:
         choices.seeds(3, None, "7,9", labelled=False)
-    assert raised.value.hint == "--seeds 7,9"
+    assert raised.value.hint == "leave out --count"
 
 
 @pytest.mark.parametrize(

@@ -22,15 +22,40 @@ def test_a_name_finds_the_newest_run_of_that_name_model_or_data_set(tmp_path: Pa
     assert find(str(old.parent), tmp_path) == old
 
 
-def test_an_unknown_name_is_refused_with_the_known_runs(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("ref", "message", "hint"),
+    [
+        ("acgan", "acgan", "gan train acgan --dataset glyphs"),
+        ("pix2pix", "pix2pix", "gan train pix2pix --dataset toy-facades --direction A2B"),
+        ("Fashion_MNIST", "fashion-mnist", "gan train dcgan --dataset fashion-mnist"),
+        ("mime", "mime.*'mine'", "gan runs"),
+        ("dcgan-m", "'dcgan-mnist'", "gan runs"),
+        ("else", "else", "gan runs"),
+    ],
+)
+def test_an_unknown_name_is_refused_with_what_to_type(
+    ref: str, message: str, hint: str, tmp_path: Path
+) -> None:
     for name in ("dcgan-mnist", "mine"):
         write_weights(tmp_path / name / GENERATOR)
-    with pytest.raises(UsageError, match=r"acgan.*dcgan-mnist, mine") as caught:
-        find("acgan", tmp_path)
+    with pytest.raises(UsageError, match=message) as caught:
+        find(ref, tmp_path)
+    assert caught.value.hint == hint
+
+
+def test_names_are_found_in_any_case(tmp_path: Path) -> None:
+    file = write_weights(tmp_path / "dcgan-mnist" / GENERATOR)
+    for ref in ("dcgan-mnist", "DCGAN_MNIST", "DCGAN", "Mnist"):
+        assert find(ref, tmp_path) == file
+
+
+def test_without_any_run_a_name_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="mine") as caught:
+        find("mine", tmp_path / "nowhere")
     assert caught.value.hint == "gan train dcgan --dataset glyphs"
-    with pytest.raises(UsageError, match="nowhere") as caught:
-        find("acgan", tmp_path / "nowhere")
-    assert caught.value.hint == "gan train dcgan --dataset glyphs"
+
+
+def test_a_folder_without_a_generator_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=GENERATOR) as caught:  # a folder, but not of a run
         find(str(tmp_path))
     assert caught.value.hint == "gan train --help"
