@@ -4,6 +4,7 @@ Pairs are the data of image-to-image translation (pix2pix). A is the left half o
 B is a label map, its colours are snapped to a palette.
 """
 
+import shlex
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -27,6 +28,7 @@ from gancli.data.folder import (
     sha256_of,
     unreadable_notes,
 )
+from gancli.data.halves import check_halves
 from gancli.data.pictures import Pictures, Places
 from gancli.data.rows import RowWriter
 from gancli.errors import DataError
@@ -38,6 +40,7 @@ LAYOUT_HELP = (
     "give both files of a pair the same name in two folders A and B (or trainA and trainB), or put "
     "each pair side by side into one picture"
 )
+SINGLE_HELP = "to learn from single pictures: gan train dcgan --dataset"
 Palette = tuple[tuple[str, tuple[int, int, int]], ...]
 
 
@@ -57,7 +60,7 @@ def load(
     skipped and named too, or with `broken="refuse"` raise DataError. The result stays in the cache
     until a file changes.
 
-    Raises DataError if there is nothing to read.
+    Raises DataError if there is nothing to read, or if the pictures are not pairs.
     """
     by_split, notes = find_pairs(path)
     if not by_split[split]:
@@ -150,6 +153,9 @@ def read(
     files = sha256_of(VERSION, pairs.palette, pairs.notes, *map(file_stamp, found))
 
     def fill(into: RowWriter) -> Pictures:
+        by_user = not pairs.palette  # a palette comes with a dataset, which is known to be pairs
+        if by_user and pairs.split == "train" and found[0].partner is None:
+            check_halves(root, found, f"{LAYOUT_HELP}; {SINGLE_HELP} {shlex.quote(str(root))}")
         say(f"{root}: decoding {len(found):,} pairs into the cache.")
         reasons = decode_all(into, found, size, pairs.palette, progress)
         notes = unreadable_notes(root, [f.name for f in found], reasons, broken)

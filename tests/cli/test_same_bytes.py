@@ -52,6 +52,7 @@ def start(folder: Path) -> "subprocess.Popen[str]":
         for path, width in ((f"pictures/{'ab'[i % 2]}", 16), (f"pairs/{'test' * (i < 4)}", 32)):
             (folder / path).mkdir(parents=True, exist_ok=True)
             pixels = rng.integers(0, 128 + 127 * (i % 2), (16, width, 3), dtype=np.uint8)
+            pixels[:, 16:] = 255 - pixels[:, : width - 16]  # B is the negative of A
             Image.fromarray(pixels).save(folder / path / f"{i:02}.png")
     environment = {**os.environ, "XDG_CACHE_HOME": str(folder / "cache")}
     environment.pop("PYTHONHASHSEED", None)  # sets have another order in each process

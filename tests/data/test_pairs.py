@@ -13,7 +13,7 @@ from gancli.data.cmp import PALETTE
 from gancli.data.folder import PictureFile
 from gancli.data.pictures import Places
 from gancli.data.rows import RowWriter
-from gancli.datasets import open_pictures
+from gancli.datasets import open_pictures, toy_facades
 from gancli.errors import DataError, UsageError
 
 RED, BLUE = (255, 0, 0), (0, 0, 255)
@@ -145,6 +145,7 @@ def test_broken_pairs_are_skipped_and_named_or_refused(places, root):
         load(places, root, broken="refuse")
     assert "--broken skip" in failure.value.hint
     (root / "b good.png").unlink()
+    (root / "c odd.png").unlink()
     with pytest.raises(DataError, match=r"fronts.* a cut\.png"):
         load(places, root)
 
@@ -208,6 +209,23 @@ def test_nearest_matches_a_brute_force_search():
     distances = np.square(pictures[..., None, :].astype(int) - colours).sum(-1)
     np.testing.assert_array_equal(pairs.nearest(pictures, PALETTE), distances.argmin(-1))
     np.testing.assert_array_equal(pairs.nearest(pairs.palette_array(PALETTE), PALETTE), range(12))
+
+
+def test_single_pictures_are_refused_unless_they_are_in_a_and_b(places, root):
+    photos = [toy_facades.draw(i)[0] for i in range(12)]
+    for i, photo in enumerate(photos):
+        for name in (f"{i}.png", f"A/{i}.png", f"B/{i}.png"):
+            path = root / ("whole" if "/" not in name else "") / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(photo[: 256 - 4 * i]).save(path)
+    with pytest.raises(DataError, match=r"whole.*of 12, and they have 12 different") as failure:
+        load(places, root / "whole")
+    assert "trainA" in failure.value.hint
+    assert f"gan train dcgan --dataset {root / 'whole'}" in failure.value.hint
+    for file in (root / "whole").iterdir():
+        Image.new("RGB", (20, 10)).save(file)
+    assert len(load(places, root / "whole").images) == 12, "black pictures may be anything"
+    assert len(load(places, root).images) == 12
 
 
 def test_pairs_are_decoded_again_only_if_a_file_changes(places, root):
