@@ -6,6 +6,7 @@ both: see `resolve`. All options are frozen dataclasses that check their values 
 
 import dataclasses
 import math
+import shlex
 import time
 import types
 import typing
@@ -131,10 +132,18 @@ class Job:
         self._check_direction()
 
     def _check_direction(self) -> None:
+        built_in = self.dataset in names("datasets")
+        if self.pairs and built_in and not declared("datasets", self.dataset, "PAIRS"):
+            raise UsageError(
+                f"{self.model} learns from pairs of pictures, and {self.dataset} has none.",
+                hint=f"gan train {self.model} --dataset toy-facades "
+                f"--direction {self.direction or Direction.A2B}",
+            )
         if self.pairs and self.direction is None:
             raise UsageError(
                 f"{self.model} learns from pairs (A, B) and needs a --direction: A2B or B2A.",
-                hint=f"gan train {self.model} --dataset {self.dataset} --direction A2B",
+                hint=f"gan train {self.model} --dataset {shlex.quote(self.dataset)} "
+                f"--direction A2B",
             )
         if self.direction and not self.pairs:
             raise UsageError(

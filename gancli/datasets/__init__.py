@@ -78,7 +78,7 @@ def find_folder(name_or_path: str, pairs: bool = False) -> Path | None:
         if pairs and not _has_pairs(name_or_path):
             own = f"PAIRS = True in {name_or_path} if it returns pairs, or "
             hint = f"{own if is_file(name_or_path) else ''}--dataset toy-facades"
-            raise UsageError(f"{name_or_path} has no pairs.", hint=hint)
+            raise UsageError(f"{name_or_path} has no pairs of pictures.", hint=hint)
         return None
     path = Path(name_or_path).expanduser()
     if path.is_dir():

@@ -7,9 +7,11 @@ wording is checked in tests/wording.
 import json
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +20,7 @@ from conftest import PAUSING, Command, paused
 from PIL import Image
 
 from gancli import weights
+from gancli.datasets import toy_facades
 from gancli.formats import read_recipe
 from gancli.images import save_png
 from gancli.training.folder import RunFolder
@@ -570,16 +573,19 @@ def test_translate_refuses_inputs_and_outputs_that_do_not_fit(
     ("words", "named", "next_"),
     [
         (["pix2pix", "--dataset", "toy-facades"], "pix2pix", "--direction A2B"),
-        (["pix2pix", "--dataset", "glyphs", "--direction", "A2B"], "glyphs", "toy-facades"),
+        (["pix2pix", "--dataset", "glyphs"], "glyphs", "toy-facades --direction A2B"),
+        (["pix2pix", "--dataset", "glyphs", "--direction", "B2A"], "glyphs", "--direction B2A"),
         (["dcgan", "--dataset", "glyphs", "--direction", "A2B"], "dcgan", "gan train pix2pix"),
     ],
 )
 def test_train_refuses_data_or_a_direction_that_does_not_fit_the_model(
-    gan_here: Command, words: list[str], named: str, next_: str
+    gan_here: Command, monkeypatch: pytest.MonkeyPatch, words: list[str], named: str, next_: str
 ) -> None:
+    monkeypatch.setattr(toy_facades, "INFO", replace(toy_facades.INFO, train=8, test=1))
     message, hint = failure(gan_here("train", *words, code=2).stderr)
     assert named in message
     assert next_ in hint
+    assert gan_here(*shlex.split(hint)[1:], "--set", "width=1", "--dry-run").stdout
 
 
 SWALLOWS = """
