@@ -57,6 +57,18 @@ def declared(kind: str, word: str, constant: str, default: Any = None) -> Any:
     return default
 
 
+def fields(kind: str, word: str, name: str) -> list[str]:
+    """Return the annotated names in the class `name` of an entry, without importing it."""
+    classes = (node for node in _tree(kind, word).body if isinstance(node, ast.ClassDef))
+    return [
+        ast.unparse(node.target)
+        for found in classes
+        if found.name == name
+        for node in found.body
+        if isinstance(node, ast.AnnAssign)
+    ]
+
+
 def load(kind: str, word: str) -> ModuleType:
     """Import the entry `word`, or the .py file that it is the path of, and return the module.
 

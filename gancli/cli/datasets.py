@@ -8,8 +8,8 @@ from typing import Annotated, Any, Literal
 import typer
 
 from gancli import datasets, registry
-from gancli.cli import console, outputs
-from gancli.cli.options import DataDirOpt, JsonOpt, NameArg
+from gancli.cli import completion, console, outputs
+from gancli.cli.options import DataDirOpt, JsonOpt, NameArg, any_case
 from gancli.data.pictures import places
 from gancli.errors import UsageError
 from gancli.shape import check_size
@@ -18,15 +18,24 @@ app = typer.Typer(
     help="List, describe, download, check and preview datasets.", no_args_is_help=True
 )
 DatasetArg = Annotated[
-    str, typer.Argument(metavar="NAME|FOLDER", help="A dataset, or a folder of pictures.")
+    str,
+    typer.Argument(
+        metavar="NAME|FOLDER",
+        callback=any_case("datasets"),
+        autocompletion=completion.datasets,
+        help="A dataset, or a folder of pictures.",
+    ),
 ]
 SHOWN, SHOWN_PAIRS = 64, 20  # pictures, or pairs, in a preview
 
 
 @app.command("list")
-def list_() -> None:
+def list_(json_: JsonOpt = False) -> None:
     """List the datasets that gan knows."""
     rows = {name: registry.summary("datasets", name) for name in registry.names("datasets")}
+    if json_:
+        console.result(json.dumps(rows, indent=2))
+        return
     rows["folder"] = "Any folder of pictures; its sub-folders are the classes."
     console.table(("name", "description"), sorted(rows.items()))
 
@@ -59,6 +68,7 @@ def download(
         ),
     ] = None,
     data_dir: DataDirOpt = None,
+    json_: JsonOpt = False,
 ) -> None:
     """Download a dataset into the data folder and verify it."""
     module = _module(name)
@@ -75,7 +85,7 @@ def download(
             found = module.adopt(from_, where, console.say, show)
         else:
             found = module.download(where, console.say, show)
-    console.result(str(found))
+    console.result(json.dumps({"folder": str(found)}) if json_ else str(found))
 
 
 @app.command()
@@ -157,6 +167,7 @@ def preview(
         Path, typer.Option("--out", metavar="FILE", help="The .png file to write.")
     ] = Path("preview.png"),
     data_dir: DataDirOpt = None,
+    json_: JsonOpt = False,
 ) -> None:
     """Draw a grid of 64 training pictures, or of 20 pairs, as a .png file."""
     datasets.find_folder(name)
@@ -175,7 +186,7 @@ def preview(
     if found.partners is not None:  # draw B to the right of A
         shown = np.concatenate([shown[:SHOWN_PAIRS], found.partners[:SHOWN_PAIRS]], axis=2)
     images.save_png(out, images.grid(shown), follow_links=True)
-    console.result(str(out))
+    console.result(json.dumps({"files": [str(out)]}) if json_ else str(out))
 
 
 def _module(name: str) -> Any:

@@ -13,6 +13,7 @@ from gancli.cli.options import (
     AnimationOpt,
     DeviceOpt,
     FpsOpt,
+    JsonOpt,
     LabelsOpt,
     ModelFileOpt,
     OpenOpt,
@@ -58,6 +59,7 @@ def sweep(
     scale: ScaleOpt = None,
     show: ShowOpt = False,
     open_: OpenOpt = False,
+    json_: JsonOpt = False,
     model_file: ModelFileOpt = None,
     device: DeviceOpt = "auto",
 ) -> None:
@@ -75,7 +77,7 @@ def sweep(
 
     loaded = generator.load(file, device, model_file)
     film = films.sweep(loaded, chosen, classes, count, columns)
-    _save(ctx, film, target, steps=count)
+    _save(ctx, film, target, file, steps=count)
 
 
 SeedsOpt = Annotated[
@@ -136,6 +138,7 @@ def interpolate(
     scale: ScaleOpt = None,
     show: ShowOpt = False,
     open_: OpenOpt = False,
+    json_: JsonOpt = False,
     model_file: ModelFileOpt = None,
     device: DeviceOpt = "auto",
 ) -> None:
@@ -159,17 +162,22 @@ def interpolate(
 
     loaded = generator.load(file, device, model_file)
     film = films.interpolate(loaded, walk.seeds, count, path, loop, walk.labels)
-    _save(ctx, film, target, ONLY_PLANES, seeds=walk.seed_words, steps=count)
+    _save(ctx, film, target, file, ONLY_PLANES, seeds=walk.seed_words, steps=count)
 
 
 def _save(
-    ctx: typer.Context, film: "Film", target: Path, leave_out: tuple[str, ...] = (), **resolved: Any
+    ctx: typer.Context,
+    film: "Film",
+    target: Path,
+    file: Path,
+    leave_out: tuple[str, ...] = (),
+    **resolved: Any,
 ) -> None:
-    """Write `film` with its recipe, and present it."""
+    """Write `film` of the generator in `file` with its recipe, and present it."""
     recipe = recipes.recipe(ctx, film.generator, leave_out, **resolved)
     fps, scale = ctx.params["fps"], ctx.params["scale"]
     replace(film, fps=fps, scale=scale, recipe=recipe).save(target)
-    viewers.present(target, ctx.params["show"], ctx.params["open_"])
+    _present(ctx, target, file)
 
 
 def _plane(ctx: typer.Context, file: Path, plane: choices.Plane, out: Path) -> None:
@@ -180,4 +188,8 @@ def _plane(ctx: typer.Context, file: Path, plane: choices.Plane, out: Path) -> N
     loaded = generator.load(file, ctx.params["device"], ctx.params["model_file"])
     recipe = recipes.recipe(ctx, loaded, ONLY_WALKS, seeds=plane.seed_words, range_=plane.range)
     replace(films.plane(loaded, plane), scale=ctx.params["scale"], recipe=recipe).save(out)
-    viewers.present(out, ctx.params["show"], ctx.params["open_"])
+    _present(ctx, out, file)
+
+
+def _present(ctx: typer.Context, result: Path, file: Path) -> None:
+    viewers.present(result, file, *(ctx.params[name] for name in ("json_", "show", "open_")))

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from gancli import registry
-from gancli.cli import console
+from gancli.cli import completion, console
 from gancli.cli.options import JsonOpt, any_case
 
 
@@ -17,6 +17,7 @@ def models(
         typer.Argument(
             metavar="MODEL",
             callback=any_case("models"),
+            autocompletion=completion.models,
             help="Show the settings of this model.",
             show_default=False,
         ),

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from gancli import formats, registry
+from gancli.cli import completion
 from gancli.config import LAST_SEED, Device
 from gancli.errors import UsageError
 from gancli.sampling.choices import MAX_SCALE, MAX_STEPS
@@ -38,6 +39,7 @@ RefArg = Annotated[
     typer.Argument(
         metavar="REF",
         help=REF_HELP,
+        autocompletion=completion.runs,
     ),
 ]
 OptionalRefArg = Annotated[
@@ -45,6 +47,7 @@ OptionalRefArg = Annotated[
     typer.Argument(
         metavar="REF",
         help=f"{REF_HELP} Without REF, the newest run is used.",
+        autocompletion=completion.runs,
         show_default=False,
     ),
 ]
@@ -78,6 +81,7 @@ NameArg = Annotated[
     typer.Argument(
         metavar="NAME",
         callback=any_case("datasets"),
+        autocompletion=completion.datasets,
         help=f"The dataset: one of {listed('datasets')}.",
     ),
 ]

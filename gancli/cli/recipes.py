@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 # parameters that are not part of a recipe: they do not change the picture, or REF stands for them
 LEFT_OUT = (
     *("ref", "out", "device", "like", "direction", "force", "variations", "model_file"),
-    *("show", "open_"),
+    *("show", "open_", "json_"),
 )
 # options that gan never writes: a recipe with --like could run itself for ever, and one with
 # --model-file could run a file that the user has not named
@@ -91,4 +91,4 @@ def _passed_on(ctx: typer.Context) -> list[str]:
     values = ctx.params
     options = ["--device", values["device"]]
     options += ["--model-file", values["model_file"]] if values["model_file"] else []
-    return options + [f"--{name.strip('_')}" for name in ("show", "open_") if values[name]]
+    return options + [f"--{name.strip('_')}" for name in ("show", "open_", "json_") if values[name]]

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from gancli.cli import console
+from gancli.cli import completion, console
 from gancli.cli.options import JsonOpt
 from gancli.errors import UsageError
 from gancli.sampling.find import RUNS, find, newest_first
@@ -21,7 +21,10 @@ def runs(
     ref: Annotated[
         str | None,
         typer.Argument(
-            metavar="REF", help="Describe this run or generator file.", show_default=False
+            metavar="REF",
+            autocompletion=completion.runs,
+            help="Describe this run or generator file.",
+            show_default=False,
         ),
     ] = None,
     remove: Annotated[

@@ -12,6 +12,7 @@ from gancli.cli.options import (
     SCALE_HELP,
     DeviceOpt,
     ForceOpt,
+    JsonOpt,
     ModelFileOpt,
     OpenOpt,
     OptionalRefArg,
@@ -98,6 +99,7 @@ def sample(
     force: ForceOpt = False,
     show: ShowOpt = False,
     open_: OpenOpt = False,
+    json_: JsonOpt = False,
     model_file: ModelFileOpt = None,
     device: DeviceOpt = "auto",
 ) -> None:
@@ -124,4 +126,4 @@ def sample(
     else:
         grid = samples.grid(loaded, chosen, classes)
         replace(grid, scale=scale, recipe=recipe).save(target)
-    viewers.present(target, show, open_)
+    viewers.present(target, file, json_, show, open_)

@@ -3,6 +3,7 @@
 import json
 import sys
 from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 from gancli import datasets
 from gancli.cli import console, display, parsing
@@ -33,12 +34,16 @@ from gancli.cli.train_options import (
     TrainDataDirOpt,
     TrainDeviceOpt,
     TrainDirectionOpt,
+    TrainJsonOpt,
     TypedSeedOpt,
     WorkersOpt,
     ZDimOpt,
 )
 from gancli.config import Job
 from gancli.errors import STOPPED
+
+if TYPE_CHECKING:
+    from gancli.training.run import Run
 
 
 def train(
@@ -62,6 +67,7 @@ def train(
     fresh: FreshOpt = False,
     preview: PreviewOpt = True,
     dry_run: DryRunOpt = False,
+    json_: TrainJsonOpt = False,
     device: TrainDeviceOpt = "auto",
     threads: ThreadsOpt = None,
     precision: PrecisionOpt = "auto",
@@ -102,10 +108,10 @@ def train(
         devices=devices,
     )
     datasets.find_folder(dataset, job.pairs)
-    _start(job, max_restarts, dry_run, preview)
+    _start(job, max_restarts, dry_run, preview, json_)
 
 
-def _start(job: Job, restarts: int, dry_run: bool, preview: bool) -> None:
+def _start(job: Job, restarts: int, dry_run: bool, preview: bool, json_: bool) -> None:
     """Train in this process, or with --devices launch several processes that train together."""
     from gancli import hardware
     from gancli.training import distributed, launch
@@ -120,7 +126,8 @@ def _start(job: Job, restarts: int, dry_run: bool, preview: bool) -> None:
         if not distributed.is_rank_zero():
             console.mute()
         # after a restart by torchrun, --fresh must not delete the checkpoint it restarts from
-        _train(replace(job, fresh=job.fresh and not distributed.is_restart()), dry_run, preview)
+        job = replace(job, fresh=job.fresh and not distributed.is_restart())
+        _train(job, dry_run, preview, json_)
 
 
 def _launch(job: Job, restarts: int) -> None:
@@ -133,7 +140,7 @@ def _launch(job: Job, restarts: int) -> None:
     launch(sys.argv[1:], job.devices, restarts, plan, console.say)
 
 
-def _train(job: Job, dry_run: bool, preview: bool) -> None:
+def _train(job: Job, dry_run: bool, preview: bool, json_: bool) -> None:
     from gancli.training import distributed
     from gancli.training.prepare import prepare
     from gancli.training.run import Run, Stopped
@@ -153,4 +160,11 @@ def _train(job: Job, dry_run: bool, preview: bool) -> None:
         raise SystemExit(STOPPED) from None
     if distributed.is_rank_zero():
         display.ended(run)
-    console.result(str(run.folder))
+    console.result(json.dumps(_summary(run), indent=2) if json_ else str(run.folder))
+
+
+def _summary(run: "Run") -> dict[str, Any]:
+    """Return what --json prints of a finished run: where it is, and its last metrics."""
+    folder = run.folder
+    last = folder.records()[-1:]
+    return {"run": str(folder), "generator": str(folder.generator), **(last[0] if last else {})}

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from gancli import registry
+from gancli.cli import completion
 from gancli.cli.options import (
     DATA_DIR_HELP,
     DEVICE_HELP,
@@ -33,6 +34,7 @@ ModelArg = Annotated[
     typer.Argument(
         metavar="MODEL",
         callback=any_case("models"),
+        autocompletion=completion.models,
         help=f"{MODELS}\n\nOr a .py file with a model of yours.",
     ),
 ]
@@ -42,6 +44,7 @@ DatasetOpt = Annotated[
         "--dataset",
         metavar="DATA",
         callback=any_case("datasets"),
+        autocompletion=completion.datasets,
         help=f"What to train on: {listed('datasets')}, a folder of pictures, or a .py file of "
         "yours that loads a dataset.",
     ),
@@ -149,6 +152,7 @@ SetOpt = Annotated[
     _recipe(
         "--set",
         metavar="KEY=VALUE",
+        autocompletion=completion.settings,
         help="Any other setting of the model or the training; gan models MODEL explains them. Can "
         "be given several times.",
     ),
@@ -178,6 +182,11 @@ DryRunOpt = Annotated[
     _files(
         "--dry-run", metavar="", help="Print the resolved configuration as JSON and do not train."
     ),
+]
+
+TrainJsonOpt = Annotated[
+    bool,
+    _files("--json", metavar="", help="At the end, print the run and its last metrics as JSON."),
 ]
 
 TrainDeviceOpt = Annotated[

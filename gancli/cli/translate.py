@@ -8,7 +8,15 @@ import typer
 from gancli import formats
 from gancli.cli import console, outputs, parsing, recipes, viewers
 from gancli.cli.generators import announce
-from gancli.cli.options import DeviceOpt, DirectionOpt, ModelFileOpt, OpenOpt, RefArg, SeedOpt
+from gancli.cli.options import (
+    DeviceOpt,
+    DirectionOpt,
+    JsonOpt,
+    ModelFileOpt,
+    OpenOpt,
+    RefArg,
+    SeedOpt,
+)
 from gancli.errors import DataError, UsageError
 from gancli.reporting import Progress
 from gancli.sampling import choices
@@ -71,6 +79,7 @@ def translate(
         ),
     ] = False,
     open_: OpenOpt = False,
+    json_: JsonOpt = False,
     model_file: ModelFileOpt = None,
     device: DeviceOpt = "auto",
 ) -> None:
@@ -95,17 +104,24 @@ def translate(
 
     loaded = generator.load(file, device, model_file)
     check_variations(loaded, variations)
-    _translate_all(ctx, loaded, sources, targets)
+    made, failed = _translate_all(ctx, loaded, sources, targets)
+    if json_:
+        console.result(viewers.as_json(made, file))
+    if open_ and made:
+        viewers.open_file(made[0])
+    if failed:
+        raise DataError(f"Could not translate {'; '.join(failed)}.", hint="gan translate --help")
 
 
 def _translate_all(
     ctx: typer.Context, loaded: "Generator", sources: list[Path], targets: list[list[Path]]
-) -> None:
-    """Translate each of `sources` into its `targets`.
+) -> tuple[list[Path], list[str]]:
+    """Translate each of `sources` into its `targets`, past those that cannot be read.
 
-    Goes on past files that cannot be read, then raises DataError with their names.
+    Print each result when it is finished, unless --json prints them all at the end. Return the
+    results, and the sources that failed, with the reason.
     """
-    failed = []
+    made, failed = list[Path](), list[str]()
     with console.progress() as show:
         for number, (source, outs) in enumerate(zip(sources, targets, strict=True), 1):
             try:
@@ -115,10 +131,11 @@ def _translate_all(
                 continue
             finally:
                 show("translating", number, len(sources))
-            for target in outs:
-                viewers.present(target, show=False, open_=ctx.params["open_"] and number == 1)
-    if failed:
-        raise DataError(f"Could not translate {'; '.join(failed)}.", hint="gan translate --help")
+            made += outs
+            if not ctx.params["json_"]:
+                for target in outs:
+                    console.result(str(target))
+    return made, failed
 
 
 def _translate(

@@ -1,32 +1,62 @@
-"""Look at a result: in the terminal, or in the system's viewer."""
+"""Present a result: name it, draw it in the terminal, or open it in the system's viewer."""
 
+import json
+import os
+import subprocess
+import sys
 import time
+from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
-
-import typer
 
 from gancli.cli import console
 from gancli.formats import RECIPE_FORMATS
 
 FRAME = 1 / 12  # seconds, at least: a terminal is not fast enough for more frames
+PATIENCE = 2.0  # seconds in which a viewer that cannot be started has failed
 
 
-def present(result: Path, show: bool, open_: bool) -> None:
-    """Print the path of a result; draw it in the terminal, or open it in a viewer, as asked."""
-    console.result(str(result))
+def present(result: Path, made_by: Path, json_: bool, show: bool, open_: bool) -> None:
+    """Print the path of a result, or with `json_` also that of the generator that made it.
+
+    Draw it in the terminal with `show`, and open it in the system's viewer with `open_`.
+    """
+    console.result(as_json([result], made_by) if json_ else str(result))
     if show:
         _draw(result)
     if open_:
-        _open(result)
+        open_file(result)
 
 
-def _open(result: Path) -> None:
-    try:
-        failed = typer.launch(str(result.absolute()))
-    except OSError:
-        failed = 1
-    if failed:
+def as_json(files: Sequence[Path], generator: Path) -> str:
+    """Return what --json prints of the files that a generator made."""
+    return json.dumps({"files": [*map(str, files)], "generator": str(generator)}, indent=2)
+
+
+def open_file(result: Path) -> None:
+    """Open a file or a folder as a double click would, and do not wait for the viewer to end."""
+    if not _opens(str(result.absolute())):
         console.say(f"This system has no program to open {result} with.")
+
+
+def _opens(path: str) -> bool:
+    """Start the viewer of the file at `path`. Return False if there is none, or it fails at once.
+
+    The viewer does not get our streams: what it prints is not a result, and Ctrl-C is not for it.
+    """
+    null, program = subprocess.DEVNULL, "open" if sys.platform == "darwin" else "xdg-open"
+    with suppress(OSError):
+        if sys.platform == "win32":
+            os.startfile(path)
+            return True
+        viewer = subprocess.Popen(
+            [program, path], stdin=null, stdout=null, stderr=null, start_new_session=True
+        )
+        with suppress(subprocess.TimeoutExpired):
+            return viewer.wait(PATIENCE) == 0
+        viewer.returncode = 0  # it goes on without us; without this, Python warns about it
+        return True
+    return False
 
 
 def _draw(result: Path) -> None:

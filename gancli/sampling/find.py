@@ -67,7 +67,7 @@ def _unknown(ref: str, runs: Path, train_command: str) -> UsageError:
             f"No model has been trained on {dataset} in {runs}/ yet.",
             hint=train_command.replace("glyphs", dataset),
         )
-    known = {name for file in newest_first(runs) for name in _names(file)}
+    known = names(runs)
     guess = registry.did_you_mean(ref, known)
     return UsageError(
         f"{ref} is not a file, a run folder, or the name of a run, its model or its dataset{guess}",
@@ -209,6 +209,11 @@ def _check_not_a_picture(path: Path) -> None:
             f"{path} is a picture, not a generator.",
             hint=f"gan sample --like {shlex.quote(str(path))}" if recipe else "gan runs",
         )
+
+
+def names(runs: Path = RUNS) -> list[str]:
+    """Return the names that `find` knows in the folder `runs`, sorted."""
+    return sorted({name for file in newest_first(runs) for name in _names(file)})
 
 
 def _names(file: Path) -> set[str]:
