@@ -1,4 +1,4 @@
-"""Run every `gan ...` line of the README and every example, so that they cannot become outdated.
+"""Run every `gan ...` line of the pages and every example, so that they cannot become outdated.
 
 The datasets and runs that the lines name are replaced by small stand-ins.
 """
@@ -36,9 +36,13 @@ from gancli.shape import Shape
 from gancli.training import precision
 
 ROOT = Path(__file__).parents[1]
-README = (ROOT / "README.md").read_text(encoding="utf-8")
-LINES = [line for line in README.splitlines() if line.startswith("gan ")]
-STAND_IN_SIZE = 160  # pictures in a stand-in dataset: more than the largest batch size
+PAGES = {  # the front page, and those that it links to
+    page.name: page.read_text(encoding="utf-8")
+    for page in (ROOT / "README.md", *sorted((ROOT / "examples").glob("*.md")))
+}
+README, GUIDE = PAGES["README.md"], PAGES["guide.md"]
+LINES = sorted({line for p in PAGES.values() for line in p.splitlines() if line.startswith("gan ")})
+STAND_IN_SIZE = 600  # pictures in a stand-in dataset: more than the largest batch size
 # Options that are added to a line, by command, so that it takes about a second.
 SHORTCUTS = {
     "train": ["--dry-run", "--precision", "fp32"],  # no training, no timing of number formats
@@ -133,7 +137,7 @@ def workspace(
 
 
 @pytest.mark.parametrize("line", LINES)
-def test_each_command_line_of_the_readme_works(line: str, workspace: Path) -> None:
+def test_each_command_line_of_the_pages_works(line: str, workspace: Path) -> None:
     def gan(*words: str) -> str:
         # In this process: importing torch again for every line would take a minute in all.
         done = CliRunner().invoke(app, words)
@@ -163,7 +167,7 @@ def test_each_command_line_of_the_readme_works(line: str, workspace: Path) -> No
         assert output.strip() == str(workspace / "data" / words[2])
 
 
-def test_the_readme_shows_every_command_and_lists_every_folder() -> None:
+def test_the_pages_show_every_command_and_list_every_folder() -> None:
     help_text = subprocess.run(
         [sys.executable, "-m", "gancli", "--help"], capture_output=True, text=True, check=True
     ).stdout
@@ -173,13 +177,22 @@ def test_the_readme_shows_every_command_and_lists_every_folder() -> None:
         assert any(line.startswith(f"gan {command}") for line in LINES), command
     for path in (ROOT / "gancli").iterdir():
         name = f"{path.name}/" if path.is_dir() else path.name
-        assert name.startswith("__") or name in README, name
+        assert name.startswith("__") or name in PAGES["code.md"], name
 
 
-def test_the_readme_names_every_model_and_data_set() -> None:
+def test_every_link_between_the_pages_leads_to_a_file() -> None:
+    for name, page in PAGES.items():
+        folder = ROOT if name == "README.md" else ROOT / "examples"
+        found = re.findall(r'(?:\]\(|src=")([^)"#]+)', page)
+        for link in found:
+            assert link.startswith("https://") or (folder / link).exists(), (name, link)
+        assert name == "README.md" or f"](examples/{name})" in README, name
+
+
+def test_the_pages_name_every_model_and_data_set() -> None:
     for kind in ("models", "datasets"):
         for name in registry.names(kind):
-            assert name in README, name
+            assert name in GUIDE, name
 
 
 def shortened(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -189,13 +202,13 @@ def shortened(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(precision, "choose", lambda *_: ("fp32", "as in this test"))
 
 
-def test_the_python_code_of_the_readme_works(
+def test_the_python_code_of_the_guide_works(
     workspace: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
 ) -> None:
     shortened(monkeypatch)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))  # not for the other tests
     shutil.rmtree(workspace / "runs" / "dcgan-glyphs")  # it has no checkpoint to resume
-    (code,) = re.findall(r"^```python\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+    (code,) = re.findall(r"^```python\n(.*?)^```", GUIDE, re.MULTILINE | re.DOTALL)
     found: dict[str, Any] = {}
     exec(code, found)
     for array in ("digits", "frames"):

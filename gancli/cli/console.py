@@ -144,4 +144,4 @@ def _bar() -> "Progress":
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 
     columns = TextColumn("{task.description}"), BarColumn(), TaskProgressColumn()
-    return Progress(*columns, console=_stderr())
+    return Progress(*columns, console=_stderr(), transient=True)  # results stay, not bars
