@@ -103,6 +103,7 @@ class Job:
     data_dir: Path | None = None
     broken: Broken = "skip"
     fresh: bool = False
+    accept_new_data: bool = False  # resume although the pictures have changed
     capture: bool = True  # on a GPU: record the step as a CUDA graph and replay it
     compile: bool = False  # run the networks through torch.compile
     evaluate_every: int = 0  # epochs between evaluations; 0: never

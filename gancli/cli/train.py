@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from gancli import datasets
 from gancli.cli import console, display, parsing
 from gancli.cli.train_options import (
+    AcceptNewDataOpt,
     BatchSizeOpt,
     BrokenOpt,
     CaptureOpt,
@@ -57,6 +58,7 @@ def train(
     save_every: SaveEveryOpt = "5m",
     image_size: ImageSizeOpt = None,
     broken: BrokenOpt = "skip",
+    accept_new_data: AcceptNewDataOpt = False,
     data_dir: TrainDataDirOpt = None,
     batch_size: BatchSizeOpt = None,
     lr: LrOpt = None,
@@ -99,6 +101,7 @@ def train(
         data_dir=data_dir,
         broken=broken,
         fresh=fresh,
+        accept_new_data=accept_new_data,
         evaluate_every=evaluate_every,
         save_every=parsing.seconds(save_every, "--save-every"),
         stream=stream,

@@ -117,6 +117,14 @@ BrokenOpt = Annotated[
         help="If a folder has unreadable pictures: skip them, or refuse to train.",
     ),
 ]
+AcceptNewDataOpt = Annotated[
+    bool,
+    _pictures(
+        "--accept-new-data",
+        metavar="",
+        help="Resume the run although its pictures have changed, as when you have added some.",
+    ),
+]
 TrainDataDirOpt = Annotated[
     Path | None,
     _pictures(

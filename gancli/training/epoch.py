@@ -19,7 +19,7 @@ from gancli.reporting import Say
 from gancli.sampling import samples, translate
 from gancli.sampling.generator import Generator
 from gancli.training import doctor
-from gancli.training.folder import RunFolder
+from gancli.training.folder import EPOCH_DIGITS, RunFolder
 from gancli.training.prepare import Prepared
 from gancli.training.reports import Report
 from gancli.training.trainer import Trainer
@@ -49,7 +49,7 @@ def save_epoch(
     if every and report.epoch % every == 0:
         report = replace(report, metrics=report.metrics | _evaluate(generator, prepared, say))
     record = {
-        "epoch": min(report.epoch, round(report.images_seen / len(trainer.data), 4)),
+        "epoch": min(report.epoch, round(trainer.epochs_done, EPOCH_DIGITS)),
         "images_seen": report.images_seen,
         "images_per_second": round(report.images_per_second, 1),
     }

@@ -34,6 +34,7 @@ from gancli.weights import Count, Name, TrainedOn
 
 START_OVER = "--fresh to start over"
 MAX_METRIC = 1e30  # larger numbers were not measured, and no chart could show them
+EPOCH_DIGITS = 4  # of the fraction of an epoch in metrics.jsonl
 MAX_NAME = 100  # characters of a metric's name
 
 
@@ -173,7 +174,7 @@ class RunFolder:
         seen `seen` images; `images` is the number of images in an epoch.
         """
         try:
-            images_seen = read_clock(weights.load(self.epoch_start))
+            images_seen = read_clock(weights.load(self.epoch_start), images)
         except (FileError, KeyError, ValueError):
             images_seen = seen
         if images_seen == seen or images_seen // images != seen // images:
@@ -268,10 +269,9 @@ class RunFolder:
                 found.append(record)
         return found
 
-    def trim(self, images_seen: int) -> None:
-        """Drop the lines of epochs beyond `images_seen`: those epochs will run again."""
-        done = range(images_seen + 1)
-        kept = [line for line in self._lines() if line["images_seen"] in done]
+    def trim(self, epochs: float) -> None:
+        """Drop the lines of epochs beyond `epochs`: those epochs will run again."""
+        kept = [line for line in self._lines() if line["epoch"] <= round(epochs, EPOCH_DIGITS)]
         write_file(self.metrics, "".join(json.dumps(line) + "\n" for line in kept).encode())
 
 

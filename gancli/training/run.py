@@ -129,7 +129,8 @@ class Run:
         """Load the checkpoint of the run in the folder, or clear the folder for a new run."""
         plan = saved_plan(self.prepared.job)
         if plan is not None:
-            check_same_run(plan, self.prepared.plan(), self.folder)
+            accept, now = self.prepared.job.accept_new_data, self.prepared.plan()
+            check_same_run(plan, now, self.folder, self._say, accept)
             self._load()
         elif distributed.is_rank_zero():
             self.folder.clear()
@@ -155,7 +156,7 @@ class Run:
         if distributed.is_rank_zero():
             seen, images = self.trainer.images_seen, len(self.trainer.data)
             self.folder.drop_stale_epoch_start(seen, images)
-            self.folder.trim(seen)
+            self.folder.trim(self.trainer.epochs_done)
 
     def _restore(self, path: Path, load: Callable[[dict[str, torch.Tensor]], None]) -> None:
         """Pass the checkpoint `path` to `load`. Raises FileError if it is not one of this run."""
@@ -178,7 +179,7 @@ class Run:
 
     def _announce_resume(self, saved: dict[str, Any]) -> None:
         """Tell where the run stands, and how a new length changes its learning rate."""
-        epochs_done = self.trainer.images_seen / len(self.trainer.data)
+        epochs_done = self.trainer.epochs_done
         if self.trainer.images_seen >= self.trainer.total:
             self._say(
                 f"{self.folder} is already trained ({epochs_done:.1f} epochs). "
@@ -286,7 +287,7 @@ class Run:
         else:
             self._restore(self.folder.last_epoch_state(), self.trainer.roll_back)
         if distributed.is_rank_zero():
-            self.folder.trim(self.trainer.images_seen)
+            self.folder.trim(self.trainer.epochs_done)
         rate = lr / 2**self.trainer.schedule.rollbacks
         self._say(
             f"{diverged} Rolling back to the start of the epoch, at half the learning rate "

@@ -25,7 +25,7 @@ from gancli.training.optimiser import Optimiser
 from gancli.training.reports import Report, ReportTimer
 from gancli.training.resident import ResidentDataset, order
 from gancli.training.schedule import Schedule
-from gancli.training.state import add_prefix, read_clock, select_prefix
+from gancli.training.state import add_prefix, clock, read_clock, select_prefix
 from gancli.training.streaming import StreamingDataset
 from gancli.weights import fit
 
@@ -93,6 +93,11 @@ class Trainer:
         """The number of images in the complete run, rounded up to full steps."""
         size = self.images_per_step
         return ceil(self.config.epochs * len(self.data) / size) * size
+
+    @property
+    def epochs_done(self) -> float:
+        """The number of passes over the images so far, with the fraction of the current one."""
+        return self.images_seen / len(self.data)
 
     def run(self, seconds: float = 1.0) -> Iterator[Report]:
         """Train until `total`, yielding a report every `seconds` and at the end of each epoch.
@@ -231,7 +236,7 @@ class Trainer:
         tensors |= add_prefix("stats", self.meter.state()) | add_prefix(
             "vitals", self.health_meter.state()
         )
-        tensors |= self.schedule.state() | {"clock": torch.tensor(self.images_seen)}
+        tensors |= self.schedule.state() | clock(self.images_seen, len(self.data))
         tensors["noise.cpu"] = torch.get_rng_state()
         if self.device.type == "cuda":
             tensors["noise.cuda"] = torch.cuda.get_rng_state(self.device)
@@ -255,7 +260,7 @@ class Trainer:
         self.health_meter.load(select_prefix("vitals", tensors))
         self.schedule.load(tensors)
         self._update.reset()
-        self.images_seen = read_clock(tensors)
+        self.images_seen = read_clock(tensors, len(self.data))
         self._device_images_seen.fill_(self.images_seen)
         torch.set_rng_state(tensors["noise.cpu"])
         if self.device.type == "cuda" and "noise.cuda" in tensors:
