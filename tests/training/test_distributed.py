@@ -108,7 +108,7 @@ if __name__ == "__main__":
     try:
         main(Path(sys.argv[1]))
     except GanError as error:
-        console.fail(error)
+        console.fail(error.message, error.hint)
         os._exit(error.exit_code)  # as `gan` does: threads of gloo can abort a normal exit
 
 
