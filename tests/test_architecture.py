@@ -104,3 +104,29 @@ def test_the_checks_above_find_modules_and_imports() -> None:
 def test_files_have_at_most_300_lines(file: Path) -> None:
     lines = len(file.read_text(encoding="utf-8").splitlines())
     assert lines <= MAX_LINES or file.name in EXEMPT, f"{lines} lines"
+
+
+def external_imports(file: Path) -> set[str]:
+    """The modules outside gancli that a file imports, also in functions."""
+    nodes = list(ast.walk(ast.parse(file.read_text(encoding="utf-8"))))
+    whole = {alias.name for n in nodes if isinstance(n, ast.Import) for alias in n.names}
+    return whole | {n.module or "" for n in nodes if isinstance(n, ast.ImportFrom)}
+
+
+def test_nothing_is_unpickled() -> None:
+    """Neither with pickle nor with functions that use it."""
+    for file in FILES:
+        assert not external_imports(file) & {"pickle", "dill", "joblib", "shelve", "marshal"}, file
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            called = ast.unparse(node.func) if isinstance(node, ast.Call) else ""
+            assert called not in ("torch.load", "np.load", "numpy.load", "eval"), (
+                f"{file}: {called}"
+            )
+
+
+def test_only_downloads_use_the_network() -> None:
+    connects = {"urllib.request", "http.client", "socket", "ftplib", "requests", "asyncio"}
+    found = {module(file) for file in FILES if external_imports(file) & connects}
+    # apt is Debian's package manager; rendezvous looks for a free port on this machine
+    assert found <= {"data.transfer", "training.rendezvous"}
+    assert "data.transfer" in found
