@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from gancli.data.pictures import Pictures, Places, places
 from gancli.datasets import open_pictures
 from gancli.evaluation import metrics
-from gancli.evaluation.evidence import Evidence, Samples, Translations
+from gancli.evaluation.evidence import ByClass, Evidence, Samples, Translations
 from gancli.evaluation.extractor import extractor_for
+from gancli.evaluation.frequencies import natural_labels
 from gancli.evaluation.metrics import EvidenceMetric, Rows
 from gancli.gan import Feeds
 from gancli.reporting import Progress, Say, silent
@@ -113,16 +113,24 @@ def _samples(
     def seeds(count: int) -> range:  # no two values of `seed` share a sample
         return range(seed * count, (seed + 1) * count)
 
-    def requested(count: int) -> Tensor:
-        return torch.tensor(sampling.default_labels(generator, seeds(count)))
+    def natural(count: int) -> list[int]:
+        known = generator.labelled and test.classes == generator.header.classes
+        return natural_labels(test.labels, seeds(count)) if known else []
 
+    def uniform(count: int) -> list[int]:
+        return sampling.default_labels(generator, seeds(count))
+
+    by_class = ByClass(
+        draw=lambda count: sampling.batches(generator, seeds(count), uniform(count)),
+        labels=lambda count: torch.tensor(uniform(count)),
+    )
     return Samples(
-        draw=lambda count: sampling.batches(generator, seeds(count)),
+        draw=lambda count: sampling.batches(generator, seeds(count), natural(count)),
         count=count,
         extractor=extractor_for(train, test, where.cache, say, progress),
         train=train,
         test=test,
-        requested=requested if generator.labelled else None,
+        by_class=by_class if generator.labelled else None,
         seed=seed,
         say=say,
         progress=progress,

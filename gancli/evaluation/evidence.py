@@ -30,13 +30,25 @@ from gancli.reporting import Progress, Say, silent
 
 
 @dataclass(frozen=True, kw_only=True)
+class ByClass:
+    """Samples in which each class is requested equally often.
+
+    `draw` generates any number of them, as batches (B, C, H, W), uint8 or in [-1, 1], and `labels`
+    returns the classes (N,) that so many should show.
+    """
+
+    draw: Callable[[int], Iterable[Tensor]]
+    labels: Callable[[int], Tensor]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Samples:
     """`count` samples of a generator, and the real pictures of its dataset.
 
-    `draw` generates any number of samples, as batches (B, C, H, W), uint8 or in [-1, 1]. For a
-    generator with labels, `requested` returns the classes (N,) that those samples should show.
-    Samples are rounded to uint8, as in the files that users see. `seed` chooses the training
-    pictures of the metric `floor`, and is the seed of GAN-train's classifier.
+    `draw` generates any number of samples, as batches (B, C, H, W), uint8 or in [-1, 1]. A
+    generator with labels draws each class as often as it occurs among the pictures of `test`; it
+    has `by_class`, too. Samples are rounded to uint8, as in the files that users see. `seed`
+    chooses the training pictures of the metric `floor`, and is the seed of GAN-train's classifier.
     """
 
     family: ClassVar[Kind] = Kind.SAMPLES | Kind.CLASSES | Kind.LABELLED
@@ -46,7 +58,7 @@ class Samples:
     extractor: Extractor
     train: Pictures
     test: Pictures
-    requested: Callable[[int], Tensor] | None = None
+    by_class: ByClass | None = None
     seed: int = 0
     say: Say = silent
     progress: Progress = silent
@@ -55,7 +67,7 @@ class Samples:
     def kinds(self) -> Kind:
         """The kinds of metrics that these samples allow."""
         classes = Kind(0) if self.extractor.predicts_rotation else Kind.CLASSES
-        return Kind.SAMPLES | classes | (Kind.LABELLED if self.requested else Kind(0))
+        return Kind.SAMPLES | classes | (Kind.LABELLED if self.by_class else Kind(0))
 
     @property
     def features(self) -> Tensor:
@@ -72,12 +84,16 @@ class Samples:
         """The features of all test pictures, (M, 128)."""
         return self.extractor.features(images_of(self.test))
 
-    @cached_property
+    @property
     def real(self) -> Tensor:
         """`count` random training pictures, or all if there are fewer: uint8 (N, C, H, W)."""
+        return images_of(self.train)[self.order[: self.count]]
+
+    @cached_property
+    def order(self) -> Tensor:
+        """A random order of the training pictures, which `seed` chooses: their indices, (N,)."""
         rng = torch.Generator().manual_seed(self.seed)
-        order = torch.randperm(len(self.train.images), generator=rng)
-        return images_of(self.train)[order[: self.count]]
+        return torch.randperm(len(self.train.images), generator=rng)
 
     def facts(self, protocol: Mapping[str, str]) -> dict[str, Any]:
         """Return the facts for JSON; `protocol` maps metric names to their own protocols."""
@@ -102,11 +118,17 @@ class Samples:
             raise UsageError(
                 "The Fréchet distance needs at least two samples.", hint="gan evaluate --help"
             )
-        return predict_all(self.extractor.network, self._batches())
+        return predict_all(self.extractor.network, self._checked(self.draw(self.count)))
 
-    def _batches(self) -> Iterator[Tensor]:
+    @cached_property
+    def predicted_by_class(self) -> Tensor:
+        """The classes that the extractor predicts for `count` samples of `by_class`, (N,)."""
+        assert self.by_class is not None
+        return predict_all(self.extractor.network, self._checked(self.by_class.draw(self.count)))[1]
+
+    def _checked(self, batches: Iterable[Tensor]) -> Iterator[Tensor]:
         expected = images_of(self.test).shape[1:]
-        for batch in self.draw(self.count):
+        for batch in batches:
             if batch.shape[1:] != expected:
                 theirs, ours = ("x".join(map(str, s)) for s in (batch.shape[1:], expected))
                 raise UsageError(
@@ -122,6 +144,9 @@ class Samples:
             "extractor": f"the {FEATURES} features of gan's classifier {VERSION}, trained to "
             f"predict {task} on the training split of {name}",
             "samples": self.count,
+            "labels": "as often as in the reference; for GAN-test and GAN-train equally often"
+            if self.by_class
+            else "none",
             "reference": f"the test split of {name}, {len(self.test.images):,} pictures",
         }
 

@@ -23,9 +23,11 @@ def draw(generator: Generator, seeds: Sequence[int], labels: Sequence[int] = ())
     return render.pictures(generator, *inputs(generator, seeds, labels))
 
 
-def batches(generator: Generator, seeds: Sequence[int]) -> Iterator[Tensor]:
-    """Yield the pictures of `draw` with default labels, (B, C, H, W) in [-1, 1] on the device."""
-    return render.batches(generator, *inputs(generator, seeds))
+def batches(
+    generator: Generator, seeds: Sequence[int], labels: Sequence[int] = ()
+) -> Iterator[Tensor]:
+    """Yield the pictures of `draw` in batches, (B, C, H, W) in [-1, 1] on the device."""
+    return render.batches(generator, *inputs(generator, seeds, labels))
 
 
 def inputs(

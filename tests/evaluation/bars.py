@@ -8,7 +8,7 @@ from torch import Tensor
 
 from gancli.data.pictures import Pictures, digest
 from gancli.evaluation.classifier import images_of
-from gancli.evaluation.evidence import Samples
+from gancli.evaluation.evidence import ByClass, Samples
 from gancli.evaluation.extractor import Extractor
 
 CLASSES = ("top", "upper", "lower", "bottom")
@@ -57,12 +57,17 @@ class Bars:
 
         Every draw returns these batches, however many samples are drawn.
         """
+
+        def draw(_: int) -> tuple[Tensor, ...]:
+            return batches
+
+        by_class = None if requested is None else ByClass(draw=draw, labels=lambda _: requested)
         return Samples(
-            draw=lambda count: batches,
+            draw=draw,
             count=sum(map(len, batches)),
             extractor=self.extractor,
             train=self.train,
             test=self.test,
-            requested=None if requested is None else lambda count: requested,
+            by_class=by_class,
             seed=seed,
         )

@@ -55,7 +55,7 @@ def test_the_kinds_of_samples_depend_on_labels_and_classes(real_bars: Bars) -> N
     images, labels = real_bars.real, torch.from_numpy(real_bars.train.labels)
     by_class = real_bars.samples(images, requested=labels)
     turns = replace(
-        by_class, requested=None, extractor=replace(by_class.extractor, classes=ROTATIONS)
+        by_class, by_class=None, extractor=replace(by_class.extractor, classes=ROTATIONS)
     )
     assert by_class.kinds == Kind.SAMPLES | Kind.CLASSES | Kind.LABELLED
     assert real_bars.samples(images).kinds == Kind.SAMPLES | Kind.CLASSES

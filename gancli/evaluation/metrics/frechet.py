@@ -1,7 +1,9 @@
 """The Fréchet distance between the features of samples and of real test pictures.
 
-The floor is the same distance for as many real training pictures. This metric cannot distinguish
-samples near the floor from real pictures.
+Two more distances say what a perfect generator would get. `floor` is that of as many real training
+pictures: this metric cannot distinguish samples near the floor from them. It has two parts.
+`sampling_error` is the distance between training pictures and other training pictures, which is not
+0 because their number is finite. The rest is how far the two splits are apart.
 """
 
 from typing import NamedTuple
@@ -9,6 +11,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from gancli.evaluation.classifier import images_of
 from gancli.evaluation.evidence import Samples
 from gancli.evaluation.metrics import EvidenceMetric, Kind
 
@@ -54,6 +57,21 @@ def _floor(samples: Samples) -> float:
     return frechet(gaussian(features), gaussian(samples.reference))
 
 
+def _sampling_error(samples: Samples) -> float:
+    """Compare as many training pictures as for the floor with others, as many as test pictures.
+
+    If there are too few of them, halve them.
+    """
+    images, order = images_of(samples.train), samples.order
+    others = min(len(samples.test.images), len(order) // 2)
+    first = min(samples.count, len(order) - others)
+    a, b = (
+        gaussian(samples.extractor.features(images[index]))
+        for index in (order[:first], order[-others:])
+    )
+    return frechet(a, b)
+
+
 def _floor_protocol(samples: Samples) -> str:
     count = len(samples.real)
     return f"{count:,} pictures of the training split, chosen with seed {samples.seed}"
@@ -79,6 +97,14 @@ METRICS = (
         of=Kind.SAMPLES,
         compute=_floor,
         protocol=_floor_protocol,
+        place=10,
+    ),
+    EvidenceMetric(
+        "sampling_error",
+        show=SHOW,
+        title="  of training pictures to others of them (sampling error)",
+        of=Kind.SAMPLES,
+        compute=_sampling_error,
         place=10,
     ),
 )

@@ -53,5 +53,6 @@ def test_gan_train_uses_as_many_samples_as_there_are_training_pictures(
         return [real_bars.real]
 
     samples = real_bars.samples(real_bars.real[:10], requested=labels_of(real_bars.train))
-    gan_train(replace(samples, draw=draw))
+    assert samples.by_class is not None
+    gan_train(replace(samples, by_class=replace(samples.by_class, draw=draw)))
     assert counts == [600]
