@@ -16,14 +16,24 @@ from gancli.weights import read_generator
 def evaluate(
     ref: OptionalRefArg = None,
     samples: Annotated[
-        int,
+        int | None,
         typer.Option(
             metavar="N",
             min=200,
             help="How many samples to measure. A model trained on pairs ignores this: it is "
             "measured on all test pairs.",
+            show_default="10000, or 2000 with --quick",
         ),
-    ] = 10_000,
+    ] = None,
+    quick: Annotated[
+        bool,
+        typer.Option(
+            "--quick",
+            metavar="",
+            help="Take seconds instead of minutes: fewer samples, features that were learned in "
+            "seconds, no GAN-train. Compare the result only with others of --quick.",
+        ),
+    ] = False,
     seed: SeedOpt = 0,
     model_file: ModelFileOpt = None,
     dataset: Annotated[
@@ -57,6 +67,7 @@ def evaluate(
             dataset=dataset,
             samples=samples,
             seed=seed,
+            quick=quick,
             data_dir=data_dir,
             say=console.say,
             progress=show,

@@ -27,6 +27,7 @@ EXAMPLES = {  # values of options that have no default
     "count": "64",
     "scale": "4",
     "steps": "50",
+    "samples": "10000",
 }
 
 

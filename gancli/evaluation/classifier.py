@@ -21,6 +21,7 @@ from gancli.reporting import Progress, silent
 VERSION = "v1"  # of architecture and schedule; results of different versions are not comparable
 FEATURES = 128
 STEPS = 2600  # training steps, at most
+QUICK_STEPS = 300  # the same for the extractor of `gan evaluate --quick`
 EPOCHS = 50  # over the training pictures, at most
 BATCH = 128
 MAX_LR = 3e-3  # the highest learning rate of the cycle

@@ -26,6 +26,9 @@ from gancli.sampling.find import dataset_of
 from gancli.sampling.generator import Generator
 from gancli.shape import Direction
 
+SAMPLES, QUICK_SAMPLES = 10_000, 2_000  # to measure, by default
+FEW = 500  # test pictures, with fewer of which a distance says little
+
 
 @dataclass(frozen=True, kw_only=True)
 class Evaluation:
@@ -64,8 +67,9 @@ def evaluate(
     generator: Generator,
     *,
     dataset: str | None = None,
-    samples: int = 10_000,
+    samples: int | None = None,
     seed: int = 0,
+    quick: bool = False,
     data_dir: Path | None = None,
     say: Say = silent,
     progress: Progress = silent,
@@ -76,6 +80,10 @@ def evaluate(
     It is compared with the pictures of `dataset`, by default those that it was trained on. Raises
     UsageError if those come from a .py file: name that file as `dataset`.
 
+    `quick` takes seconds instead of minutes: it measures fewer samples (QUICK_SAMPLES instead of
+    SAMPLES, unless `samples` says how many), uses an extractor that was trained for a few seconds,
+    and leaves out slow metrics. Its figures can only be compared with each other.
+
     With `in_training`, compute only the quick metrics that are meant for it. That leaves out slow
     ones such as GAN-train, which trains another classifier.
     """
@@ -83,15 +91,23 @@ def evaluate(
     evidence = (
         _translations(generator, source, seed, where, say, progress)
         if Feeds.IMAGE in generator.model.feeds
-        else _samples(generator, source, samples, seed, where, say, progress)
+        else _samples(generator, source, samples, seed, where, say, progress, quick)
     )
-    return measure(evidence, in_training=in_training)
+    return measure(evidence, in_training=in_training, quick=quick)
 
 
-def measure(evidence: Evidence, in_training: bool = False) -> Evaluation:
-    """Compute every metric that applies to `evidence`, or only the quick ones for training."""
+def measure(evidence: Evidence, in_training: bool = False, quick: bool = False) -> Evaluation:
+    """Compute every metric that applies to `evidence`.
+
+    With `quick`, those that are slow are left out; with `in_training`, all that are not meant for
+    training.
+    """
     family = [m for m in metrics.every() if m.of in evidence.family]
-    chosen = [m for m in family if m.of in evidence.kinds and (m.in_training or not in_training)]
+    chosen = [
+        m
+        for m in family
+        if m.of in evidence.kinds and (m.in_training or not in_training) and not (m.slow and quick)
+    ]
     values = {m: m.compute(evidence) if m in chosen else None for m in family}
     protocol = {m.name: m.protocol(evidence) for m in chosen if m.protocol}
     return Evaluation(
@@ -102,13 +118,20 @@ def measure(evidence: Evidence, in_training: bool = False) -> Evaluation:
 def _samples(
     generator: Generator,
     source: str,
-    count: int,
+    samples: int | None,
     seed: int,
     where: Places,
     say: Say,
     progress: Progress,
+    quick: bool = False,
 ) -> Samples:
     train, test = _real(generator, source, where, say)
+    if len(test.images) < FEW:
+        say(
+            f"The test split of {test.name} has only {len(test.images):,} pictures, so distances "
+            "to it vary by chance: compare them with the floor, not with those of other datasets."
+        )
+    count = samples or (QUICK_SAMPLES if quick else SAMPLES)
 
     def seeds(count: int) -> range:  # no two values of `seed` share a sample
         return range(seed * count, (seed + 1) * count)
@@ -127,7 +150,7 @@ def _samples(
     return Samples(
         draw=lambda count: sampling.batches(generator, seeds(count), natural(count)),
         count=count,
-        extractor=extractor_for(train, test, where.cache, say, progress),
+        extractor=extractor_for(train, test, where.cache, say, progress, quick),
         train=train,
         test=test,
         by_class=by_class if generator.labelled else None,

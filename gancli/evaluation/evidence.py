@@ -18,7 +18,6 @@ from gancli.data.pictures import Pictures
 from gancli.errors import UsageError
 from gancli.evaluation.classifier import (
     FEATURES,
-    VERSION,
     images_of,
     predict_all,
     quantise,
@@ -141,7 +140,8 @@ class Samples:
         name = self.extractor.dataset
         task = "quarter turns" if self.extractor.predicts_rotation else "classes"
         return {
-            "extractor": f"the {FEATURES} features of gan's classifier {VERSION}, trained to "
+            "extractor": f"the {FEATURES} features of gan's classifier "
+            f"{self.extractor.version}, trained to "
             f"predict {task} on the training split of {name}",
             "samples": self.count,
             "labels": "as often as in the reference; for GAN-test and GAN-train equally often"

@@ -17,6 +17,7 @@ from gancli import weights
 from gancli.data.pictures import Pictures
 from gancli.errors import FileError, UsageError
 from gancli.evaluation.classifier import (
+    QUICK_STEPS,
     VERSION,
     Classifier,
     chunks,
@@ -40,6 +41,7 @@ class Extractor:
     accuracy: float  # 0..1
     dataset: str
     classes: tuple[str, ...]
+    version: str = VERSION  # figures of different versions cannot be compared
 
     @property
     def predicts_rotation(self) -> bool:
@@ -52,29 +54,38 @@ class Extractor:
 
 
 def extractor_for(
-    train: Pictures, test: Pictures, cache: Path, say: Say = silent, progress: Progress = silent
+    train: Pictures,
+    test: Pictures,
+    cache: Path,
+    say: Say = silent,
+    progress: Progress = silent,
+    quick: bool = False,
 ) -> Extractor:
     """Return the extractor of a dataset: from `cache`/classifiers, or trained now and kept there.
 
-    Raises UsageError if `check` does.
+    A `quick` one is trained for a few seconds. Raises UsageError if `check` does.
     """
     check(train, test)
     classes = train.classes if _has_classes(train) else ROTATIONS
-    path = cache / "classifiers" / f"{train.name}-{train.digest[:12]}-{VERSION}.safetensors"
+    version = f"{VERSION}-quick" if quick else VERSION
+    path = cache / "classifiers" / f"{train.name}-{train.digest[:12]}-{version}.safetensors"
     about: dict[str, object] = {
         "digests": [train.digest, test.digest],
         "shape": list(train.images.shape[1:]),
         "dataset": train.name,
         "classes": list(classes),
-        "protocol": VERSION,
+        "protocol": version,
     }
     found = _load(path, about)
     if found is None:
-        found = _train(train, test, classes, say, progress)
+        steps = QUICK_STEPS if quick else None
+        found = _train(train, test, classes, steps, say, progress)
         if not _save(path, about, *found):
             say(f"The classifier could not be saved in {path.parent}; it will be trained again.")
     network, accuracy = found
-    return Extractor(network=network, accuracy=accuracy, dataset=train.name, classes=classes)
+    return Extractor(
+        network=network, accuracy=accuracy, dataset=train.name, classes=classes, version=version
+    )
 
 
 def check(train: Pictures, test: Pictures) -> None:
@@ -111,13 +122,19 @@ def _has_classes(pictures: Pictures) -> bool:
 
 
 def _train(
-    train: Pictures, test: Pictures, classes: tuple[str, ...], say: Say, progress: Progress
+    train: Pictures,
+    test: Pictures,
+    classes: tuple[str, ...],
+    steps: int | None,
+    say: Say,
+    progress: Progress,
 ) -> tuple[Classifier, float]:
     """Train a classifier on `train`; return it and its accuracy on `test`."""
     if classes is ROTATIONS:
         train, test = rotated(train), rotated(test)
     say(f"Training a classifier on {train.name} for the metrics; this happens only once.")
-    network = fit(images_of(train), labels_of(train), len(classes), progress=progress)
+    images, labels = images_of(train), labels_of(train)
+    network = fit(images, labels, len(classes), steps=steps, progress=progress)
     accuracy = score(network, images_of(test), labels_of(test), classes).overall
     say(f"The classifier has an accuracy of {accuracy:.1%} on the test pictures.")
     return network, accuracy

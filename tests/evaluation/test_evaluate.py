@@ -152,7 +152,7 @@ def test_metrics_of_classes_are_left_out_for_data_without_classes(real_bars: Bar
     assert "classes_hit" not in found.numbers()
     assert found.as_dict()["classes_hit"] is None
     assert found.as_dict()["shares"] is None
-    assert "classes hit" not in dict(found.rows())
+    assert "classes hit (higher is better)" not in dict(found.rows())
 
 
 def test_the_protocol_of_samples_is_in_the_table_and_in_json(real_bars: Bars) -> None:
@@ -172,9 +172,9 @@ def test_the_protocol_of_samples_is_in_the_table_and_in_json(real_bars: Bars) ->
     assert found.as_dict()["protocol"].items() >= protocol.items()
     values = found.as_dict()
     rows = [
-        ("Fréchet distance", f"{values['frechet']:.2f}"),
+        ("Fréchet distance (lower is better)", f"{values['frechet']:.2f}"),
         ("  of real training pictures (floor)", f"{values['floor']:.2f}"),
-        ("classes hit", "100%"),
+        ("classes hit (higher is better)", "100%"),
         ("extractor accuracy", f"{values['accuracy']:.2%}"),
         *({**protocol, "samples": "200"}.items()),
     ]
@@ -189,11 +189,16 @@ def test_scores_by_class_have_a_row_of_their_own(
     found = evaluate.measure(real_bars.samples(real_bars.real, requested=requested))
     shown, scores = found.rows(), found.as_dict()["gan_test"]
     at = shown.index(
-        ("samples that show the requested class (GAN-test)", f"{scores['overall']:.2%}")
+        (
+            "samples that show the requested class (GAN-test) (higher is better)",
+            f"{scores['overall']:.2%}",
+        )
     )
     each = ", ".join(f"{name} {scores['per_class'][name]:.1%}" for name in CLASSES)
     assert shown[at + 1] == ("  by class", each)
-    assert shown[at + 2][0] == "accuracy when trained on samples only (GAN-train)"
+    assert (
+        shown[at + 2][0] == "accuracy when trained on samples only (GAN-train) (higher is better)"
+    )
 
 
 def test_the_tables_of_label_maps_and_photos(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -202,9 +207,9 @@ def test_the_tables_of_label_maps_and_photos(monkeypatch: pytest.MonkeyPatch) ->
     pairs = colours[np.array([[0, 0, 2, 2]] * 16).repeat(4, axis=1)]
     maps = evaluate.measure(Translations(generated=[pairs], truth=[pairs], palette=PALETTE))
     rows = [
-        ("per-pixel accuracy", "1.000"),
-        ("mean class accuracy", "1.000"),
-        ("mean IoU", "1.000"),
+        ("per-pixel accuracy (higher is better)", "1.000"),
+        ("mean class accuracy (higher is better)", "1.000"),
+        ("mean IoU (higher is better)", "1.000"),
         ("  IoU of background", "1.000"),
         ("  IoU of window", "1.000"),
         ("pairs", "1"),
@@ -217,9 +222,9 @@ def test_the_tables_of_label_maps_and_photos(monkeypatch: pytest.MonkeyPatch) ->
     assert [row for row in maps.rows() if row in rows] == rows
     photos = evaluate.measure(Translations(generated=[pairs], truth=[pairs]))
     rows = [
-        ("L1 (values in 0..1)", "0.000"),
-        ("SSIM", "1.000"),
-        ("PSNR", "100.0 dB"),
+        ("L1, values in 0..1 (lower is better)", "0.000"),
+        ("SSIM (higher is better)", "1.000"),
+        ("PSNR (higher is better)", "100.0 dB"),
         ("pairs", "1"),
         (
             "protocol",
@@ -227,3 +232,24 @@ def test_the_tables_of_label_maps_and_photos(monkeypatch: pytest.MonkeyPatch) ->
         ),
     ]
     assert [row for row in photos.rows() if row in rows] == rows
+
+
+def test_quick_measures_less_with_an_extractor_of_its_own(
+    dark_or_light: Generator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(evaluate, "QUICK_SAMPLES", 50)
+    messages: list[str] = []
+    found = evaluate.evaluate(dark_or_light, quick=True, say=messages.append)
+    assert found.as_dict()["samples"] == 50
+    assert found.as_dict()["gan_train"] is None
+    assert "-quick" in found.as_dict()["protocol"]["extractor"]
+    assert "gan_test" in found.as_dict()
+    evaluate.evaluate(dark_or_light, samples=50, say=messages.append)
+    kept = [file.name for file in (tmp_path / "cache" / "gancli" / "classifiers").iterdir()]
+    assert sorted("quick" in name for name in kept) == [False, True]
+
+
+def test_few_test_pictures_are_mentioned(dark_or_light: Generator) -> None:
+    messages: list[str] = []
+    evaluate.evaluate(dark_or_light, samples=40, quick=True, say=messages.append)
+    assert any("has only 6 pictures" in line for line in messages)

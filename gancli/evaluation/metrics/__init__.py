@@ -37,7 +37,7 @@ class EvidenceMetric(Metric):
     `evidence.Samples` or `evidence.Translations`, and returns a number, or several by class, or
     None if the metric cannot be computed. `protocol` describes how it was measured, so that values
     can be compared. With `in_training`, `gan train --evaluate-every` computes it as well; with
-    `best_epoch`, it then tells which epoch is the best.
+    `best_epoch`, it then tells which epoch is the best. A `slow` one is left out by --quick.
 
     In the table, the row has the `title` and the value formatted by `show`; `details` returns more
     rows below it. Without a title there are only the details. Metrics with a lower `place` come
@@ -51,10 +51,12 @@ class EvidenceMetric(Metric):
     protocol: Callable[[Any], str] | None = None
     place: int = 100
     in_training: bool = False
+    slow: bool = False
 
     def rows(self, value: Any) -> Rows:
         """Return the rows of the table that show `value`."""
-        own = [(self.title, self.show(value))] if self.title else []
+        title = f"{self.title} ({self.better} is better)" if self.better else self.title
+        own = [(title, self.show(value))] if self.title else []
         return [*own, *self.details(value)]
 
 

@@ -59,7 +59,9 @@ def _details(result: Scores) -> Rows:
     return [*rows, ("  by class", by_class)]
 
 
-def _metric(name: str, title: str, compute: Callable[[Samples], Scores | None]) -> EvidenceMetric:
+def _metric(
+    name: str, title: str, compute: Callable[[Samples], Scores | None], slow: bool = False
+) -> EvidenceMetric:
     return EvidenceMetric(
         name,
         "higher",
@@ -69,10 +71,11 @@ def _metric(name: str, title: str, compute: Callable[[Samples], Scores | None]) 
         compute=compute,
         details=_details,
         place=30,
+        slow=slow,
     )
 
 
 METRICS = (
     _metric("gan_test", "samples that show the requested class (GAN-test)", gan_test),
-    _metric("gan_train", "accuracy when trained on samples only (GAN-train)", gan_train),
+    _metric("gan_train", "accuracy when trained on samples only (GAN-train)", gan_train, slow=True),
 )

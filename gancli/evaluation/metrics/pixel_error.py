@@ -25,7 +25,7 @@ METRICS = (
     EvidenceMetric(
         "l1",
         "lower",
-        title="L1 (values in 0..1)",
+        title="L1, values in 0..1",
         of=Kind.PHOTOS,
         compute=l1,
         place=10,

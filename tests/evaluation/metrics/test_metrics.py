@@ -60,7 +60,7 @@ def test_adding_a_file_adds_a_metric(tmp_path: Path) -> None:
             check=True,
         ).stdout
     )
-    assert found["rows"][0] == ["mean brightness", "51.0 of 255"]
+    assert found["rows"][0] == ["mean brightness (lower is better)", "51.0 of 255"]
     assert found["rows"][-1][1].startswith("means over pairs; brightness of the first; SSIM")
     assert found["dict"]["brightness"] == 51
     assert found["numbers"] == {"brightness": 51, "l1": 0, "ssim": pytest.approx(1)}

@@ -46,7 +46,7 @@ def test_flip_is_0_for_equal_photos_and_near_1_for_black_and_white(
     found = measured([255 - black], [black])
     flip = found.as_dict()["flip"]
     assert flip > 0.9
-    assert ("FLIP", f"{flip:.3f}") in found.rows()
+    assert ("FLIP (lower is better)", f"{flip:.3f}") in found.rows()
 
 
 @pytest.mark.parametrize("channels", [1, 3])
@@ -58,7 +58,7 @@ def test_lpips_is_0_for_equal_photos_and_grows_with_the_difference(channels: int
     same, near, far = (each.as_dict()["lpips"] for each in found)
     assert messages == []
     assert same == 0 < near < far
-    assert ("LPIPS", f"{far:.3f}") in found[-1].rows()
+    assert ("LPIPS (lower is better)", f"{far:.3f}") in found[-1].rows()
 
 
 def test_lpips_is_left_out_with_a_message_if_its_weights_cannot_be_downloaded(
