@@ -194,7 +194,7 @@ def _epoch(report: "Report", trainer: "Trainer") -> str:
 
 def _shown(trainer: "Trainer") -> dict[str, Metric]:
     """The metrics beside the losses, by name: the model's, and those that choose the best epoch."""
-    chosen = (m for m in metrics.every() if m.best_epoch)
+    chosen = (m for m in metrics.of_validation() if m.best_epoch)
     return {m.name: m for m in (*chosen, *trainer.gan.shown)}
 
 

@@ -89,8 +89,9 @@ EvaluateEveryOpt = Annotated[
     _length(
         metavar="N",
         min=0,
-        help="Every N epochs, add the metrics of gan evaluate that take little time, such as the "
-        "Fréchet distance, to metrics.jsonl; 0: never.",
+        help="Every N epochs, measure the quick metrics of gan evaluate, such as the Fréchet "
+        "distance, by a tenth of the training pictures (at most 5,000) that is held out for this, "
+        "and keep the best epoch; 0: never.",
     ),
 ]
 SaveEveryOpt = Annotated[

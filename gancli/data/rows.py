@@ -22,16 +22,18 @@ BLOCK = 256  # rows in memory at a time
 class Rows:
     """The rows at the start of the file `path`: uint8 (N, P, H, W, C), given by `shape`.
 
-    Pickling stores the path, not the pixels. `stamp` is the size and modification time of the file
+    With `chosen`, int64 (M,), only those rows are used, in that order. Pickling stores the path,
+    not the pixels. `stamp` is the size and modification time of the file
     when it was opened. If another process has replaced the file since, reading raises DataError.
     """
 
     path: Path
     shape: tuple[int, ...]
     stamp: tuple[int, int]
+    chosen: Any = None
 
     def __len__(self) -> int:
-        return self.shape[0]
+        return self.shape[0] if self.chosen is None else len(self.chosen)
 
     @property
     def row_bytes(self) -> int:
@@ -44,13 +46,14 @@ class Rows:
         Reads go through the page cache only: a memory map would count towards the resident memory
         of this process. Raises DataError if the file was replaced, is truncated or unreadable.
         """
+        index = index if self.chosen is None else self.chosen[index]
         rows = np.empty((len(index), *self.shape[1:]), np.uint8)
         size = self.row_bytes
         try:
             with self.path.open("rb", buffering=0) as file:
                 self._check(os.fstat(file.fileno()))
                 for i, row in zip(index, rows.reshape(len(index), size), strict=True):
-                    file.seek(i * size)
+                    file.seek(int(i) * size)
                     left = row.data
                     while left and (got := file.readinto(left)):  # usually one call
                         left = left[got:]

@@ -15,7 +15,7 @@ from gancli.data.pictures import Pictures, Places, places
 from gancli.datasets import open_pictures
 from gancli.evaluation import metrics
 from gancli.evaluation.evidence import ByClass, Evidence, Samples, Translations
-from gancli.evaluation.extractor import extractor_for
+from gancli.evaluation.extractor import Extractor, extractor_for
 from gancli.evaluation.frequencies import natural_labels
 from gancli.evaluation.metrics import EvidenceMetric, Rows
 from gancli.gan import Feeds
@@ -27,6 +27,7 @@ from gancli.sampling.generator import Generator
 from gancli.shape import Direction
 
 SAMPLES, QUICK_SAMPLES = 10_000, 2_000  # to measure, by default
+VALIDATION_SEEDS = 2**31  # the first of `validate`; those of `evaluate` start at 0
 FEW = 500  # test pictures, with fewer of which a distance says little
 
 
@@ -57,11 +58,6 @@ class Evaluation:
         """Return the metrics by name, and their protocol, for JSON."""
         return {**{m.name: _plain(v) for m, v in self.values.items()}, **self.facts}
 
-    def numbers(self) -> dict[str, float]:
-        """Return the metrics that training records after an epoch, by name."""
-        found = self.values.items()
-        return {m.name: value for m, value in found if m.in_training and value is not None}
-
 
 def evaluate(
     generator: Generator,
@@ -73,7 +69,6 @@ def evaluate(
     data_dir: Path | None = None,
     say: Say = silent,
     progress: Progress = silent,
-    in_training: bool = False,
 ) -> Evaluation:
     """Measure `generator` on this many `samples`, or on the test pairs if it translates pictures.
 
@@ -83,31 +78,60 @@ def evaluate(
     `quick` takes seconds instead of minutes: it measures fewer samples (QUICK_SAMPLES instead of
     SAMPLES, unless `samples` says how many), uses an extractor that was trained for a few seconds,
     and leaves out slow metrics. Its figures can only be compared with each other.
-
-    With `in_training`, compute only the quick metrics that are meant for it. That leaves out slow
-    ones such as GAN-train, which trains another classifier.
     """
     where, source = places(data_dir, say), dataset_of(generator.header, dataset)
-    evidence = (
-        _translations(generator, source, seed, where, say, progress)
-        if Feeds.IMAGE in generator.model.feeds
-        else _samples(generator, source, samples, seed, where, say, progress, quick)
-    )
-    return measure(evidence, in_training=in_training, quick=quick)
+    if Feeds.IMAGE in generator.model.feeds:
+        size = generator.shape.size
+        pairs = open_pictures(source, where, "test", size=size, pairs=True, say=say)
+        return measure(_translations(generator, pairs, seed, say, progress), quick=quick)
+    train, test = _real(generator, source, where, say)
+    if len(test.images) < FEW:
+        say(
+            f"The test split of {test.name} has only {len(test.images):,} pictures, so distances "
+            "to it vary by chance: compare them with the floor, not with those of other datasets."
+        )
+    count = samples or (QUICK_SAMPLES if quick else SAMPLES)
+    extractor = extractor_for(train, test, where.cache, say, progress, quick)
+    evidence = _samples(generator, train, test, extractor, count, seed, 0, say, progress)
+    return measure(evidence, quick=quick)
 
 
-def measure(evidence: Evidence, in_training: bool = False, quick: bool = False) -> Evaluation:
-    """Compute every metric that applies to `evidence`.
+def validate(
+    generator: Generator,
+    chosen: Pictures,
+    dataset: str,
+    data_dir: Path | None = None,
+    say: Say = silent,
+) -> dict[str, float]:
+    """Return the metrics of an epoch by name, such as `val_frechet`.
 
-    With `quick`, those that are slow are left out; with `in_training`, all that are not meant for
-    training.
+    Samples or translations are compared with the pictures in `chosen`, which are a part of the
+    training pictures of `dataset`. Their seeds are not those of `evaluate`, but the extractor is:
+    it has seen these pictures, which affects all epochs alike.
     """
+    evidence: Evidence
+    if Feeds.IMAGE in generator.model.feeds:
+        evidence = _translations(generator, chosen, 0, say, silent)
+    else:
+        where = places(data_dir, say)
+        train, test = _real(generator, dataset, where, say)
+        extractor = extractor_for(train, test, where.cache, say)
+        evidence = _samples(
+            generator, train, chosen, extractor, SAMPLES, 0, VALIDATION_SEEDS, say, silent
+        )
+    return numbers(evidence)
+
+
+def numbers(evidence: Evidence) -> dict[str, float]:
+    """Compute the metrics of `evidence` that training records after an epoch, by name."""
+    found = {m: m.compute(evidence) for m in metrics.of_validation() if m.of in evidence.kinds}
+    return {m.name: value for m, value in found.items() if value is not None}
+
+
+def measure(evidence: Evidence, quick: bool = False) -> Evaluation:
+    """Compute every metric that applies to `evidence`; with `quick`, leave out slow ones."""
     family = [m for m in metrics.every() if m.of in evidence.family]
-    chosen = [
-        m
-        for m in family
-        if m.of in evidence.kinds and (m.in_training or not in_training) and not (m.slow and quick)
-    ]
+    chosen = [m for m in family if m.of in evidence.kinds and not (m.slow and quick)]
     values = {m: m.compute(evidence) if m in chosen else None for m in family}
     protocol = {m.name: m.protocol(evidence) for m in chosen if m.protocol}
     return Evaluation(
@@ -117,24 +141,19 @@ def measure(evidence: Evidence, in_training: bool = False, quick: bool = False) 
 
 def _samples(
     generator: Generator,
-    source: str,
-    samples: int | None,
+    train: Pictures,
+    test: Pictures,
+    extractor: Extractor,
+    count: int,
     seed: int,
-    where: Places,
+    first: int,
     say: Say,
     progress: Progress,
-    quick: bool = False,
 ) -> Samples:
-    train, test = _real(generator, source, where, say)
-    if len(test.images) < FEW:
-        say(
-            f"The test split of {test.name} has only {len(test.images):,} pictures, so distances "
-            "to it vary by chance: compare them with the floor, not with those of other datasets."
-        )
-    count = samples or (QUICK_SAMPLES if quick else SAMPLES)
+    """Return samples of a generator, whose seeds start at `first`, to compare with `test`."""
 
     def seeds(count: int) -> range:  # no two values of `seed` share a sample
-        return range(seed * count, (seed + 1) * count)
+        return range(first + seed * count, first + (seed + 1) * count)
 
     def natural(count: int) -> list[int]:
         known = generator.labelled and test.classes == generator.header.classes
@@ -150,7 +169,7 @@ def _samples(
     return Samples(
         draw=lambda count: sampling.batches(generator, seeds(count), natural(count)),
         count=count,
-        extractor=extractor_for(train, test, where.cache, say, progress, quick),
+        extractor=extractor,
         train=train,
         test=test,
         by_class=by_class if generator.labelled else None,
@@ -177,10 +196,9 @@ def _real(generator: Generator, source: str, where: Places, say: Say) -> tuple[P
 
 
 def _translations(
-    generator: Generator, source: str, seed: int, where: Places, say: Say, progress: Progress
+    generator: Generator, test: Pictures, seed: int, say: Say, progress: Progress
 ) -> Translations:
-    """Translate the test pictures; their partners are the ground truth."""
-    test = open_pictures(source, where, "test", size=generator.shape.size, pairs=True, say=say)
+    """Translate the pairs in `test`; the partners are the ground truth."""
     direction = generator.header.direction or Direction.A2B
     given, truth = direction.of((test.images, test.partners))
     palette = test.palette if direction.generates_b else ()

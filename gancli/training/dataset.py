@@ -1,11 +1,15 @@
 """Chooses where the training data lives: in device memory, or on disk, streamed to the device."""
 
+from dataclasses import replace
+from functools import partial
+
 import numpy as np
 import torch
 
 from gancli import hardware
 from gancli.data.rows import Rows
 from gancli.errors import UsageError
+from gancli.images import Array
 from gancli.reporting import Say
 from gancli.training.prepare import Prepared
 from gancli.training.resident import Augmentation, ResidentDataset
@@ -20,7 +24,8 @@ def training_dataset(prepared: Prepared, say: Say) -> ResidentDataset | Streamin
     Raises UsageError for `--stream` if the pictures are not in a file.
     """
     pictures, direction, device = prepared.pictures, prepared.job.direction, prepared.device
-    labels = None if pictures.labels is None else torch.from_numpy(pictures.labels)
+    chosen = prepared.validation.trained
+    labels = None if pictures.labels is None else torch.from_numpy(_only(chosen, pictures.labels))
     classes, augmentation = prepared.shape.classes, _augmentation(prepared)
     if rows := _rows_to_stream(prepared, say):
         target = direction.generated if direction else 0
@@ -37,7 +42,7 @@ def training_dataset(prepared: Prepared, say: Say) -> ResidentDataset | Streamin
     # Pictures in the cache are memory-mapped. A CPU needs a copy in memory of its own; a GPU is
     # sent one anyway.
     copied = pictures.stored and device.type == "cpu"
-    hold = np.array if copied else np.asarray
+    hold = np.array if copied and chosen is None else partial(_only, chosen)
     source, image = None, pictures.images
     if direction:
         source, image = direction.of((pictures.images, pictures.partners))
@@ -46,6 +51,11 @@ def training_dataset(prepared: Prepared, say: Say) -> ResidentDataset | Streamin
     return ResidentDataset(
         images, labels, classes, device, sources=sources, augmentation=augmentation
     )
+
+
+def _only(chosen: Array | None, rows: Array) -> Array:
+    """Return a copy of the `chosen` rows; if that is None, all rows as they are."""
+    return np.asarray(rows) if chosen is None else rows[chosen]
 
 
 def _augmentation(prepared: Prepared) -> Augmentation:
@@ -75,6 +85,7 @@ def _rows_to_stream(prepared: Prepared, say: Say) -> Rows | None:
         )
     if rows is None or requested is False:
         return None
+    rows = replace(rows, chosen=prepared.validation.trained)
     size = len(rows) * rows.row_bytes
     free = max(0, hardware.memory(prepared.device).free - prepared.memory_needed)
     if not requested and size <= MAX_SHARE * free:

@@ -10,7 +10,7 @@ import numpy as np
 from gancli import images, weights
 from gancli.errors import FileError
 from gancli.evaluation import metrics
-from gancli.evaluation.evaluate import evaluate
+from gancli.evaluation.evaluate import validate
 from gancli.files import replacing, write_file
 from gancli.formats import gif
 from gancli.images import Array
@@ -47,7 +47,7 @@ def save_epoch(
     write_file(folder.latest_samples, drawn)
     every = prepared.job.evaluate_every
     if every and report.epoch % every == 0:
-        report = replace(report, metrics=report.metrics | _evaluate(generator, prepared, say))
+        report = replace(report, metrics=report.metrics | _validate(generator, prepared, say))
     record = {
         "epoch": min(report.epoch, round(trainer.epochs_done, EPOCH_DIGITS)),
         "images_seen": report.images_seen,
@@ -132,12 +132,10 @@ def _pairs_grid(generator: Generator, sources: Array, targets: Array) -> Array:
     return images.grid(np.stack([p for row in rows for p in row]), columns=3)
 
 
-def _evaluate(generator: Generator, prepared: Prepared, say: Say) -> dict[str, float]:
+def _validate(generator: Generator, prepared: Prepared, say: Say) -> dict[str, float]:
     """The metrics of `--evaluate-every`, by name."""
-    job = prepared.job
-    return evaluate(
-        generator, dataset=job.dataset, data_dir=job.data_dir, say=say, in_training=True
-    ).numbers()
+    job, chosen = prepared.job, prepared.validation.take(prepared.pictures)
+    return validate(generator, chosen, job.dataset, job.data_dir, say)
 
 
 def _keep_best(report: Report, generator: Generator, folder: RunFolder) -> None:

@@ -22,8 +22,9 @@ from gancli.gan import GAN, Feeds, Shape
 from gancli.images import Array
 from gancli.metric import Metric
 from gancli.reporting import Progress, Say
-from gancli.training import distributed, memory, own_model, precision, threads
+from gancli.training import distributed, memory, own_model, precision, threads, validation
 from gancli.training.folder import RunFolder
+from gancli.training.validation import Validation
 from gancli.weights import Header, ModelFile, TrainedOn, check_readable
 
 SHOWN_PAIRS = 6  # in the sample grid of each epoch
@@ -35,11 +36,13 @@ class Prepared:
 
     `held_out` are the inputs and targets (uint8, (n, H, W, C) each) of the pairs in the sample
     grid: test pairs, or training pairs if there are none. None for models that use no pairs.
+    `pictures` are all of the training split; `validation` says which of them are trained on.
     `memory_needed` and `largest_batch` are estimates, see `memory`.
     """
 
     job: Job
     pictures: Pictures
+    validation: Validation
     held_out: tuple[Array, Array] | None
     shape: Shape
     settings: Any
@@ -61,6 +64,7 @@ class Prepared:
             "settings": asdict(self.settings),
             "training": asdict(self.training),
             "minutes": self.job.minutes,
+            "validation": self.validation.held_out,
             "shape": asdict(self.shape),
             "direction": self.job.direction,
             "dataset": asdict(self.trained_on),
@@ -117,13 +121,15 @@ def prepare(job: Job, say: Say, progress: Progress, *, measure: bool = True) -> 
     _check_same_data(pictures)
     shape = _shape(pictures, job)
     settings, training = resolve_settings(job, shape)
+    plan = saved_plan(job)
+    split = validation.split(pictures, job, plan, say)
     if job.evaluate_every and not job.pairs:  # check now what evaluation will need later
         test = _open(job, "test", say, progress, size=shape.size, channels=shape.channels)
         extractor.check(pictures, test)
     held_out = _held_out(job, pictures, say, progress) if job.pairs else None
-    _check_batch(training.batch_size, pictures, 1 if job.pairs else 2)
+    count = len(pictures.images) - split.held_out
+    _check_batch(training.batch_size, pictures.name, count, 1 if job.pairs else 2)
     own_model.check_losses(job.model, settings, shape)
-    plan = saved_plan(job)
     number = threads.fix(job.threads, plan, say)
     cache = places(job.data_dir, say).cache
     chosen = precision.of_run(job.precision, plan, device, cache, say, measure)
@@ -137,6 +143,7 @@ def prepare(job: Job, say: Say, progress: Progress, *, measure: bool = True) -> 
     prepared = Prepared(
         job=job,
         pictures=pictures,
+        validation=split,
         held_out=held_out,
         shape=shape,
         settings=settings,
@@ -255,9 +262,9 @@ def _held_out(
     return sources[:SHOWN_PAIRS], targets[:SHOWN_PAIRS]
 
 
-def _check_batch(size: int, pictures: Pictures, minimum: int) -> None:
-    """Raise UsageError if a batch is smaller than `minimum` or larger than the dataset."""
-    count, processes = len(pictures.images), distributed.world_size()
+def _check_batch(size: int, name: str, count: int, minimum: int) -> None:
+    """Raise UsageError if a batch has fewer than `minimum` or more than all `count` pictures."""
+    processes = distributed.world_size()
     if size < minimum:
         raise UsageError(
             "--batch-size 1 is too small: batch normalisation needs at least 2 pictures.",
@@ -266,7 +273,7 @@ def _check_batch(size: int, pictures: Pictures, minimum: int) -> None:
     if size > count:
         fits = max(minimum, count // 2 // processes) * processes
         raise UsageError(
-            f"A batch of {size} is larger than {pictures.name}, which has {count} pictures.",
+            f"A batch of {size} is larger than {name}, which has {count} pictures to train on.",
             hint=f"--batch-size {fits}" if fits <= count else None,
         )
 

@@ -159,14 +159,14 @@ def test_a_run_with_other_settings_is_refused_in_the_same_folder(
     other = gan_here(*words, "--out", str(folder / "straight"), "--lr", "0.1", code=2)
     message, hint = failure(other.stderr)
     assert re.search(r"straight.*\blr\b.*\b0\.1\b", message)
-    assert "--fresh" in hint
-    assert hint.startswith("--lr 0.003 to resume it")
+    assert "--fresh" in message
+    assert hint.endswith("--lr 0.003")
     more = ("--lr", "0.1", "--set", "width=8", "--set", "mirror=true")
     both = gan_here(*words, "--out", str(folder / "straight"), *more, code=2)
     message, hint = failure(both.stderr)
     assert re.search(r"straight.*\bwidth\b.*\b4\b.*\b8\b.*\blr\b.*\b0\.1\b", message)
-    options = hint.partition(" to resume it")[0].split()
-    assert options == ["--set", "width=4", "--lr", "0.003", "--set", "mirror=false"]
+    options = ["--set", "width=4", "--lr", "0.003", "--set", "mirror=false"]
+    assert hint.split()[-len(options) :] == options
     resumed = gan_here(*words, "--out", str(folder / "straight"), *options)
     assert "--epochs 29" in resumed.stderr  # how to train it further: it is complete
 
@@ -367,31 +367,36 @@ def test_a_damaged_generator_is_refused(gan_here: Command, runs: None, tmp_path:
     assert hint == "gan train --help"
 
 
-def test_evaluate_every_records_metrics_and_does_not_change_training(
+def test_evaluate_every_records_metrics_and_only_holds_pictures_out(
     gan_here: Command, pictures: Path, tmp_path: Path
 ) -> None:
     run = ("train", "dcgan", "--dataset", "./pictures", "--epochs", "2", *TINY)
-    gan_here(*run, "--out", "plain")
-    gan_here(*run, "--out", "measured", "--evaluate-every", "2")
-    plain, measured = (RunFolder(tmp_path / r).records() for r in ("plain", "measured"))
-    assert "frechet" not in measured[0]
-    assert measured[1]["frechet"] > 0
-    assert 0 <= measured[1]["classes_hit"] <= 1
-    assert [m["d_loss"] for m in plain] == [m["d_loss"] for m in measured]
-    assert weights_of(tmp_path / "plain") == weights_of(tmp_path / "measured")
+    for name, every in (("once", "2"), ("twice", "1"), ("streamed", "2")):
+        stream = ["--stream"] if name == "streamed" else []
+        done = gan_here(*run, *stream, "--out", name, "--evaluate-every", every)
+        assert "5 of the 54 training pictures are held out" in done.stderr
+    once, twice = (RunFolder(tmp_path / r).records() for r in ("once", "twice"))
+    assert "val_frechet" not in once[0]
+    assert once[1]["val_frechet"] > 0
+    assert 0 <= once[1]["val_classes_hit"] <= 1
+    assert once[1]["images_seen"] == 2 * 50  # a step more than 49 pictures
+    assert twice[0]["val_frechet"] > 0
+    assert weights_of(tmp_path / "once") == weights_of(tmp_path / "twice")
+    assert weights_of(tmp_path / "once") == weights_of(tmp_path / "streamed")
+    assert weights.read_generator(tmp_path / "once" / weights.BEST).best.measure == "val_frechet"
 
-    found = json.loads(gan_here("evaluate", "measured", "--samples", "200", "--json").stdout)
+    found = json.loads(gan_here("evaluate", "once", "--samples", "200", "--json").stdout)
     assert found["samples"] == 200
     assert {"frechet", "floor", "classes_hit", "accuracy", "protocol"} <= set(found)
-    assert f"{found['frechet']:.2f}" in gan_here("evaluate", "measured", "--samples", "200").stdout
+    assert f"{found['frechet']:.2f}" in gan_here("evaluate", "once", "--samples", "200").stdout
 
 
 def test_evaluate_every_measures_pictures_without_classes(gan_here: Command, folder: Path) -> None:
     words = ("train", "dcgan", "--dataset", str(folder / "pictures"), "--epochs", "2", *TINY)
     gan_here(*words, "--evaluate-every", "2", "--out", "turned")
     *_, last = RunFolder(Path("turned")).records()
-    assert last["frechet"] > 0
-    assert "classes_hit" not in last
+    assert last["val_frechet"] > 0
+    assert "val_classes_hit" not in last
 
 
 def test_a_batch_larger_than_the_data_set_is_refused(gan_here: Command, pictures: Path) -> None:

@@ -7,14 +7,14 @@ from gancli.cli import display
 from gancli.gan import Metric, Shape
 from gancli.training.reports import Report
 
-METRICS = {"classes_hit": 0.5, "convergence": 0.25, "d_loss": 1.5, "frechet": 23.456, "k": 0.5}
+METRICS = {"classes_hit": 0.5, "convergence": 0.25, "d_loss": 1.5, "val_frechet": 23.456, "k": 0.5}
 
 
 @pytest.mark.parametrize(
     ("model", "shown"),
     [
-        ("dcgan", "d_loss 1.500  frechet 23.46"),
-        ("began", "convergence 0.250  d_loss 1.500  frechet 23.46  k 0.500"),
+        ("dcgan", "d_loss 1.500  val_frechet 23.46"),
+        ("began", "convergence 0.250  d_loss 1.500  val_frechet 23.46  k 0.500"),
     ],
 )
 def test_a_line_shows_losses_the_models_metrics_and_what_chooses_the_best_epoch(

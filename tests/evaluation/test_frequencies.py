@@ -3,7 +3,6 @@
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,7 +12,7 @@ from conftest import small_generator
 from evaluation.bars import CLASSES, SIZE, Bars, bars
 from torch import Tensor
 
-from gancli.data.pictures import Pictures, Places
+from gancli.data.pictures import Pictures
 from gancli.evaluation import evaluate
 from gancli.evaluation.classifier import images_of, labels_of
 from gancli.evaluation.frequencies import natural_labels
@@ -71,10 +70,8 @@ def test_real_pictures_as_samples_are_near_the_floor_of_an_unbalanced_dataset(
         yield images_of(source)[order]
 
     monkeypatch.setattr(evaluate.sampling, "batches", batches)
-    monkeypatch.setattr(evaluate, "_real", lambda *_: (train, test))
-    monkeypatch.setattr(evaluate, "extractor_for", lambda *_: real_bars.extractor)
-    where = Places(data=Path(), cache=Path())
-    found = evaluate._samples(generator, "bars", 600, 0, where, silent, silent)
+    known = real_bars.extractor
+    found = evaluate._samples(generator, train, test, known, 600, 0, 0, silent, silent)
     assert found.by_class is not None
     distance, floor = frechet._distance(found), frechet._floor(found)
     uniform = frechet._distance(replace(found, draw=found.by_class.draw))

@@ -5,7 +5,7 @@ A new file is found without being registered anywhere. Importing this package do
 
 import enum
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
@@ -67,6 +67,12 @@ def every() -> tuple[EvidenceMetric, ...]:
     return tuple(sorted((m for file in files for m in file.METRICS), key=lambda m: m.place))
 
 
+@cache
+def of_validation() -> tuple[EvidenceMetric, ...]:
+    """Return the metrics of `gan train --evaluate-every`, named after the validation pictures."""
+    return tuple(replace(m, name=f"val_{m.name}") for m in every() if m.in_training)
+
+
 def best_epoch_metric(measured: Collection[str]) -> Metric | None:
     """Return the one of the `measured` metrics that tells which epoch is the best, or None."""
-    return next((m for m in every() if m.best_epoch and m.name in measured), None)
+    return next((m for m in of_validation() if m.best_epoch and m.name in measured), None)

@@ -36,13 +36,14 @@ USED = """
 import json, sys
 from gancli.evaluation import metrics
 assert "torch" not in sys.modules
-best = metrics.best_epoch_metric(["l1", "brightness"])
+best = metrics.best_epoch_metric(["val_l1", "val_brightness"])
 import numpy as np
-from gancli.evaluation.evaluate import measure
+from gancli.evaluation.evaluate import measure, numbers
 from gancli.evaluation.evidence import Translations
 gray = np.full((16, 16, 1), 51, np.uint8)
-found = measure(Translations(generated=[gray], truth=[gray]), in_training=True)
-shown = {"rows": found.rows(), "dict": found.as_dict(), "numbers": found.numbers()}
+evidence = Translations(generated=[gray], truth=[gray])
+found = measure(evidence)
+shown = {"rows": found.rows(), "dict": found.as_dict(), "numbers": numbers(evidence)}
 print(json.dumps({**shown, "best": best.name}))
 """
 
@@ -63,16 +64,16 @@ def test_adding_a_file_adds_a_metric(tmp_path: Path) -> None:
     assert found["rows"][0] == ["mean brightness (lower is better)", "51.0 of 255"]
     assert found["rows"][-1][1].startswith("means over pairs; brightness of the first; SSIM")
     assert found["dict"]["brightness"] == 51
-    assert found["numbers"] == {"brightness": 51, "l1": 0, "ssim": pytest.approx(1)}
-    assert found["best"] == "brightness"
+    assert found["numbers"] == {"val_brightness": 51, "val_l1": 0, "val_ssim": pytest.approx(1)}
+    assert found["best"] == "val_brightness"
 
 
 @pytest.mark.parametrize(
     ("measured", "name", "better"),
     [
-        (["g_loss", "classes_hit", "frechet"], "frechet", "lower"),
-        (["g_loss", "accuracy", "mean_iou"], "mean_iou", "higher"),
-        (["g_loss", "l1", "ssim"], None, None),
+        (["g_loss", "val_classes_hit", "val_frechet"], "val_frechet", "lower"),
+        (["g_loss", "val_accuracy", "val_mean_iou"], "val_mean_iou", "higher"),
+        (["g_loss", "val_l1", "val_ssim", "frechet"], None, None),
     ],
 )
 def test_the_best_epoch_is_chosen_by_one_metric(
