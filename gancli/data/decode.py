@@ -16,6 +16,7 @@ from typing import Any, Protocol, TypeVar
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from gancli.data.modes import to_gray_or_rgb
 from gancli.data.pictures import Pictures, digest
 from gancli.data.rows import RowWriter
 from gancli.errors import DataError
@@ -148,7 +149,7 @@ def decode(path: Openable, target_size: int | None = None) -> Image.Image:
             image.load()
             with suppress(Exception):  # damaged EXIF data; the pixels may be fine
                 ImageOps.exif_transpose(image, in_place=True)
-            return _to_gray_or_rgb(image)
+            return to_gray_or_rgb(image)
     except Exception as error:  # decoders raise all kinds of errors for damaged files
         raise DataError(_error_text(error)) from error
 
@@ -238,41 +239,6 @@ def _copy_into(picture: Image.Image, into: Any) -> None:
     """Copy a picture into uint8 (H, W, C), converting between gray and colour as C needs."""
     picture = picture.convert("L") if into.shape[-1] == 1 else picture
     into[...] = np.asarray(picture).reshape(*into.shape[:2], -1)
-
-
-def _to_gray_or_rgb(image: Image.Image) -> Image.Image:
-    """Convert a picture of any Pillow mode to L or RGB."""
-    if image.mode in ("L", "RGB") and "transparency" not in image.info:
-        return image
-    if image.mode in ("1", "F") or image.mode.startswith("I"):
-        return _eight_bit(image)
-    if image.has_transparency_data:
-        return _over_white(image.convert("RGBA"), gray=image.mode in ("L", "LA", "La"))
-    return image.convert("RGB")
-
-
-def _over_white(image: Image.Image, gray: bool) -> Image.Image:
-    """Composite an RGBA picture over white; to gray if `gray`, else to RGB."""
-    white = Image.new("RGBA", image.size, "white")
-    return Image.alpha_composite(white, image).convert("L" if gray else "RGB")
-
-
-def _eight_bit(image: Image.Image) -> Image.Image:
-    """Scale 1-bit, 16-bit, 32-bit or float gray to 8 bits, by mode and maximum.
-
-    Raises DataError for NaN or infinity.
-    """
-    if image.mode == "1":
-        return image.convert("L")
-    values = np.asarray(image, np.float32)
-    if not np.isfinite(values).all():
-        raise DataError("it holds NaN or infinite values")
-    top = float(values.max(initial=0))
-    if image.mode.startswith("I;16") or top > 255:
-        values = values / (65535 / 255)
-    elif image.mode == "F" and top <= 1:
-        values = values * 255
-    return Image.fromarray(values.round().clip(0, 255).astype(np.uint8))
 
 
 def _error_text(error: Exception) -> str:

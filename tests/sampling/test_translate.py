@@ -1,14 +1,19 @@
 """Translating pictures of any size with a U-Net."""
 
+import weakref
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 from conftest import small, small_generator
+from PIL import Image
 from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from gancli.errors import UsageError
 from gancli.gan import Shape
+from gancli.images import Array
 from gancli.sampling import translate
 from gancli.sampling.generator import Generator
 
@@ -108,6 +113,31 @@ def test_a_tall_picture_needs_no_more_memory_than_one_row_of_tiles(
     assert largest.elements <= 3 * 64 * 90
     assert [done for _, done, _ in seen] == list(range(1, 1 + len(seen)))
     assert seen[-1] == ("translating tiles", 2 * 37, 2 * 37)
+
+
+def test_a_large_picture_is_not_held_twice_and_its_progress_is_shown(
+    unet: Generator, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    opened: list[weakref.ref[Image.Image]] = []
+
+    def once(generator: Generator, source: Array, *_: object) -> Array:
+        assert opened[0]() is None  # Pillow takes 4 bytes a pixel, 324 MB for 9000x9000
+        return source
+
+    real = translate._opened
+    monkeypatch.setattr(translate, "picture", once)
+    monkeypatch.setattr(translate, "TILE", 64)
+    monkeypatch.setattr(
+        translate, "_opened", lambda source: (p := real(source), opened.append(weakref.ref(p)))[0]
+    )
+    source, seen = tmp_path / "in.png", list[str]()
+    Image.fromarray(noise(90, 90)).save(source)
+    outs = [tmp_path / "out.png"]
+    translate.save_picture(
+        unet, source, outs, 0, False, lambda _: {}, lambda what, *_: seen.append(what)
+    )
+    assert seen == ["writing"]
+    assert np.array_equal(np.asarray(Image.open(outs[0])), noise(90, 90))
 
 
 def test_tiles_of_label_maps_are_not_blended(monkeypatch: pytest.MonkeyPatch) -> None:
