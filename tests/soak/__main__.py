@@ -4,7 +4,6 @@ Prints the slopes of memory and of open files after a warm-up. Both should be fl
 """
 
 import argparse
-import gc
 import os
 import sys
 import tempfile
@@ -30,14 +29,13 @@ def main() -> int:
         rounds.prepare(Path(room))
         while time.monotonic() - began < seconds:
             rounds.run()
-            gc.collect()
             found.append(rounds.usage(time.monotonic() - began))
             if _is_due(found, seconds):
                 print(f"{found[-1].seconds / 60:6.1f} min  {found[-1]}", flush=True)
     settled = [usage for usage in found if usage.seconds > WARM_UP * seconds]
-    megabytes, files = rounds.slopes(settled)
+    (megabytes, error), (files, _) = rounds.slopes(settled)
     print(f"{len(found)} rounds of {rounds.COMMANDS} commands.")
-    print(f"Memory: {megabytes:+.2f} MB an hour. Open files: {files:+.2f} an hour.")
+    print(f"Memory: {megabytes:+.2f} ± {error:.2f} MB an hour. Open files: {files:+.2f} an hour.")
     return int(megabytes > MAX_MEGABYTES_PER_HOUR or files > 0.5)
 
 

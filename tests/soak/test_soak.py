@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from gancli import weights
 from tests.soak import rounds
 
 
@@ -13,6 +14,7 @@ def test_a_round_runs_every_command_and_leaves_no_file_open(
     monkeypatch.setenv("XDG_CACHE_HOME", "")  # restored at the end
     monkeypatch.setenv("NO_COLOR", "1")
     monkeypatch.delenv("GAN_DATA_DIR", raising=False)
+    monkeypatch.setattr(weights, "load", weights.load)
     monkeypatch.chdir(tmp_path)
     rounds.prepare(tmp_path)
     rounds.run()
@@ -23,4 +25,6 @@ def test_a_round_runs_every_command_and_leaves_no_file_open(
 
 def test_slopes_are_per_hour() -> None:
     found = [rounds.Usage(60.0 * i, 100 + 2 * i, 7) for i in range(10)]
-    assert rounds.slopes(found) == pytest.approx((120, 0))
+    (memory, error), (files, _) = rounds.slopes(found)
+    assert (memory, files) == pytest.approx((120, 0))
+    assert error == pytest.approx(0, abs=1e-6)
