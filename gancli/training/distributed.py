@@ -22,7 +22,7 @@ from torch import Tensor
 
 from gancli.errors import STOPPED, GanError, UsageError
 from gancli.gan import Share
-from gancli.training import rendezvous
+from gancli.training import noise, rendezvous
 
 TIMEOUT = timedelta(minutes=30)  # others wait this long while rank 0 measures, downloads or saves
 EXIT_LOST = 75  # exit code after losing a peer: EX_TEMPFAIL of sysexits.h, "try again"
@@ -84,9 +84,7 @@ def share(seed: int, device: torch.device) -> Share:
     """This process's share of every global batch; its rng has the same seed in all processes."""
     if world_size() == 1:
         return Share()
-    return Share(
-        rank=rank(), world_size=world_size(), rng=torch.Generator(device).manual_seed(seed)
-    )
+    return Share(rank=rank(), world_size=world_size(), rng=noise.seeded(seed, device))
 
 
 def check_batch(size: int, processes: int, minimum: int = 1) -> None:

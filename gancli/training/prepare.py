@@ -22,7 +22,7 @@ from gancli.gan import GAN, Feeds, Shape
 from gancli.images import Array
 from gancli.metric import Metric
 from gancli.reporting import Progress, Say
-from gancli.training import distributed, memory, own_model, precision, threads, validation
+from gancli.training import distributed, memory, noise, own_model, precision, threads, validation
 from gancli.training.folder import RunFolder
 from gancli.training.validation import Validation
 from gancli.weights import Header, ModelFile, TrainedOn, check_readable
@@ -137,7 +137,7 @@ def prepare(job: Job, say: Say, progress: Progress, *, measure: bool = True) -> 
     needed = memory.needed(build, shape, training, chosen, device)
     batch, processes = training.batch_size, _processes(job)
     largest = memory.check(needed, batch, processes, device, plan is not None, say)
-    torch.manual_seed(training.seed)
+    noise.seed_all(training.seed)
     model = build()
     _check_patience(training.patience, model.measure, job.model)
     prepared = Prepared(

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from gancli.config import Training
 from gancli.gan import GAN, Batch, Fake, Inputs, Metrics
-from gancli.training import distributed, health
+from gancli.training import distributed, health, noise
 from gancli.training.capture import CapturedStep
 from gancli.training.ema import EMA
 from gancli.training.meter import Meter
@@ -81,7 +81,7 @@ class Trainer:
         )
         rng = self.share.rng
         self._update = CapturedStep(self._plain_update, self.device, enabled=capture, rng=rng)
-        torch.manual_seed(self._rank_seed())  # for noise and dropout; `order` has its own seed
+        noise.seed_all(self._rank_seed())  # for noise and dropout; `order` has its own seed
 
     @property
     def images_per_step(self) -> int:
@@ -265,10 +265,10 @@ class Trainer:
         torch.set_rng_state(tensors["noise.cpu"])
         if self.device.type == "cuda" and "noise.cuda" in tensors:
             torch.cuda.set_rng_state(tensors["noise.cuda"], self.device)
-        noise = tensors.get(f"noise.{self.device.type}")
-        if self.share.rng is not None and noise is not None:
-            self.share.rng.set_state(noise)
-            torch.manual_seed(self._rank_seed())
+        state = tensors.get(f"noise.{self.device.type}")
+        if self.share.rng is not None and state is not None:
+            self.share.rng.set_state(state)
+            noise.seed_all(self._rank_seed())
 
     def _rank_seed(self) -> int:
         """The seed of torch's default generator; it differs by rank, and so do dropout masks."""
