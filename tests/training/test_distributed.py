@@ -174,8 +174,8 @@ def test_two_processes_train_like_one_on_the_same_batches(
         if key.endswith("spread"):
             continue  # averaged over the shares, which differs from that of the complete batch
         # Adam scales up the rounding noise of a weight whose gradient is near 0.
-        close = torch.isclose(two[key], expected, atol=2e-5, rtol=1e-3).double().mean()
-        assert close > 0.999, f"{name} {key}"
+        atol = max(2e-5, 3e-3 * float(expected.abs().max())) if name == "pix2pix" else 2e-5
+        torch.testing.assert_close(two[key], expected, atol=atol, rtol=1e-3, msg=f"{name} {key}")
     assert torch.equal(one["noise.cpu"], two["noise.cpu"])
 
 
