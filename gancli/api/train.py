@@ -84,7 +84,8 @@ class Run(runs.Run):
         """
         averaged = epoch.averaged_generator(self.prepared, self.trainer)
         file = self.folder.generator
-        images_seen = read_generator(file).images_seen if file.exists() else None
+        saved = file.exists() and not self.replacing
+        images_seen = read_generator(file).images_seen if saved else None
         return with_methods(
             averaged,
             network=deepcopy(averaged.network).eval(),

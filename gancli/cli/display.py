@@ -87,13 +87,14 @@ def _all(parts: list[Show]) -> Show:
 def _notes(trainer: "Trainer") -> Show:
     """Name the first samples, and say once if the run will take long."""
     began, seen = time.monotonic(), trainer.images_seen
-    due = {"samples", "time"}
+    due, named = {"time"}, Path()
 
     def show(report: "Report") -> None:
         passed = time.monotonic() - began
-        if report.samples and "samples" in due:
-            due.remove("samples")
-            console.say(f"Samples: {report.samples}")
+        nonlocal named
+        if report.samples and not named.is_file():  # with --fresh, the first picture gets renamed
+            named = report.samples
+            console.say(f"Samples: {named}")
         if passed > SETTLED and "time" in due:
             due.remove("time")
             left = passed * (trainer.total - report.images_seen) / (report.images_seen - seen)

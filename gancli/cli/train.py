@@ -117,7 +117,8 @@ def train(
 def _start(job: Job, restarts: int, dry_run: bool, preview: bool, json_: bool) -> None:
     """Train in this process, or with --devices launch several processes that train together."""
     from gancli import hardware
-    from gancli.training import distributed, launch
+    from gancli.training import distributed, earlier, launch
+    from gancli.training.folder import RunFolder
 
     place = hardware.device(job.device)
     if job.devices > 1 and not distributed.launched():
@@ -128,8 +129,9 @@ def _start(job: Job, restarts: int, dry_run: bool, preview: bool, json_: bool) -
     with distributed.joined(place):
         if not distributed.is_rank_zero():
             console.mute()
-        # after a restart by torchrun, --fresh must not delete the checkpoint it restarts from
-        job = replace(job, fresh=job.fresh and not distributed.is_restart())
+        # after a restart by torchrun, --fresh must not replace the checkpoint it restarts from
+        begins = not distributed.is_restart() or earlier.is_announced(RunFolder(job.folder))
+        job = replace(job, fresh=job.fresh and begins)
         _train(job, dry_run, preview, json_)
 
 

@@ -63,10 +63,10 @@ def save_epoch(
     return replace(report, samples=folder.samples(report.epoch))
 
 
-def draw_samples(prepared: Prepared, trainer: Trainer, folder: RunFolder) -> Path:
+def draw_samples(prepared: Prepared, trainer: Trainer, path: Path) -> Path:
     """Draw the sample grid within an epoch; return its path. Training is not affected by it."""
-    images.save_png(folder.latest_samples, _grid(averaged_generator(prepared, trainer), prepared))
-    return folder.latest_samples
+    images.save_png(path, _grid(averaged_generator(prepared, trainer), prepared))
+    return path
 
 
 def averaged_generator(prepared: Prepared, trainer: Trainer) -> Generator:

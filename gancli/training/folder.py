@@ -10,12 +10,15 @@ runs/dcgan-fashion-mnist/
   metrics.jsonl              one line per epoch
   samples/epoch-0001.png ... one sample grid per epoch, always of the same seeds
   samples/latest.png         the newest sample grid, also drawn within an epoch
+  samples/fresh.png          the same, until the first checkpoint of a run that replaces another
   progress.gif, losses.png
+  .earlier/, .fresh          see `earlier`
   .claim                     empty; locked by the process that trains here
 """
 
 import json
 import os
+import shutil
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -74,8 +77,10 @@ class RunFolder:
         self.plan = path / "run.json"
         self.metrics = path / "metrics.jsonl"
         self.latest_samples = path / "samples" / "latest.png"
+        self.fresh_samples = path / "samples" / "fresh.png"
         self.progress = path / "progress.gif"
         self.losses = path / "losses.png"
+        self.earlier, self.earlier_part = path / ".earlier", path / ".earlier.part"
         self._claim: Claim | None = None
 
     def __str__(self) -> str:
@@ -211,13 +216,8 @@ class RunFolder:
 
         Raises FileError if a file cannot be removed.
         """
-        networks = self.generator, self.best, self.discriminator
-        if not any(file.exists() for file in (self.plan, self.training, *networks)):
-            return
-        state = self.training, self.epoch_start, self.metrics, self.plan
-        pictures = self.latest_samples, *self.all_samples(), self.progress, self.losses
         try:
-            for file in (*networks, *state, *pictures):
+            for file in self.own_files():
                 file.unlink(missing_ok=True)
         except OSError as e:
             raise FileError(
@@ -225,12 +225,26 @@ class RunFolder:
                 hint="--out with another folder",
             ) from None
 
+    def holds_weights(self) -> bool:
+        """Whether the folder has weights of a run, complete or not."""
+        files = self.training, self.generator, self.best, self.discriminator
+        return any(file.exists() for file in files)
+
+    def own_files(self) -> list[Path]:
+        """The files of a run here, whether they exist or not."""
+        networks = self.generator, self.best, self.discriminator
+        state = self.training, self.epoch_start, self.metrics, self.plan
+        grids = self.latest_samples, self.fresh_samples, *self.all_samples()
+        return [*networks, *state, *grids, self.progress, self.losses]
+
     def remove(self) -> bool:
         """Remove the run and its folder; return False if files of others keep the folder alive.
 
         Raises FileError if a file cannot be removed.
         """
         self.clear()
+        for folder in (self.earlier, self.earlier_part):
+            shutil.rmtree(folder, ignore_errors=True)
         (self.path / CLAIM).unlink(missing_ok=True)
         with suppress(OSError):  # not empty
             (self.path / "samples").rmdir()

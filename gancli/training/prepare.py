@@ -1,6 +1,6 @@
 """Resolves a job into all that training needs: data, settings, model, device, number format.
 
-Nothing here writes to the run folder.
+Nothing here writes to the run folder, except to recover from a crash.
 """
 
 import json
@@ -22,7 +22,16 @@ from gancli.gan import GAN, Feeds, Shape
 from gancli.images import Array
 from gancli.metric import Metric
 from gancli.reporting import Progress, Say
-from gancli.training import distributed, memory, noise, own_model, precision, threads, validation
+from gancli.training import (
+    distributed,
+    earlier,
+    memory,
+    noise,
+    own_model,
+    precision,
+    threads,
+    validation,
+)
 from gancli.training.folder import RunFolder
 from gancli.training.validation import Validation
 from gancli.weights import Header, ModelFile, TrainedOn, check_readable
@@ -112,6 +121,8 @@ def prepare(job: Job, say: Say, progress: Progress, *, measure: bool = True) -> 
     """
     hardware.prepare(sizes_repeat=True)
     _check_run_folder(job)
+    if distributed.is_rank_zero():
+        earlier.recover(RunFolder(job.folder), say)
     resolve_settings(job)  # check the options before the data is read, which may take minutes
     device = hardware.device(job.device)
     if job.compile:

@@ -16,14 +16,14 @@ import torch
 from gancli import weights
 from gancli.errors import FileError, GanError
 from gancli.reporting import Say
-from gancli.training import distributed, epoch, length
+from gancli.training import distributed, earlier, epoch, length
 from gancli.training.dataset import training_dataset
 from gancli.training.folder import START_OVER, RunFolder
 from gancli.training.memory_errors import memory_errors
 from gancli.training.precision import FORMATS
 from gancli.training.prepare import Prepared, saved_plan
 from gancli.training.reports import Report
-from gancli.training.same_run import announce_edits, check_same_run
+from gancli.training.same_run import announce_edits, announce_resume, check_same_run
 from gancli.training.signals import deferred_stop
 from gancli.training.timetable import Timetable
 from gancli.training.trainer import Trainer
@@ -55,9 +55,11 @@ class Run:
             capture=prepared.job.capture,
             compile=prepared.job.compile,
         )
+        self.replacing = False  # an earlier run, which is still in the folder
         initial = self.trainer.state()
         if distributed.is_rank_zero():
             self.folder.claim()
+            earlier.forget_announced(self.folder)
         try:
             self._resume()
         except BaseException:
@@ -103,7 +105,7 @@ class Run:
     def _end_epoch(self, report: Report) -> Report:
         """Write the files of the epoch that has ended."""
         if distributed.is_rank_zero():
-            with self._saving():
+            with self._saving_checkpoint():
                 report = epoch.save_epoch(
                     report, self.prepared, self.trainer, self.folder, self._say
                 )
@@ -117,7 +119,8 @@ class Run:
             return report
         if self._samples.due():
             with self._saving():
-                drawn = epoch.draw_samples(self.prepared, self.trainer, self.folder)
+                path = self.folder.fresh_samples if self.replacing else self.folder.latest_samples
+                drawn = epoch.draw_samples(self.prepared, self.trainer, path)
             report = replace(report, samples=drawn)
         if self._checkpoints.due():
             self._save_mid_epoch()
@@ -133,17 +136,26 @@ class Run:
             check_same_run(plan, now, self.folder, self._say, accept)
             self._load()
         elif distributed.is_rank_zero():
-            self.folder.clear()
+            self._make_way()
         self._set_length(plan)
         if plan is not None:
-            self._announce_resume(plan["training"])
+            announce_resume(self.trainer, self.folder, plan["training"], self._say)
             announce_edits(plan, self.prepared.plan(), self._say)
-        if not distributed.is_rank_zero():
+        if not distributed.is_rank_zero() or self.replacing:
             return
         if moved := self.folder.set_aside_damaged_best():
             self._say(f"{self.folder.best} is damaged. It was renamed to {moved.name}.")
         if self.trainer.images_seen < self.trainer.total:
             self.folder.write_plan(self.prepared.plan())
+
+    def _make_way(self) -> None:
+        """Clear the folder; but a run that --fresh replaces stays until the first checkpoint."""
+        folder, fresh = self.folder, self.prepared.job.fresh
+        self.replacing = fresh and folder.holds_weights()
+        if self.replacing:
+            earlier.announce(folder)
+        elif folder.holds_weights() or folder.plan.exists():  # else, similar files are the user's
+            folder.clear()
 
     def _set_length(self, plan: dict[str, Any] | None) -> None:
         epochs = length.epochs(self.prepared, self.trainer, plan, self._say)
@@ -177,24 +189,6 @@ class Run:
         data = path.read_bytes() if distributed.is_rank_zero() else b""
         return weights.unpack(distributed.broadcast_bytes(data), path)
 
-    def _announce_resume(self, saved: dict[str, Any]) -> None:
-        """Tell where the run stands, and how a new length changes its learning rate."""
-        epochs_done = self.trainer.epochs_done
-        if self.trainer.images_seen >= self.trainer.total:
-            self._say(
-                f"{self.folder} is already trained ({epochs_done:.1f} epochs). "
-                f"Use --epochs {int(epochs_done) + 25} to train longer, or {START_OVER}."
-            )
-            return
-        self._say(f"Resuming {self.folder} after {epochs_done:.1f} epochs.")
-        epochs = self.prepared.training.epochs
-        saved_epochs = saved.get("epochs", epochs)
-        if self.prepared.training.lr_decay and epochs != saved_epochs:
-            self._say(
-                f"The learning rate now reaches 0 after {epochs:g} epochs instead of "
-                f"{saved_epochs:g}. It continues from {self.trainer.learning_rate:.2g}."
-            )
-
     # -- stopping and rolling back ------------------------------------------------------------
 
     def _stop(self, saved: bool) -> None:
@@ -213,7 +207,7 @@ class Run:
         """
         if not self.trainer.is_finite():
             return
-        with self._saving():
+        with self._saving_checkpoint():
             if self._initial is None:
                 self.folder.keep_epoch_start()
             epoch.save_networks(self.prepared, self.trainer, self.folder)
@@ -227,6 +221,17 @@ class Run:
             yield
         finally:
             self._check_folder()
+
+    @contextmanager
+    def _saving_checkpoint(self) -> Iterator[None]:
+        """As `_saving`, for a checkpoint: the first one replaces the earlier run in the folder."""
+        with self._saving():
+            if self.replacing:
+                with earlier.replaced_by(self.folder, self.prepared.plan()):
+                    yield
+                self.replacing = False
+            else:
+                yield
 
     def _check_folder(self) -> None:
         """Raise FileError if the folder was deleted or moved, after saving the run in a new one."""
@@ -286,7 +291,7 @@ class Run:
             self.trainer.roll_back(self._initial)
         else:
             self._restore(self.folder.last_epoch_state(), self.trainer.roll_back)
-        if distributed.is_rank_zero():
+        if distributed.is_rank_zero() and not self.replacing:
             self.folder.trim(self.trainer.epochs_done)
         rate = lr / 2**self.trainer.schedule.rollbacks
         self._say(

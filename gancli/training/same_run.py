@@ -7,6 +7,7 @@ from gancli.config import as_typed
 from gancli.errors import UsageError
 from gancli.reporting import Say
 from gancli.training.folder import START_OVER, RunFolder
+from gancli.training.trainer import Trainer
 
 # The parts of a plan that must agree. Those of a later group follow from those of an earlier one,
 # so a message lists the differences of the first group that has any.
@@ -83,6 +84,27 @@ def _cut(value: Any) -> str:
     """Show a value of run.json, which may come from a stranger, in at most LONGEST characters."""
     shown = str(value)
     return shown if len(shown) <= LONGEST else f"{shown[:LONGEST]} ..."
+
+
+def announce_resume(trainer: Trainer, folder: RunFolder, saved: dict[str, Any], say: Say) -> None:
+    """Tell where the run stands, and how a new length changes its learning rate.
+
+    `saved` are the training options in its plan.
+    """
+    done, epochs = trainer.epochs_done, trainer.config.epochs
+    if trainer.images_seen >= trainer.total:
+        say(
+            f"{folder} is already trained ({done:.1f} epochs). "
+            f"Use --epochs {int(done) + 25} to train longer, or {START_OVER}."
+        )
+        return
+    say(f"Resuming {folder} after {done:.1f} epochs.")
+    before = saved.get("epochs", epochs)
+    if trainer.config.lr_decay and epochs != before:
+        say(
+            f"The learning rate now reaches 0 after {epochs:g} epochs instead of "
+            f"{before:g}. It continues from {trainer.learning_rate:.2g}."
+        )
 
 
 def announce_edits(saved: dict[str, Any], current: dict[str, Any], say: Say) -> None:

@@ -41,6 +41,9 @@ def _run(model: str, room: Path, options: argparse.Namespace) -> int:
         "operations": lambda: cases.operations(
             model, room, options.every, rng.randint(1, options.every)
         ),
+        "replacing": lambda: cases.replacements(
+            model, room, options.every, rng.randint(1, options.every)
+        ),
         "faults": lambda: cases.faults(model, room, options.faults, rng),
         "collapses": lambda: cases.collapses(model, room, options.collapses, rng),
     }

@@ -17,7 +17,10 @@ from gancli import weights
 from gancli.errors import STOPPED, GanError
 from gancli.models import began
 from gancli.reporting import silent
-from gancli.training import doctor, epoch
+from gancli.training import doctor
+from gancli.training.earlier import recover
+from gancli.training.folder import RunFolder
+from gancli.training.reports import Report
 from gancli.training.run import MAX_ROLLBACKS, Run
 from gancli.training.trainer import Trainer
 from tests.crash.operations import die_at
@@ -28,6 +31,7 @@ from tests.crash.trainings import (
     differences,
     in_child,
     leftovers,
+    seed_of,
     train,
 )
 
@@ -73,6 +77,37 @@ def operations(model: str, room: Path, every: int, first: int) -> Iterator[Probl
             return
         assert code == -signal.SIGKILL
         yield _resumed(f"died at operation {number}", model, out, expected)
+
+
+def replacements(model: str, room: Path, every: int, first: int) -> Iterator[Problem]:
+    """Death at the file operations of the first checkpoint of a run that replaces another.
+
+    Either run must then be complete, without a file of the other.
+    """
+    new = partial(train, model, seed=1)
+    assert in_child(partial(new, _new_folder(room))) == 0
+    expected = contents(room / "run")
+    earlier, _ = _uninterrupted(model, room)
+    (room / "run").rename(room / "earlier")
+    for number in count(first, every):
+        out = _new_folder(room)
+        shutil.copytree(room / "earlier", out)
+        code = in_child(partial(new, out, partial(_die_at, number), fresh=True))
+        if code == 0:
+            return
+        assert code == -signal.SIGKILL
+        what = f"died at operation {number} of the replacement"
+        in_child(partial(_recover_and_die, number % 12, out))  # or finish before it dies
+        assert in_child(partial(recover, RunFolder(out), silent)) == 0
+        if (out / "samples" / "epoch-0002.png").exists() and seed_of(out) == 1:
+            return
+        if seed_of(out) == 0:
+            wrong = [*leftovers(out, earlier), *differences(out, earlier)]
+            # the next training removes these
+            wrong = [name for name in wrong if name != ".fresh" and ".gan-" not in name]
+            yield f"{what}: {', '.join(wrong)} of the restored run" if wrong else None
+        else:
+            yield _resumed(what, model, out, expected, seed=1)
 
 
 def faults(model: str, room: Path, cases: int, rng: random.Random) -> Iterator[Problem]:
@@ -138,15 +173,21 @@ def _stop_in_last_epoch(run: Run) -> None:
     run.trainer.step = stopped  # type: ignore[method-assign]
 
 
+def _recover_and_die(number: int, out: Path) -> None:
+    die_at(number + 1)
+    recover(RunFolder(out), silent)
+
+
 def _die_at(number: int, run: Run) -> None:
     """Count file operations from the moment in which the next epoch closes."""
-    save = epoch.save_epoch
+    end = run._end_epoch
 
-    def save_and_die(*arguments: object) -> object:
+    def end_and_die(report: Report) -> Report:
+        run._end_epoch = end  # type: ignore[method-assign]
         die_at(number)
-        return save(*arguments)  # type: ignore[arg-type]
+        return end(report)
 
-    epoch.save_epoch = save_and_die  # type: ignore[assignment]
+    run._end_epoch = end_and_die  # type: ignore[method-assign]
 
 
 # -- what has to hold -----------------------------------------------------------------------------
@@ -168,10 +209,15 @@ def _uninterrupted(
 
 
 def _resumed(
-    what: str, model: str, out: Path, expected: dict[str, bytes], change: Change = silent
+    what: str,
+    model: str,
+    out: Path,
+    expected: dict[str, bytes],
+    change: Change = silent,
+    seed: int = 0,
 ) -> Problem:
     """Resume the run, and compare all its files with the expected ones."""
-    if in_child(partial(train, model, out, change)) != 0:
+    if in_child(partial(train, model, out, change, seed=seed)) != 0:
         return f"{what}: does not resume, see above"
     if left := leftovers(out, expected):
         return f"{what}: leftover {', '.join(left)}"

@@ -22,5 +22,7 @@ def test_a_run_survives_its_death_and_divergence_and_leaves_nothing_behind() -> 
     )
     assert done.returncode == 0, done.stdout + done.stderr
     rows = [line.split() for line in done.stdout.splitlines()[1:]]
-    assert [row[1] for row in rows] == ["killed", "operations", "faults", "collapses"]
+    assert [row[1] for row in rows] == [
+        *("killed", "operations", "replacing", "faults", "collapses")
+    ]
     assert all(int(row[2]) > 0 for row in rows)

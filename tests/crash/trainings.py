@@ -28,7 +28,14 @@ BATCH = 4
 Change = Callable[[Run], None]  # something to do to a run before it trains
 
 
-def train(model: str, out: Path, change: Change = silent, say: Say = silent) -> Run:
+def train(
+    model: str,
+    out: Path,
+    change: Change = silent,
+    say: Say = silent,
+    seed: int = 0,
+    fresh: bool = False,
+) -> Run:
     """Train `model` in the folder `out`, to the end, from wherever the run there stands."""
     pairs = registry.declared("models", model, "PAIRS")
     settings = {"width": 1} if pairs else {"z_dim": 4, "width": 4, "hidden": 8}
@@ -36,10 +43,11 @@ def train(model: str, out: Path, change: Change = silent, say: Say = silent) -> 
         model=model,
         dataset=str(DATA / ("pairs" if pairs else "pictures")),
         direction=Direction.A2B if pairs else None,
-        typed={**settings, "batch_size": BATCH, "epochs": EPOCHS},
+        typed={**settings, "batch_size": BATCH, "epochs": EPOCHS, "seed": seed},
         device="cpu",
         precision="fp32",
         out=out,
+        fresh=fresh,
     )
     run = Run(prepare(job, say, silent), say)
     change(run)
@@ -80,6 +88,12 @@ def contents(folder: Path) -> dict[str, bytes]:
     plan = json.loads(found["run.json"])
     del plan["folder"]
     return found | {"metrics.jsonl": repr(lines).encode(), "run.json": repr(plan).encode()}
+
+
+def seed_of(folder: Path) -> int:
+    """The seed of the run in a folder."""
+    plan = json.loads((folder / "run.json").read_bytes())
+    return int(plan["training"]["seed"])
 
 
 def leftovers(folder: Path, expected: dict[str, bytes]) -> list[str]:

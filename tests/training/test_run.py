@@ -96,9 +96,32 @@ def test_fresh_removes_files_of_runs_only(pictures: Path, tmp_path: Path) -> Non
     run = start(pictures, out, epochs=1)
     assert all(path.read_text() == "precious" for path in foreign)
     list(run.train())
-    start(pictures, out, fresh=True)
-    assert not list(out.glob("samples/epoch-*.png"))
+    list(start(pictures, out, fresh=True, seed=1, epochs=0.5).train())
+    assert [path.name for path in out.glob("samples/epoch-*.png")] == ["epoch-0001.png"]
+    assert len(RunFolder(out).records()) == 1
     assert all(path.read_text() == "precious" for path in foreign[:2])
+    assert not list(out.glob(".earlier*"))
+
+
+def test_fresh_keeps_the_earlier_run_until_the_first_checkpoint(
+    pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "run"
+    list(start(pictures, out, epochs=1).train())
+    before = {path: path.read_bytes() for path in out.rglob("*") if path.is_file()}
+    report_each_step(monkeypatch)
+    run = start(pictures, out, fresh=True, seed=1)
+    monkeypatch.setattr(run._samples, "due", lambda: True)
+    reports = run.train()
+    assert [next(reports).samples for _ in range(3)] == [out / "samples" / "fresh.png"] * 3
+    assert (out / "samples" / "fresh.png").exists()
+    assert all(path.read_bytes() == data for path, data in before.items())
+    next(r for r in reports if r.epoch_ended)
+    reports.close()
+    assert not (out / "samples" / "fresh.png").exists()
+    assert {path.name for path in out.iterdir()} >= {"run.json", "training.safetensors"}
+    assert not (out / "progress.gif").exists(), "it showed the earlier run"
+    assert start(pictures, out, seed=1).trainer.images_seen == 60
 
 
 def test_fresh_starts_from_zero_images(pictures: Path, tmp_path: Path) -> None:
