@@ -5,14 +5,17 @@ import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+import typer
+
 from gancli import datasets
-from gancli.cli import console, display, parsing
+from gancli.cli import config_file, console, display, parsing
 from gancli.cli.train_options import (
     AcceptNewDataOpt,
     BatchSizeOpt,
     BrokenOpt,
     CaptureOpt,
     CompileOpt,
+    ConfigOpt,
     DatasetOpt,
     DevicesOpt,
     DryRunOpt,
@@ -48,8 +51,10 @@ if TYPE_CHECKING:
 
 
 def train(
+    ctx: typer.Context,
     model: ModelArg,
     dataset: DatasetOpt,
+    config: ConfigOpt = None,
     direction: TrainDirectionOpt = None,
     preset: PresetOpt = "default",
     epochs: EpochsOpt = None,
@@ -86,6 +91,8 @@ def train(
     """
     typed = {"epochs": epochs, "batch_size": batch_size, "lr": lr, "z_dim": z_dim, "seed": seed}
     settings = parsing.settings(set_ or []) | {k: v for k, v in typed.items() if v is not None}
+    if config is not None:
+        settings = config_file.options(ctx, config) | settings
     job = Job(
         model=model,
         dataset=dataset,

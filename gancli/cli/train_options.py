@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from gancli import registry
-from gancli.cli import completion
+from gancli.cli import completion, config_file
 from gancli.cli.options import (
     DATA_DIR_HELP,
     DEVICE_HELP,
@@ -47,6 +47,19 @@ DatasetOpt = Annotated[
         autocompletion=completion.datasets,
         help=f"What to train on: {listed('datasets')}, a folder of pictures, or a .py file of "
         "yours that loads a dataset.",
+    ),
+]
+ConfigOpt = Annotated[
+    str | None,
+    _learn(
+        "--config",
+        metavar="RUN",
+        is_eager=True,
+        callback=config_file.take_defaults,
+        autocompletion=completion.runs,
+        help="Train as another run was trained: its run.json, its folder or its name. Options that "
+        "you type override what it says; MODEL and --dataset may be left out.",
+        show_default=False,
     ),
 ]
 TrainDirectionOpt = Annotated[

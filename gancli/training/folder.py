@@ -19,41 +19,23 @@ runs/dcgan-fashion-mnist/
 import json
 import os
 import shutil
-from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
-from gancli import weights
-from gancli.config import MOST_THREADS, Training
+from gancli import plans, weights
 from gancli.errors import FileError
 from gancli.files import CLAIM, Claim, open_in_place, write_file
 from gancli.schema import from_json, is_text, parse
-from gancli.shape import Direction, Shape
 from gancli.training.state import read_clock
-from gancli.weights import Count, Name, TrainedOn
+from gancli.weights import Count
 
 START_OVER = "--fresh to start over"
 MAX_METRIC = 1e30  # larger numbers were not measured, and no chart could show them
 EPOCH_DIGITS = 4  # of the fraction of an epoch in metrics.jsonl
 MAX_NAME = 100  # characters of a metric's name
-
-
-@dataclass(frozen=True, kw_only=True)
-class Plan:
-    """The parts of run.json that resuming relies on; see `Prepared.plan`."""
-
-    model: Name
-    settings: Annotated[Mapping[str, Any], (0, 1000)]
-    training: Training
-    shape: Shape
-    dataset: TrainedOn
-    device: Name
-    precision: Literal["fp32", "bf16"]
-    direction: Direction | None = None
-    threads: Annotated[int, (1, MOST_THREADS)] | None = None  # earlier versions have none
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -148,8 +130,7 @@ class RunFolder:
 
     def _read_plan(self) -> dict[str, Any]:
         try:
-            plan = from_json(self.plan.read_text(encoding="utf-8"))
-            parse(Plan, plan)
+            found, _ = plans.read(self.plan)
         except FileNotFoundError:
             raise FileError(
                 f"{self} holds a model but no run.json, so the run cannot be resumed.",
@@ -157,7 +138,7 @@ class RunFolder:
             ) from None
         except (OSError, ValueError):
             raise FileError(f"{self.plan} is damaged.", hint=START_OVER) from None
-        return dict(plan)
+        return found
 
     @property
     def _keep_hint(self) -> str:

@@ -69,7 +69,7 @@ def test_the_defaults_are_those_of_the_command_and_of_job() -> None:
     ours = inspect.signature(gancli.train).parameters
     typed = inspect.signature(typed_train).parameters
     defaults = {f.name: f.default for f in fields(Job)}
-    by_command = {"dry_run", "json", "preview", "devices", "max_restarts", "set"}
+    by_command = {"ctx", "config", "dry_run", "json", "preview", "devices", "max_restarts", "set"}
     assert {name.strip("_") for name in typed} - by_command <= ours.keys()
     for name, parameter in typed.items():
         if (known := name.strip("_")) in ours.keys() - {"model", "dataset", "save_every"}:
