@@ -237,6 +237,14 @@ class GAN(nn.Module):
         """
         raise NotImplementedError
 
+    def of_means(self, means: dict[str, float]) -> dict[str, float]:
+        """Return metrics that are computed from the means of others over an epoch.
+
+        For formulas with an absolute value, whose mean over batches would be larger than that of
+        the means.
+        """
+        return {}
+
     def after_step(self, metrics: Metrics) -> None:
         """Update buffers in place, after both networks have been updated.
 

@@ -259,14 +259,18 @@ class BEGAN(GAN):
     def discriminator_loss(
         self, batch: Batch, inputs: Inputs, fake: Fake
     ) -> tuple[Tensor, Metrics]:
-        """Return L(x) - k_t L(G(z)), and metrics, among them M as `convergence`."""
+        """Return L(x) - k_t L(G(z)), and metrics."""
         # D has no batch norm, so real and fake can pass in one batch, which is faster.
         both = torch.cat([batch.image, fake.image.to(batch.image.dtype)])
         l_real, l_fake = (part.mean() for part in self.autoencoder_loss(both).chunk(2))
         loss = l_real - self.k * l_fake
-        m = l_real + (self.gamma * l_real - l_fake).abs()
-        control = {"convergence": m, "k": self.k, "k_max": torch.full_like(self.k, self.k_max)}
+        control = {"k": self.k, "k_max": torch.full_like(self.k, self.k_max)}
         return loss, {"d_loss": loss, "l_real": l_real, "l_fake": l_fake, **control}
+
+    def of_means(self, means: dict[str, float]) -> dict[str, float]:
+        """Return M = L(x) + |gamma L(x) - L(G(z))| as `convergence` (section 3.4.1)."""
+        l_real, l_fake = means["l_real"], means["l_fake"]
+        return {"convergence": l_real + abs(self.gamma * l_real - l_fake)}
 
     def generator_loss(self, batch: Batch, inputs: Inputs, fake: Fake) -> tuple[Tensor, Metrics]:
         """Return L(G(z)), and metrics."""

@@ -27,6 +27,7 @@ fully connected layers of 1024 units.
 
 from dataclasses import dataclass
 from itertools import pairwise
+from math import log
 from typing import Any, Literal
 
 import torch
@@ -189,6 +190,8 @@ class CGAN(GAN):
         super().__init__(shape, settings.z_dim, settings.noise)
         check_classes("cgan", shape)
         self.mismatch = settings.mismatch
+        # With fakes like real images, log D + (1 - m) log(1 - D) is largest at D = 1 / (2 - m).
+        self.undecided = -log(max(1 - settings.mismatch, 1e-6))
         self.generator = Generator(settings, shape)
         self.discriminator = Discriminator(settings, shape)
         init_dcgan(self)
@@ -208,7 +211,7 @@ class CGAN(GAN):
         metrics = {
             "d_real": real_logits.mean(),
             "d_fake": fake_logits.mean(),
-            "d_wins": losses.win_rate(real_logits, fake_logits),
+            "d_wins": losses.win_rate(real_logits, fake_logits, self.undecided),
             "dropout": self.discriminator.drop.rate,
         }
         if self.mismatch:

@@ -30,9 +30,13 @@ def discriminator_matching(
 
 
 @torch.no_grad()
-def win_rate(real: Tensor, fake: Tensor) -> Tensor:
-    """Return D's accuracy in 0..1: logits should be positive for real, negative for fake."""
-    return ((real > 0).float().mean() + (fake < 0).float().mean()) / 2
+def win_rate(real: Tensor, fake: Tensor, undecided: float = 0.0) -> Tensor:
+    """Return D's accuracy in 0..1: logits should be above `undecided` for real, below for fake.
+
+    `undecided` is the logit of a D that cannot tell fakes from real images. It is 0 if both count
+    the same in its loss.
+    """
+    return ((real > undecided).float().mean() + (fake < undecided).float().mean()) / 2
 
 
 def generator_non_saturating(fake: Tensor) -> Tensor:

@@ -149,7 +149,8 @@ class Trainer:
 
     def read_metrics(self, reset: bool) -> dict[str, float]:
         """The mean metrics since the last reset. Waits until the device has done all steps."""
-        return self.meter.read(reset) | self.health_meter.read(reset)
+        means = self.meter.read(reset)
+        return means | (self.gan.of_means(means) if means else {}) | self.health_meter.read(reset)
 
     def _index_at(self, start: int) -> Tensor:
         """The indices (B,) of the images of this process in the step after `start` images."""

@@ -5,13 +5,14 @@ from dataclasses import replace
 
 import pytest
 import torch
-from conftest import random_data, small
+from conftest import random_data, small, small_trainer
 
 from gancli import registry
 from gancli.config import resolve
 from gancli.errors import UsageError
 from gancli.gan import GAN, Batch, Inputs, Shape
 from gancli.nn.layers import ELU, InstanceNorm, MinibatchStd
+from gancli.nn.losses import win_rate
 
 DIGITS = Shape(channels=1, size=28, classes=3)
 
@@ -321,7 +322,7 @@ def autoencoder_losses(gan: GAN, images: torch.Tensor) -> list[float]:
     return [sum(map(abs, row)) / len(row) for row in pixels]
 
 
-def test_began_losses_and_convergence_match_the_formula() -> None:
+def test_began_losses_match_the_formula() -> None:
     gan = small("began", DIGITS, gamma=0.7)
     gan.k.fill_(0.3)  # type: ignore[operator]
     batch, inputs = batch_and_inputs(gan)
@@ -330,9 +331,33 @@ def test_began_losses_and_convergence_match_the_formula() -> None:
     l_fake = sum(autoencoder_losses(gan, fake.image)) / 6
     loss, metrics = gan.discriminator_loss(batch, inputs, fake.detach())
     assert loss.item() == pytest.approx(l_real - 0.3 * l_fake, rel=1e-4)
-    convergence = l_real + abs(0.7 * l_real - l_fake)
-    assert metrics["convergence"].item() == pytest.approx(convergence, rel=1e-4)
+    assert metrics["l_fake"].item() == pytest.approx(l_fake, rel=1e-4)
     assert gan.generator_loss(batch, inputs, fake)[0].item() == pytest.approx(l_fake, rel=1e-4)
+
+
+def test_began_measures_convergence_by_the_means_of_an_epoch() -> None:
+    """If batches vary about the equilibrium, the absolute value must not count their noise."""
+    trainer = small_trainer("began", DIGITS)
+    for l_fake in (0.4, 0.6, 0.2):  # on average gamma L(x), where gamma is 1
+        losses = {"l_real": torch.tensor(0.4), "l_fake": torch.tensor(l_fake)}
+        trainer.meter.add(losses)
+    assert trainer.read_metrics(reset=True)["convergence"] == pytest.approx(0.4)
+    trainer.meter.add({"l_real": torch.tensor(0.4), "l_fake": torch.tensor(0.7)})
+    assert trainer.read_metrics(reset=True)["convergence"] == pytest.approx(0.4 + 0.3)
+
+
+def test_cgan_counts_wins_from_the_logit_of_an_undecided_discriminator() -> None:
+    gan = small("cgan", DIGITS, mismatch=0.2)
+    logit = math.log(1.25)
+    # a discriminator that cannot tell real from fake minimises its loss at that logit
+    logits = torch.linspace(-2, 2, 4001)
+    loss = torch.nn.functional.softplus(-logits) + 0.8 * torch.nn.functional.softplus(logits)
+    assert logits[loss.argmin()].item() == pytest.approx(logit, abs=2e-3)
+    real, fake = torch.tensor([logit + 0.05, logit - 0.05])[:, None]
+    assert win_rate(real, fake, gan.undecided) == 1
+    assert win_rate(fake, real, gan.undecided) == 0
+    assert win_rate(real, fake) == 0.5  # which is how it went wrong: fakes seemed to win
+    assert small("cgan", DIGITS, mismatch=0.0).undecided == 0
 
 
 @pytest.mark.parametrize(
