@@ -8,7 +8,8 @@ A model is one file in `models/`. It defines:
   `config.Training`. `name` is `default` or `paper`. `shape` is None until the data has been read.
   `direction` is None unless the model learns from pairs.
 - `build(settings, shape) -> GAN`: the model itself.
-- `PAIRS = True`, only if the model learns from pairs of images.
+- `PAIRS = True`, only if the model learns from pairs of images;
+- `PAPER`, if it has a preset `paper`: what that keeps of the paper, for `gan models`.
 
 The GAN owns its networks, its formulas and its extra state (as buffers). The trainer owns the
 optimisers, `requires_grad`, learning rates, averaged weights and files: a model never touches them.

@@ -54,3 +54,8 @@ def test_declared_reads_constants_with_and_without_a_type(
     assert registry.declared("models", "mine", "PAIRS") is True
     assert registry.declared("models", "mine", "BOTH") == 5
     assert registry.declared("models", "mine", "SIZE", "none") == "none"
+
+
+@pytest.mark.parametrize("name", registry.names("models"))
+def test_every_model_says_what_its_preset_paper_keeps(name: str) -> None:
+    assert "What differs: " in registry.declared("models", name, "PAPER")

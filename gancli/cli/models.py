@@ -41,6 +41,9 @@ def models(
     if json_:
         console.result(json.dumps([asdict(setting) for setting in found], indent=2))
         return
+    paper = registry.declared("models", name, "PAPER")
+    if paper:
+        console.say(f"The preset paper has {paper}")
     console.table(
         ("option", "default", "paper", "allowed", "meaning"),
         [(s.option, *map(_shown, s.defaults.values()), s.allowed, s.help) for s in found],

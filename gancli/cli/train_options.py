@@ -76,7 +76,8 @@ PresetOpt = Annotated[
     Preset,
     _learn(
         metavar="NAME",
-        help="default: settings that train fast and reliably. paper: those of the original paper.",
+        help="default: settings that train fast and reliably. paper: those of the original paper, "
+        "as far as gan models MODEL says.",
     ),
 ]
 

@@ -18,7 +18,7 @@ What we changed:
 - In A2B the adversarial loss has a low weight. In the paper, too, labels are better without it
   (table 6).
 
-The preset `paper` has the paper's values.
+PAPER says what the preset `paper` keeps.
 """
 
 from dataclasses import dataclass
@@ -48,6 +48,12 @@ from gancli.nn import losses, strided
 from gancli.nn.layers import InstanceNorm, init_dcgan, pyramid
 
 PAIRS = True  # the model learns from pairs of images
+
+PAPER = (  # what the preset `paper` keeps, and what it does not
+    "the paper's networks, losses and constants at 256 pixels. What differs: the "
+    "discriminator is trained on the same fakes as the generator, and if B is a label map, "
+    "the U-Net ends in one logit per label."
+)
 
 
 @dataclass(frozen=True, kw_only=True)
