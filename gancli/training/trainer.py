@@ -79,8 +79,8 @@ class Trainer:
         self._autocast = torch.autocast(
             self.device.type, precision, enabled=precision != torch.float32
         )
-        rng = self.share.rng
-        self._update = CapturedStep(self._plain_update, self.device, enabled=capture, rng=rng)
+        update, rng = self._plain_update, self.share.rng
+        self._update = CapturedStep(update, self.device, enabled=capture, rng=rng)
         noise.seed_all(self._rank_seed())  # for noise and dropout; `order` has its own seed
 
     @property
@@ -234,9 +234,8 @@ class Trainer:
         )
         for name, optimiser in self._optimisers():
             tensors |= add_prefix(name, optimiser.state())
-        tensors |= add_prefix("stats", self.meter.state()) | add_prefix(
-            "vitals", self.health_meter.state()
-        )
+        tensors |= add_prefix("stats", self.meter.state())
+        tensors |= add_prefix("vitals", self.health_meter.state())
         tensors |= self.schedule.state() | clock(self.images_seen, len(self.data))
         tensors["noise.cpu"] = torch.get_rng_state()
         if self.device.type == "cuda":
