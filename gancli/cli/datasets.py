@@ -1,6 +1,7 @@
 """`gan datasets`: list, download, check and preview datasets."""
 
 import json
+import shlex
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -10,7 +11,7 @@ import typer
 from gancli import datasets, registry
 from gancli.cli import completion, console, outputs
 from gancli.cli.options import DataDirOpt, JsonOpt, NameArg, any_case
-from gancli.data.pictures import places
+from gancli.data.pictures import Pictures, places
 from gancli.errors import UsageError
 from gancli.shape import check_size
 
@@ -27,6 +28,7 @@ DatasetArg = Annotated[
     ),
 ]
 SHOWN, SHOWN_PAIRS = 64, 20  # pictures, or pairs, in a preview
+ROWS, PER_CLASS = 20, 10  # of a preview of a dataset with classes: each has a row
 
 
 @app.command("list")
@@ -47,6 +49,11 @@ def info(name: NameArg, json_: JsonOpt = False) -> None:
         raise UsageError(
             f"{name} is not one of gan's own datasets, so its pictures are all that is known.",
             hint=f"gan datasets stats {name}",
+        )
+    if Path(name).is_dir() and name not in registry.names("datasets"):
+        raise UsageError(
+            f"{name} is a folder of pictures: gan knows no more about it than they show.",
+            hint=f"gan datasets stats {shlex.quote(name)}",
         )
     found = asdict(_module(name).INFO)
     if json_:
@@ -169,11 +176,9 @@ def preview(
     data_dir: DataDirOpt = None,
     json_: JsonOpt = False,
 ) -> None:
-    """Draw a grid of 64 training pictures, or of 20 pairs, as a .png file."""
+    """Draw training pictures as a .png file: 64, or 20 pairs, or 10 of each class in its row."""
     datasets.find_folder(name)
     outputs.check_picture(out)
-    import numpy as np
-
     from gancli import images
 
     with console.progress() as show:
@@ -182,11 +187,28 @@ def preview(
         )
     for note in found.notes:
         console.say(note)
-    shown = found.images[:SHOWN]
-    if found.partners is not None:  # draw B to the right of A
-        shown = np.concatenate([shown[:SHOWN_PAIRS], found.partners[:SHOWN_PAIRS]], axis=2)
-    images.save_png(out, images.grid(shown), follow_links=True)
+    cells, rows = _preview(found)
+    if rows:
+        console.say(f"Rows: {', '.join(found.classes[:rows])}")
+    images.save_png(out, images.grid(cells, rows=rows), follow_links=True)
     console.result(json.dumps({"files": [str(out)]}) if json_ else str(out))
+
+
+def _preview(found: Pictures) -> tuple[Any, int | None]:
+    """Return the pictures of a preview, uint8 (N, H, W, C), and the number of rows, if any."""
+    import numpy as np
+
+    if found.partners is not None:  # draw B to the right of A
+        pairs = [found.images[:SHOWN_PAIRS], found.partners[:SHOWN_PAIRS]]
+        return np.concatenate(pairs, axis=2), None
+    if found.labels is None:
+        return found.images[:SHOWN], None
+    rows = min(ROWS, len(found.classes))
+    cells = np.zeros((rows, PER_CLASS, *found.images.shape[1:]), np.uint8)
+    for row in range(rows):
+        chosen = np.flatnonzero(found.labels == row)[:PER_CLASS]
+        cells[row, : len(chosen)] = found.images[chosen]
+    return cells.reshape(-1, *cells.shape[2:]), rows
 
 
 def _module(name: str) -> Any:

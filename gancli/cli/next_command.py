@@ -33,6 +33,8 @@ def completed(hint: str, words: Sequence[str], root: Any) -> str:
     if None in changes:
         return hint
     count, command = find(root, words)
+    if hint.startswith("--dataset ") and words[:1] == ["datasets"]:  # there, it is the argument
+        return shlex.join(["gan", *words[:count], *shlex.split(hint)[1:], *words[count + 1 :]])
     options = {o: p for p in command.params for o in (*p.opts, *p.secondary_opts)}
     changed = [options.get(option.partition("=")[0]) for option, *_ in filter(None, changes)]
     if None in changed:

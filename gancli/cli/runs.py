@@ -10,10 +10,12 @@ import typer
 from gancli.cli import completion, console
 from gancli.cli.options import JsonOpt
 from gancli.errors import UsageError
-from gancli.sampling.find import RUNS, find, newest_first
+from gancli.plans import FILE
+from gancli.sampling.find import RUNS, find
 from gancli.sampling.runs import RunSummary, summaries
-from gancli.weights import Best, Header, read_generator
+from gancli.weights import GENERATOR, Best, Header, read_generator
 
+FILES = (GENERATOR, FILE)  # a run that was stopped before its first checkpoint has only the plan
 COLUMNS = ("name", "model", "data", "epochs", "best", "MB", "last trained")
 
 
@@ -117,7 +119,7 @@ def _shown(value: Any) -> str:
 def _remove(name: str) -> None:
     from gancli.training.folder import RunFolder
 
-    if name not in {file.parent.name for file in newest_first()}:
+    if name not in {found.parent.name for file in FILES for found in RUNS.glob(f"*/{file}")}:
         raise UsageError(f"There is no run {name} in {RUNS}/.", hint="gan runs")
     folder = RunFolder(RUNS / name)
     folder.claim()

@@ -13,6 +13,7 @@ The dataset is named by its path: `--dataset ./pictures`. The layout of the fold
 
 import hashlib
 import os
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
@@ -160,7 +161,8 @@ def find_splits(folder: Path) -> tuple[dict[str, list[PictureFile]], Notes]:
     if not found:
         raise DataError(
             f"{folder} contains no pictures.",
-            hint=f"add pictures ({' '.join(SUFFIXES)}) or shards ({shards.SUFFIX})",
+            hint=f"put pictures into it (.png, .jpg, ... or {shards.SUFFIX} shards), then: "
+            f"gan datasets check {shlex.quote(str(folder))}",
         )
     return hold_out_tenth(folder, found)
 

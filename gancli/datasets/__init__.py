@@ -14,7 +14,9 @@ know nothing about models. This module does not import numpy, because `gan --hel
 Datasets from outside this folder are simpler: `data.arrays` says what they define.
 """
 
+import difflib
 import os
+import shlex
 from pathlib import Path
 
 from gancli import registry
@@ -89,8 +91,21 @@ def find_folder(name_or_path: str, pairs: bool = False) -> Path | None:
         )
     if name_or_path.startswith((".", "~")) or {"/", os.sep} & set(name_or_path):
         raise UsageError(f"The folder {path} does not exist.", hint="gan datasets list")
-    registry.check("datasets", name_or_path)
+    _check_name(name_or_path)
     return None
+
+
+def _check_name(name: str) -> None:
+    """Raise UsageError for an unknown dataset, which may be the name of a folder, misspelled."""
+    known = registry.names("datasets")
+    if name not in known and not difflib.get_close_matches(name.lower(), known, n=1, cutoff=0.5):
+        folders = [entry.name for entry in os.scandir() if entry.is_dir()]
+        if close := difflib.get_close_matches(name, folders, n=1, cutoff=0.7):
+            raise UsageError(
+                f"There is no dataset or folder {name}. Did you mean the folder {close[0]}?",
+                hint=f"--dataset {shlex.quote('./' + close[0])}",
+            )
+    registry.check("datasets", name)
 
 
 def _has_pairs(name_or_path: str) -> bool:

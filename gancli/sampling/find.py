@@ -10,7 +10,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from gancli import plugins, registry
+from gancli import plans, plugins, registry
 from gancli.errors import FileError, GanError, UsageError
 from gancli.formats import read_recipe
 from gancli.shape import Direction
@@ -45,11 +45,29 @@ def find(
         return found
     if matches:
         raise UsageError(f"No run of {ref} in {runs}/ {wanted}.", hint=train_command)
+    if stopped := next((f for f in (path, runs / ref) if (f / plans.FILE).is_file()), None):
+        raise _without_checkpoint(stopped)
     if path.is_dir():  # checked after the names: the folder of a dataset may have the same name
+        holds_files = any(not file.name.startswith(".") for file in path.iterdir())
         raise UsageError(
-            f"The folder {ref} does not contain a {GENERATOR}.", hint="gan train --help"
+            f"The folder {ref} {'does not contain a generator' if holds_files else 'is empty'}.",
+            hint=f"gan train dcgan --dataset {shlex.quote(ref)}" if holds_files else train_command,
         )
     raise _unknown(ref, runs, train_command)
+
+
+def _without_checkpoint(folder: Path) -> UsageError:
+    """Return the error for the folder of a run that has a plan and no generator."""
+    message = f"The run in {folder} was stopped before its first checkpoint."
+    quoted = shlex.quote(str(folder))
+    try:
+        plans.read(folder / plans.FILE)
+    except (OSError, ValueError):
+        return UsageError(
+            f"{message} Its {plans.FILE} is damaged, too.",
+            hint=f"gan train dcgan --dataset glyphs --out {quoted} --fresh",
+        )
+    return UsageError(message, hint=f"gan train --config {quoted} --out {quoted}")
 
 
 def _unknown(ref: str, runs: Path, train_command: str) -> UsageError:

@@ -32,7 +32,9 @@ from gancli.schema import from_json, is_text, parse
 from gancli.training.state import read_clock
 from gancli.weights import Count
 
-START_OVER = "--fresh to start over"
+FRESH = "--fresh"
+START_OVER = f"{FRESH} to start over"
+OR_OVERWRITE = f"To give up that model, add {FRESH}."
 MAX_METRIC = 1e30  # larger numbers were not measured, and no chart could show them
 EPOCH_DIGITS = 4  # of the fraction of an epoch in metrics.jsonl
 MAX_NAME = 100  # characters of a metric's name
@@ -124,8 +126,9 @@ class RunFolder:
         if in_first_epoch and self.generator.exists():
             return None  # a crash while the files of the first epoch were written: start over
         raise FileError(
-            f"{self} holds a model but no {self.training.name}, so the run cannot be resumed.",
-            hint=self._keep_hint,
+            f"{self} holds a model but no {self.training.name}, so the run cannot be "
+            f"resumed. {OR_OVERWRITE}",
+            hint=f"--out {self}-2",
         )
 
     def _read_plan(self) -> dict[str, Any]:
@@ -133,16 +136,13 @@ class RunFolder:
             found, _ = plans.read(self.plan)
         except FileNotFoundError:
             raise FileError(
-                f"{self} holds a model but no run.json, so the run cannot be resumed.",
-                hint=self._keep_hint,
+                f"{self} holds a model but no run.json, so the run cannot be "
+                f"resumed. {OR_OVERWRITE}",
+                hint=f"--out {self}-2",
             ) from None
         except (OSError, ValueError):
-            raise FileError(f"{self.plan} is damaged.", hint=START_OVER) from None
+            raise FileError(f"{self.plan} is damaged.", hint=FRESH) from None
         return found
-
-    @property
-    def _keep_hint(self) -> str:
-        return f"--out {self}-2 to keep the model, or {START_OVER}"
 
     def last_epoch_state(self) -> Path:
         """The checkpoint from the end of the last complete epoch."""

@@ -18,7 +18,7 @@ from gancli.errors import FileError, GanError
 from gancli.reporting import Say
 from gancli.training import distributed, earlier, epoch, length
 from gancli.training.dataset import training_dataset
-from gancli.training.folder import START_OVER, RunFolder
+from gancli.training.folder import FRESH, RunFolder
 from gancli.training.memory_errors import memory_errors
 from gancli.training.precision import FORMATS
 from gancli.training.prepare import Prepared, saved_plan
@@ -175,12 +175,12 @@ class Run:
         try:
             load(self._read_state(path))
         except FileError as damaged:
-            raise FileError(damaged.message, hint=START_OVER) from None
+            raise FileError(damaged.message, hint=FRESH) from None
         except (KeyError, RuntimeError, TypeError, ValueError):
-            raise FileError(f"{path} does not match this model.", hint=START_OVER) from None
+            raise FileError(f"{path} does not match this model.", hint=FRESH) from None
         if not self.trainer.is_finite():
             message = f"{path} contains weights that are infinite or not a number."
-            raise FileError(message, hint=START_OVER)
+            raise FileError(message, hint=FRESH)
 
     def _read_state(self, path: Path) -> dict[str, torch.Tensor]:
         """The tensors of a checkpoint. Rank 0 reads it for all: other machines may not have it."""
@@ -285,7 +285,7 @@ class Run:
             raise FileError(
                 f"{diverged} The checkpoint to return to is gone: {self.folder} was deleted or "
                 "moved.",
-                hint=START_OVER,
+                hint=FRESH,
             )
         if self._initial:
             self.trainer.roll_back(self._initial)

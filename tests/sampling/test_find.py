@@ -56,9 +56,13 @@ def test_without_any_run_a_name_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_folder_without_a_generator_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=GENERATOR) as caught:  # a folder, but not of a run
+    with pytest.raises(UsageError, match="empty") as caught:  # a folder, but not of a run
         find(str(tmp_path))
-    assert caught.value.hint == "gan train --help"
+    assert caught.value.hint == "gan train dcgan --dataset glyphs"
+    (tmp_path / "1.png").touch()
+    with pytest.raises(UsageError, match="generator") as caught:
+        find(str(tmp_path))
+    assert caught.value.hint == f"gan train dcgan --dataset {tmp_path}"
 
 
 def test_find_skips_files_that_are_not_generators(tmp_path: Path) -> None:
