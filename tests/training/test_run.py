@@ -31,6 +31,7 @@ from gancli.training.reports import Report
 from gancli.training.resident import ResidentDataset
 from gancli.training.run import Run
 from gancli.training.streaming import StreamingDataset
+from gancli.training.threads import fix
 from gancli.training.trainer import Trainer
 
 TINY = {"width": 4, "batch_size": 10}
@@ -387,6 +388,19 @@ def test_damaged_best_weights_are_set_aside_before_training_resumes(
     assert weights.read_generator(best).best is not None
 
 
+def test_best_weights_that_name_no_epoch_are_replaced_by_better_known_ones(
+    pictures: Path, tmp_path: Path
+) -> None:
+    list(start(pictures, tmp_path / "run", model="began", epochs=1).train())
+    best = tmp_path / "run" / weights.BEST
+    header = replace(weights.read_generator(best), best=None).as_dict()
+    weights.save(best, weights.load(best), header)
+    list(start(pictures, tmp_path / "run", model="began", epochs=2).train())
+    found = weights.read_generator(best).best
+    assert found is not None
+    assert found.epoch == 2
+
+
 @pytest.mark.parametrize(("better", "epoch", "value"), [("lower", 2, 0.3), ("higher", 1, 0.5)])
 def test_best_safetensors_holds_the_epoch_with_the_best_measure(
     pictures: Path, tmp_path: Path, better: Literal["lower", "higher"], epoch: int, value: float
@@ -575,6 +589,22 @@ def test_a_resumed_run_keeps_its_threads_and_its_bits(pictures: Path, tmp_path: 
         assert not all(torch.equal(whole[k], other[k]) for k in whole)
     finally:
         torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize(("cores", "slower"), [(1, True), (2, False)])
+def test_a_machine_with_fewer_cores_than_the_run_has_threads_is_told(
+    monkeypatch: pytest.MonkeyPatch, cores: int, slower: bool
+) -> None:
+    messages: list[str] = []
+    before = torch.get_num_threads()
+    monkeypatch.setattr(os, "cpu_count", lambda: cores)
+    try:
+        torch.set_num_threads(1)
+        assert fix(None, {"threads": 2}, messages.append) == 2
+    finally:
+        torch.set_num_threads(before)
+    assert "This run keeps its number of threads, 2" in messages[0]
+    assert ("fewer cores (1), so it trains more slowly" in messages[0]) == slower
 
 
 def test_threads_can_be_changed_and_files_without_them_take_the_present_number(
