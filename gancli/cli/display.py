@@ -99,9 +99,10 @@ def _notes(trainer: "Trainer") -> Show:
             due.remove("time")
             left = passed * (trainer.total - report.images_seen) / (report.images_seen - seen)
             if left > LONG:
+                gpu = " or on a GPU" if trainer.device.type == "cpu" else ""
                 console.say(
                     f"This will take about {_hours(left)}. To finish sooner, stop it and add "
-                    "--minutes 20, or start over with --set width=16 or on a GPU."
+                    f"--minutes 20, or start over with --set width=16{gpu}."
                 )
 
     return show

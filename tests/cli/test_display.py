@@ -1,5 +1,7 @@
 """What a line about an epoch shows of its metrics."""
 
+from itertools import chain, repeat
+
 import pytest
 from conftest import small_trainer
 
@@ -40,3 +42,26 @@ def test_a_metric_is_shown_in_the_format_that_it_carries(
     with display.training(trainer, preview=False) as show:
         show(report)
     assert "images/s  classes_hit 50%  d_loss" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("epochs", "named"), [(1000, "2 h 46 min"), (100, "")])
+def test_a_run_that_takes_more_than_an_hour_says_once_what_would_shorten_it(
+    epochs: int, named: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    trainer = small_trainer("dcgan", Shape(channels=1, size=16))
+    trainer.set_epochs(epochs)
+    per_epoch = len(trainer.data)
+    clock = chain([0.0], repeat(30.0))
+    monkeypatch.setattr(display.time, "monotonic", lambda: next(clock))
+    report = Report(
+        images_seen=3 * per_epoch, epoch=3, epoch_ended=True, images_per_second=1.0, metrics={}
+    )
+    with display.training(trainer, preview=False) as show:
+        show(report)
+        show(report)
+    err = capsys.readouterr().err
+    assert err.count("This will take about") == bool(named)
+    if named:
+        assert f"about {named}" in err
+        for option in ("--minutes 20", "--set width=16", "GPU"):
+            assert option in err
