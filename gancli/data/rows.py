@@ -23,8 +23,8 @@ class Rows:
     """The rows at the start of the file `path`: uint8 (N, P, H, W, C), given by `shape`.
 
     With `chosen`, int64 (M,), only those rows are used, in that order. Pickling stores the path,
-    not the pixels. `stamp` is the size and modification time of the file
-    when it was opened. If another process has replaced the file since, reading raises DataError.
+    not the pixels. `stamp` is the size and modification time of the file when it was opened. If
+    another process has replaced the file since, reading raises DataError.
     """
 
     path: Path

@@ -14,6 +14,7 @@ from gancli.reporting import Say
 from gancli.training.prepare import Prepared
 from gancli.training.resident import Augmentation, ResidentDataset
 from gancli.training.streaming import StreamingDataset
+from gancli.training.validation import Indices
 
 MAX_SHARE = 0.5  # data that takes more of the memory left by the training is streamed
 
@@ -53,7 +54,7 @@ def training_dataset(prepared: Prepared, say: Say) -> ResidentDataset | Streamin
     )
 
 
-def _only(chosen: Array | None, rows: Array) -> Array:
+def _only(chosen: Indices | None, rows: Array) -> Array:
     """Return a copy of the `chosen` rows; if that is None, all rows as they are."""
     return np.asarray(rows) if chosen is None else rows[chosen]
 

@@ -142,7 +142,8 @@ def _keep_best(report: Report, generator: Generator, folder: RunFolder) -> None:
     """Save this epoch's averaged weights as the best ones if its measure is the best so far.
 
     The measure is the model's own. For a model without one it is a metric of `--evaluate-every`,
-    and epochs without that metric are not considered.
+    and epochs without that metric are not considered. Values of another measure do not count:
+    earlier versions measured epochs by the test split.
     """
     measure = generator.model.measure or metrics.best_epoch_metric(report.metrics)
     if measure is None or measure.name not in report.metrics:
@@ -150,7 +151,8 @@ def _keep_best(report: Report, generator: Generator, folder: RunFolder) -> None:
     best = Best(epoch=report.epoch, measure=measure.name, value=report.metrics[measure.name])
     if folder.best.exists():
         saved = weights.read_generator(folder.best).best
-        if saved is not None and not measure.improves(best.value, saved.value):
+        alike = saved is not None and saved.measure == best.measure
+        if saved is not None and alike and not measure.improves(best.value, saved.value):
             return
     header = replace(generator.header, best=best).as_dict()
     weights.save(folder.best, generator.network.state_dict(), header)

@@ -3,32 +3,38 @@
 The test split stays for `gan evaluate`: a figure that chose the epoch would flatter it.
 """
 
+import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-import torch
+import numpy as np
+from numpy.typing import NDArray
 
 from gancli.config import Job
 from gancli.data.pictures import Pictures
 from gancli.images import Array
 from gancli.reporting import Say
 
-SHARE, MOST = 10, 5_000  # one in SHARE of the training pictures is held out, at most MOST
-SEED = 1_618_033  # of the choice: the same pictures in every run
+Indices = NDArray[np.int64]
+SHARE, MOST = 10, 5_000  # about one in SHARE of the training pictures is held out, at most MOST
+FEWEST = 2  # of which a covariance can be computed
 
 
 @dataclass(frozen=True, kw_only=True)
 class Validation:
     """The indices (int64) of the pictures to train on, and of those to choose the best epoch by.
 
-    `trained` is None if it is all of them. `held_out` is their number in `chosen` that training
-    does not see: all or none.
+    `trained` is None if training sees all pictures, those in `chosen` too.
     """
 
-    trained: Array | None
-    chosen: Array
-    held_out: int
+    trained: Indices | None = None
+    chosen: Indices = field(default_factory=lambda: np.arange(0, dtype=np.int64))
+
+    @property
+    def held_out(self) -> int:
+        """How many pictures training does not see."""
+        return 0 if self.trained is None else len(self.chosen)
 
     def take(self, pictures: Pictures) -> Pictures:
         """Return the pictures to choose the best epoch by, as a copy in memory."""
@@ -48,22 +54,30 @@ class Validation:
 def split(pictures: Pictures, job: Job, plan: Mapping[str, Any] | None, say: Say) -> Validation:
     """Choose the validation pictures of a run; `plan` is that of the run to resume.
 
-    They are held out if the run started with `--evaluate-every`. A run that started without it has
-    trained on all pictures, so its metrics compare samples with pictures that it has seen.
+    They are held out if the run started with `--evaluate-every`. A run that started without it, or
+    in a version that did not hold them out, has trained on all pictures, so its metrics compare
+    samples with pictures that it has seen.
     """
-    count = len(pictures.images)
-    part = max(1, min(count // SHARE, MOST))
-    order = torch.randperm(count, generator=torch.Generator().manual_seed(SEED))
-    chosen = order[:part].sort().values.numpy()
-    wanted = bool(job.evaluate_every) and count > 1
-    held_out = wanted if plan is None else bool(plan.get("validation", 0))
-    if held_out:
-        if plan is None:
-            say(f"{part:,} of the {count:,} training pictures are held out to measure epochs by.")
-        return Validation(trained=order[part:].sort().values.numpy(), chosen=chosen, held_out=part)
-    if wanted:
-        say(
-            "This run started without --evaluate-every and has trained on all pictures, so its "
-            "epochs are measured by pictures that it has seen."
-        )
-    return Validation(trained=None, chosen=chosen, held_out=0)
+    wanted = bool(job.evaluate_every)
+    held_out = wanted if plan is None else bool(plan.get("validation"))
+    if not (wanted or held_out):
+        return Validation()
+    chosen, count = choose(pictures.images), len(pictures.images)
+    if not held_out:
+        say("This run has trained on all pictures, so its epochs are measured by some of those.")
+        return Validation(chosen=chosen)
+    if plan is None:
+        say(f"{len(chosen):,} of the {count:,} training pictures are held out to measure epochs.")
+    return Validation(trained=np.delete(np.arange(count, dtype=np.int64), chosen), chosen=chosen)
+
+
+def choose(images: Array) -> Indices:
+    """Return the indices of the pictures to hold out, by a hash of their pixels.
+
+    Pictures that are added to a folder do not move others from training to validation, and copies
+    of a picture are held out together.
+    """
+    hashes = np.array([zlib.crc32(image.tobytes()) for image in images], np.uint32)
+    part = min(np.count_nonzero(hashes < 2**32 // SHARE), MOST)
+    order = np.argsort(hashes, kind="stable")
+    return np.sort(order[: max(part, FEWEST)])

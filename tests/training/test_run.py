@@ -427,6 +427,20 @@ def test_best_safetensors_holds_the_epoch_with_the_best_measure(
     assert find_digest(digest, tmp_path) == out / weights.BEST
 
 
+def test_the_best_value_of_another_measure_does_not_count(pictures: Path, tmp_path: Path) -> None:
+    """Earlier versions measured epochs by the test split, under another name."""
+    out = tmp_path / "run"
+    list(start(pictures, out, model="began", epochs=1).train())
+    best = out / weights.BEST
+    header = weights.read_generator(best)
+    other = weights.Best(epoch=1, measure="frechet", value=-1.0)  # lower than any
+    weights.save(best, weights.load(best), replace(header, best=other).as_dict())
+    list(start(pictures, out, model="began", epochs=2).train())
+    found = weights.read_generator(best).best
+    assert found is not None
+    assert (found.epoch, found.measure) == (2, "convergence")
+
+
 @pytest.mark.parametrize(("size", "taper", "d_lr_scale"), [(32, 2, 0.1), (36, 1, 0.25)])
 def test_defaults_of_began_depend_on_the_image_size(
     pictures: Path, size: int, taper: int, d_lr_scale: float
