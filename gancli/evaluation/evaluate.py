@@ -133,7 +133,8 @@ def measure(evidence: Evidence, quick: bool = False) -> Evaluation:
     family = [m for m in metrics.every() if m.of in evidence.family]
     chosen = [m for m in family if m.of in evidence.kinds and not (m.slow and quick)]
     values = {m: m.compute(evidence) if m in chosen else None for m in family}
-    protocol = {m.name: m.protocol(evidence) for m in chosen if m.protocol}
+    measured = [m for m in chosen if values[m] is not None]
+    protocol = {m.name: m.protocol(evidence) for m in measured if m.protocol}
     return Evaluation(
         values=values, facts=evidence.facts(protocol), fact_rows=evidence.rows(protocol)
     )

@@ -27,6 +27,10 @@ from gancli.evaluation.metrics import Kind, Rows
 from gancli.images import Array, from_uint8
 from gancli.reporting import Progress, Say, silent
 
+# Figures of different versions of the protocol cannot be compared. v1 requested every class equally
+# often for the Fréchet distance, however often the classes occur.
+PROTOCOL = "v2"
+
 
 @dataclass(frozen=True, kw_only=True)
 class ByClass:
@@ -105,6 +109,9 @@ class Samples:
     def rows(self, protocol: Mapping[str, str]) -> Rows:
         """Return the same facts as rows of the table."""
         facts = {**self._protocol, "samples": f"{self.count:,}", **protocol}
+        version = facts.pop("version")
+        note = f"; compare only with {version}, not with {PROTOCOL}"
+        facts = {"protocol": f"{version}{note if self.extractor.quick else ''}", **facts}
         return [("extractor accuracy", f"{self.extractor.accuracy:.2%}"), *facts.items()]
 
     @cached_property
@@ -140,6 +147,7 @@ class Samples:
         name = self.extractor.dataset
         task = "quarter turns" if self.extractor.predicts_rotation else "classes"
         return {
+            "version": f"{PROTOCOL}-quick" if self.extractor.quick else PROTOCOL,
             "extractor": f"the {FEATURES} features of gan's classifier "
             f"{self.extractor.version}, trained to "
             f"predict {task} on the training split of {name}",

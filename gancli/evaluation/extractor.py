@@ -41,7 +41,12 @@ class Extractor:
     accuracy: float  # 0..1
     dataset: str
     classes: tuple[str, ...]
-    version: str = VERSION  # figures of different versions cannot be compared
+    quick: bool = False  # it was trained for a few seconds
+
+    @property
+    def version(self) -> str:
+        """The version of the classifier and of how long it was trained."""
+        return _version(self.quick)
 
     @property
     def predicts_rotation(self) -> bool:
@@ -67,7 +72,7 @@ def extractor_for(
     """
     check(train, test)
     classes = train.classes if _has_classes(train) else ROTATIONS
-    version = f"{VERSION}-quick" if quick else VERSION
+    version = _version(quick)
     path = cache / "classifiers" / f"{train.name}-{train.digest[:12]}-{version}.safetensors"
     about: dict[str, object] = {
         "digests": [train.digest, test.digest],
@@ -84,7 +89,7 @@ def extractor_for(
             say(f"The classifier could not be saved in {path.parent}; it will be trained again.")
     network, accuracy = found
     return Extractor(
-        network=network, accuracy=accuracy, dataset=train.name, classes=classes, version=version
+        network=network, accuracy=accuracy, dataset=train.name, classes=classes, quick=quick
     )
 
 
@@ -115,6 +120,10 @@ def rotated(pictures: Pictures) -> Pictures:
     turns = torch.randint(len(ROTATIONS), (len(chosen),), generator=rng).numpy()
     images = np.stack([np.rot90(pictures.images[i], k) for i, k in zip(chosen, turns, strict=True)])
     return replace(pictures, images=images, labels=turns, classes=ROTATIONS)
+
+
+def _version(quick: bool) -> str:
+    return f"{VERSION}-quick" if quick else VERSION
 
 
 def _has_classes(pictures: Pictures) -> bool:

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +23,7 @@ from gancli.sampling import generator, translate
 from gancli.sampling.generator import Generator
 
 OF_SAMPLES = {
-    *("frechet", "floor", "classes_hit", "shares", "gan_test", "gan_train"),
+    *("frechet", "floor", "sampling_error", "classes_hit", "shares", "gan_test", "gan_train"),
     *("samples", "accuracy", "protocol"),
 }
 OF_TRANSLATIONS = {
@@ -155,6 +156,28 @@ def test_real_pictures_score_like_the_floor_and_bad_ones_score_worse(real_bars: 
     assert good["accuracy"] == real_bars.extractor.accuracy
 
 
+def test_the_floor_is_the_sampling_error_and_the_shift_between_the_splits(real_bars: Bars) -> None:
+    def parts(test: Pictures) -> tuple[float, float]:
+        shifted = Bars(real_bars.train, test, real_bars.extractor)
+        found = evaluate.measure(shifted.samples(real_bars.real[:300])).as_dict()
+        return found["floor"], found["sampling_error"]
+
+    floor, error = parts(replace(real_bars.train, split="test"))
+    assert 0 < floor < error  # the same pictures: no shift, and half of them are in both
+    moved = noisy(real_bars.real).permute(0, 2, 3, 1).numpy()
+    floor, unmoved = parts(replace(real_bars.train, split="test", images=moved))
+    assert unmoved == error
+    assert floor > 2 * error
+
+
+def test_too_few_training_pictures_have_no_sampling_error(real_bars: Bars) -> None:
+    train = replace(real_bars.train, images=real_bars.train.images[:3])
+    few = Bars(train, real_bars.test, real_bars.extractor)
+    found = evaluate.measure(few.samples(real_bars.real[:200]))
+    assert found.as_dict()["sampling_error"] is None
+    assert "sampling_error" not in found.as_dict()["protocol"]
+
+
 def test_metrics_of_classes_are_left_out_for_data_without_classes(real_bars: Bars) -> None:
     extractor = dataclasses.replace(real_bars.extractor, classes=ROTATIONS)
     samples = dataclasses.replace(real_bars.samples(real_bars.real), extractor=extractor)
@@ -168,11 +191,13 @@ def test_metrics_of_classes_are_left_out_for_data_without_classes(real_bars: Bar
 def test_the_protocol_of_samples_is_in_the_table_and_in_json(real_bars: Bars) -> None:
     found = evaluate.measure(real_bars.samples(real_bars.real[:200], seed=5))
     protocol = {
+        "version": "v2",
         "extractor": f"the 128 features of gan's classifier {classifier.VERSION}, trained to "
         "predict classes on the training split of bars",
         "samples": 200,
         "reference": "the test split of bars, 300 pictures",
         "floor": "200 pictures of the training split, chosen with seed 5",
+        "sampling_error": "200 of those pictures against 300 others of the training split",
     }
     assert found.as_dict()["protocol"].items() >= protocol.items()
     values = found.as_dict()
@@ -181,6 +206,7 @@ def test_the_protocol_of_samples_is_in_the_table_and_in_json(real_bars: Bars) ->
         ("  of real training pictures (floor)", f"{values['floor']:.2f}"),
         ("classes hit (higher is better)", "100%"),
         ("extractor accuracy", f"{values['accuracy']:.2%}"),
+        ("protocol", protocol.pop("version")),
         *({**protocol, "samples": "200"}.items()),
     ]
     assert [row for row in found.rows() if row in rows] == rows
@@ -248,6 +274,8 @@ def test_quick_measures_less_with_an_extractor_of_its_own(
     assert found.as_dict()["samples"] == 50
     assert found.as_dict()["gan_train"] is None
     assert "-quick" in found.as_dict()["protocol"]["extractor"]
+    assert found.as_dict()["protocol"]["version"] == "v2-quick"
+    assert ("protocol", "v2-quick; compare only with v2-quick, not with v2") in found.rows()
     assert "gan_test" in found.as_dict()
     evaluate.evaluate(dark_or_light, samples=50, say=messages.append)
     kept = [file.name for file in (tmp_path / "cache" / "gancli" / "classifiers").iterdir()]

@@ -57,24 +57,32 @@ def _floor(samples: Samples) -> float:
     return frechet(gaussian(features), gaussian(samples.reference))
 
 
-def _sampling_error(samples: Samples) -> float:
-    """Compare as many training pictures as for the floor with others, as many as test pictures.
-
-    If there are too few of them, halve them.
-    """
-    images, order = images_of(samples.train), samples.order
-    others = min(len(samples.test.images), len(order) // 2)
-    first = min(samples.count, len(order) - others)
-    a, b = (
-        gaussian(samples.extractor.features(images[index]))
-        for index in (order[:first], order[-others:])
-    )
+def _sampling_error(samples: Samples) -> float | None:
+    images, halves = images_of(samples.train), _halves(samples)
+    if min(map(len, halves)) < 2:
+        return None
+    a, b = (gaussian(samples.extractor.features(images[half])) for half in halves)
     return frechet(a, b)
+
+
+def _halves(samples: Samples) -> tuple[Tensor, Tensor]:
+    """Choose as many training pictures as samples, and others, as many as test pictures.
+
+    If there are too few of them, halve them. Returns their indices.
+    """
+    order = samples.order
+    others = min(len(samples.test.images), len(order) // 2)
+    return order[: min(samples.count, len(order) - others)], order[-others:]
 
 
 def _floor_protocol(samples: Samples) -> str:
     count = len(samples.real)
     return f"{count:,} pictures of the training split, chosen with seed {samples.seed}"
+
+
+def _sampling_error_protocol(samples: Samples) -> str:
+    some, others = (len(half) for half in _halves(samples))
+    return f"{some:,} of those pictures against {others:,} others of the training split"
 
 
 SHOW = "{:.2f}".format
@@ -105,6 +113,7 @@ METRICS = (
         title="  of training pictures to others of them (sampling error)",
         of=Kind.SAMPLES,
         compute=_sampling_error,
+        protocol=_sampling_error_protocol,
         place=10,
     ),
 )

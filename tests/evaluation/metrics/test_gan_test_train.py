@@ -34,6 +34,7 @@ def test_gan_train_learns_from_samples_only(
     good = gan_train(samples)
     assert good is not None
     assert good.overall > 0.95
+    assert good.real == real_bars.extractor.accuracy
     assert set(good.per_class) == set(CLASSES)
     assert len(messages) == 1
     assert "600" in messages[0]
