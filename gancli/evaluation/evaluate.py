@@ -13,6 +13,7 @@ import torch
 
 from gancli.data.pictures import Pictures, Places, places
 from gancli.datasets import open_pictures
+from gancli.errors import DataError
 from gancli.evaluation import metrics
 from gancli.evaluation.evidence import ByClass, Evidence, Samples, Translations
 from gancli.evaluation.extractor import Extractor, extractor_for
@@ -107,14 +108,18 @@ def validate(
 
     Samples or translations are compared with the pictures in `chosen`, which are a part of the
     training pictures of `dataset`. Their seeds are not those of `evaluate`, but the extractor is:
-    it has seen these pictures, which affects all epochs alike.
+    it has seen these pictures, which affects all epochs alike. No test pictures are needed.
     """
     evidence: Evidence
     if Feeds.IMAGE in generator.model.feeds:
         evidence = _translations(generator, chosen, 0, say, silent)
     else:
         where = places(data_dir, say)
-        train, test = _real(generator, dataset, where, say)
+        train = _open(generator, dataset, "train", where, say)
+        try:
+            test = _open(generator, dataset, "test", where, say)
+        except DataError:  # there is none
+            test = chosen
         extractor = extractor_for(train, test, where.cache, say)
         evidence = _samples(
             generator, train, chosen, extractor, SAMPLES, 0, VALIDATION_SEEDS, say, silent
@@ -185,15 +190,16 @@ def _real(generator: Generator, source: str, where: Places, say: Say) -> tuple[P
 
     Tells the user if they are not the pictures that the generator was trained on.
     """
-    shape = generator.shape
-    train, test = (
-        open_pictures(source, where, split, size=shape.size, channels=shape.channels, say=say)
-        for split in ("train", "test")
-    )
+    train, test = (_open(generator, source, split, where, say) for split in ("train", "test"))
     if generator.header.dataset.digest != train.digest:
         trained = generator.path or "the generator"
         say(f"The pictures of {source} are not the ones that {trained} was trained on.")
     return train, test
+
+
+def _open(generator: Generator, source: str, split: str, where: Places, say: Say) -> Pictures:
+    shape = generator.shape
+    return open_pictures(source, where, split, size=shape.size, channels=shape.channels, say=say)
 
 
 def _translations(

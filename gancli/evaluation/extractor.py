@@ -145,7 +145,7 @@ def _train(
     images, labels = images_of(train), labels_of(train)
     network = fit(images, labels, len(classes), steps=steps, progress=progress)
     accuracy = score(network, images_of(test), labels_of(test), classes).overall
-    say(f"The classifier has an accuracy of {accuracy:.1%} on the test pictures.")
+    say(f"The classifier has an accuracy of {accuracy:.1%} on the {test.split} pictures.")
     return network, accuracy
 
 

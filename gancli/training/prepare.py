@@ -5,6 +5,7 @@ Nothing here writes to the run folder, except to recover from a crash.
 
 import json
 import logging
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any
@@ -106,11 +107,8 @@ class Prepared:
     @property
     def trained_on(self) -> TrainedOn:
         """Identifies the training data: name, `--dataset` as typed, number of pictures, digest."""
-        found = self.pictures
-        count = len(found.images)
-        return TrainedOn(
-            name=found.name, source=self.job.dataset, pictures=count, digest=found.digest
-        )
+        name, digest, count = self.pictures.name, self.pictures.digest, len(self.pictures.images)
+        return TrainedOn(name=name, source=self.job.dataset, pictures=count, digest=digest)
 
 
 def prepare(job: Job, say: Say, progress: Progress, *, measure: bool = True) -> Prepared:
@@ -135,8 +133,9 @@ def prepare(job: Job, say: Say, progress: Progress, *, measure: bool = True) -> 
     plan = saved_plan(job)
     split = validation.split(pictures, job, plan, say)
     if job.evaluate_every and not job.pairs:  # check now what evaluation will need later
-        test = _open(job, "test", say, progress, size=shape.size, channels=shape.channels)
-        extractor.check(pictures, test)
+        with suppress(DataError):  # without test pictures it needs none
+            test = _open(job, "test", say, progress, size=shape.size, channels=shape.channels)
+            extractor.check(pictures, test)
     held_out = _held_out(job, pictures, say, progress) if job.pairs else None
     count = len(pictures.images) - split.held_out
     _check_batch(training.batch_size, pictures.name, count, 1 if job.pairs else 2)

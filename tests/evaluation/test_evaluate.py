@@ -15,6 +15,7 @@ from evaluation.bars import CLASSES, Bars, noisy
 from gancli import weights
 from gancli.data.cmp import PALETTE
 from gancli.data.pictures import Pictures
+from gancli.errors import DataError
 from gancli.evaluation import classifier, evaluate
 from gancli.evaluation.evidence import Translations
 from gancli.evaluation.extractor import ROTATIONS
@@ -103,6 +104,22 @@ def test_validation_has_the_quick_metrics_and_seeds_of_its_own(
     drawn.clear()
     evaluate.evaluate(dark_or_light, samples=40)
     assert not in_training & {*drawn}
+
+
+def test_validation_needs_no_test_pictures(
+    dark_or_light: Generator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source, found = dark_or_light.header.dataset.source, evaluate.open_pictures
+    chosen = found(source, evaluate.places(), "train")
+
+    def without_test(name: str, where: object, split: str, **options: object) -> Pictures:
+        if split == "test":
+            raise DataError("There are no test pictures.")
+        return chosen
+
+    monkeypatch.setattr(evaluate, "open_pictures", without_test)
+    monkeypatch.setattr(evaluate, "SAMPLES", 40)
+    assert evaluate.validate(dark_or_light, chosen, source)["val_frechet"] > 0
 
 
 def test_another_seed_measures_other_samples(dark_or_light: Generator) -> None:
