@@ -187,8 +187,8 @@ class MinibatchStd(nn.Module):
 class _BatchStd(torch.autograd.Function):
     """Standard deviation of features (B, N) over the batch, averaged over features: a scalar.
 
-    The result has the dtype of x; sums are accumulated in float32. Forward and backward take far
-    less than torch.var in float32 (10 ms), or than autograd (2 ms; 128x3136, bfloat16, one core).
+    Its dtype is that of x. bfloat16 moves it by 0.13 %; between batches of 64 clothes it varies by
+    1.1 %. Faster than torch.var in float32 (10 ms) or autograd (2 ms; 128x3136, one core).
     """
 
     @staticmethod
