@@ -3,7 +3,6 @@
 Nothing here writes to the run folder, except to recover from a crash.
 """
 
-import json
 import logging
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -34,6 +33,7 @@ from gancli.training import (
     validation,
 )
 from gancli.training.folder import RunFolder
+from gancli.training.resuming import preset_of, saved_plan
 from gancli.training.validation import Validation
 from gancli.weights import Header, ModelFile, TrainedOn, check_readable
 
@@ -129,8 +129,8 @@ def prepare(job: Job, say: Say, progress: Progress, *, measure: bool = True) -> 
     pictures = _open(job, "train", say, progress, size=job.image_size)
     _check_same_data(pictures)
     shape = _shape(pictures, job)
-    settings, training = resolve_settings(job, shape)
     plan = saved_plan(job)
+    settings, training = resolve_settings(job, shape, plan)
     split = validation.split(pictures, job, plan, say)
     if job.evaluate_every and not job.pairs:  # check now what evaluation will need later
         with suppress(DataError):  # without test pictures it needs none
@@ -170,14 +170,18 @@ def prepare(job: Job, say: Say, progress: Progress, *, measure: bool = True) -> 
     return prepared
 
 
-def resolve_settings(job: Job, shape: Shape | None = None) -> tuple[Any, Training]:
+def resolve_settings(
+    job: Job, shape: Shape | None = None, plan: dict[str, Any] | None = None
+) -> tuple[Any, Training]:
     """Resolve the settings of the model and of its training.
 
-    `shape` is that of the data, or None before the data is read. Raises UsageError for a setting
-    that is wrong, and for a batch that the processes cannot share.
+    `shape` is that of the data, or None before the data is read. `plan` is that of the run to
+    resume. Raises UsageError for a setting that is wrong, and for a batch that the processes cannot
+    share.
     """
     module = models.load(job.model)
     preset = config.preset(job.model, module.preset, job.preset, shape, job.direction)
+    preset = preset_of(plan, preset)
     settings, training = config.resolve(module.Settings, preset, job.typed, job.model)
     if (processes := _processes(job)) > 1:
         distributed.check_batch(training.batch_size, processes, minimum=1 if job.pairs else 2)
@@ -197,19 +201,6 @@ def _check_run_folder(job: Job) -> None:
             "would become training pictures.",
             hint="--out with a folder outside of the dataset",
         )
-
-
-def saved_plan(job: Job) -> dict[str, Any] | None:
-    """The plan of the run to resume in the job's folder, as rank 0 finds it.
-
-    None if the folder has no run, or with `--fresh`. Raises FileError if the run is damaged.
-    """
-    plan = None
-    if distributed.is_rank_zero() and not job.fresh:
-        plan = RunFolder(job.folder).saved_plan()
-    data = distributed.broadcast_bytes(json.dumps(plan).encode())
-    shared: dict[str, Any] | None = json.loads(data)
-    return shared
 
 
 def _open(

@@ -16,12 +16,12 @@ import torch
 from gancli import weights
 from gancli.errors import FileError, GanError
 from gancli.reporting import Say
-from gancli.training import distributed, earlier, epoch, length
+from gancli.training import distributed, earlier, epoch, length, resuming
 from gancli.training.dataset import training_dataset
 from gancli.training.folder import FRESH, RunFolder
 from gancli.training.memory_errors import memory_errors
 from gancli.training.precision import FORMATS
-from gancli.training.prepare import Prepared, saved_plan
+from gancli.training.prepare import Prepared
 from gancli.training.reports import Report
 from gancli.training.same_run import announce_edits, announce_resume, check_same_run
 from gancli.training.signals import deferred_stop
@@ -130,17 +130,17 @@ class Run:
 
     def _resume(self) -> None:
         """Load the checkpoint of the run in the folder, or clear the folder for a new run."""
-        plan = saved_plan(self.prepared.job)
+        job, now = self.prepared.job, self.prepared.plan()
+        plan = resuming.saved_plan(job)
         if plan is not None:
-            accept, now = self.prepared.job.accept_new_data, self.prepared.plan()
-            check_same_run(plan, now, self.folder, self._say, accept)
+            check_same_run(plan, now, self.folder, self._say, job.accept_new_data)
             self._load()
         elif distributed.is_rank_zero():
             self._make_way()
         self._set_length(plan)
         if plan is not None:
             announce_resume(self.trainer, self.folder, plan["training"], self._say)
-            announce_edits(plan, self.prepared.plan(), self._say)
+            announce_edits(plan, now, self._say)
         if not distributed.is_rank_zero() or self.replacing:
             return
         if moved := self.folder.set_aside_damaged_best():

@@ -1,5 +1,6 @@
 """A folder is only resumed with the command of its run; its pictures may change if asked to."""
 
+import json
 import re
 import shlex
 import shutil
@@ -54,6 +55,20 @@ def test_other_options_are_named_and_the_hint_resumes_the_run(
         assert "--out run-2" in message
         assert "--fresh" in message
         assert "already trained" in gan_here(*shlex.split(hint)[1:]).stderr
+
+
+def test_a_setting_that_an_earlier_version_lacked_keeps_its_default_on_resuming(
+    gan_here: Command, divided: Path, tmp_path: Path
+) -> None:
+    words = "--image-size 16 --preset paper --epochs"
+    train(gan_here, f"{words} 1")
+    plan = json.loads((tmp_path / "run/run.json").read_text())
+    assert plan["settings"].pop("noise") == "uniform"  # in the preset; the default is normal
+    (tmp_path / "run/run.json").write_text(json.dumps(plan))
+    message, _ = failure(train(gan_here, f"{words} 2 --set noise=uniform", code=2))
+    assert "its noise is normal, not uniform" in message
+    train(gan_here, f"{words} 2")
+    assert read_generator(tmp_path / "run/generator.safetensors").settings["noise"] == "normal"
 
 
 def test_a_run_continues_with_more_pictures_if_the_user_accepts_them(
