@@ -70,12 +70,14 @@ def zero_gradients(epoch: Epoch) -> str | None:
     )
 
 
-def discriminator_too_strong(epoch: Epoch) -> str | None:
-    """Find a discriminator that is never wrong, in models where it alone teaches the generator."""
+def discriminator_too_strong(
+    epoch: Epoch, effect: str = "the generator learns little from it"
+) -> str | None:
+    """Find a discriminator that is never wrong, with its effect on the generator."""
     wins = epoch.metrics.get("d_wins", 0.0)
     if wins < D_WIN_RATE:
         return None
     return (
-        f"the discriminator is too strong (right {wins:.1%} of the time), so the generator "
-        "learns little from it. Try a lower --set d_lr_scale."
+        f"the discriminator is too strong (right {wins:.1%} of the time), so {effect}. "
+        "Try a lower --set d_lr_scale."
     )

@@ -13,8 +13,10 @@ What we changed:
   are averaged.
 - Sizes other than 256 add or remove an inner layer of the U-Net.
 - From photo to labels (A2B), half the epochs are enough. If B is a label map, the U-Net ends in one
-  logit per label, trained with cross-entropy. Each pixel gets the colour of the most likely label;
-  in training, the mean colour.
+  logit per label, trained with cross-entropy. Each pixel gets the colour of the most likely label,
+  in training too: a discriminator that saw mean colours would only ask whether a colour is one of
+  the palette. Gradients pass as if it were the mean colour (straight-through estimator: Bengio,
+  Léonard, Courville 2013, arXiv:1308.3432).
 - In A2B the adversarial loss has a low weight. In the paper, too, labels are better without it
   (table 6).
 
@@ -29,6 +31,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from gancli import symptoms
 from gancli.gan import (
     GAN,
     Batch,
@@ -67,6 +70,7 @@ class Settings:
     l1_weight: Weight = 100.0  # lambda in eq. 4, the weight of |y - G(x)|
     gan_weight: Weight = 1.0  # weight of the adversarial loss in L_G
     label_weight: Weight = 0.0  # weight of the cross-entropy, if G generates label maps
+    exact_labels: bool = False  # show D the most likely label of a pixel, not the mean colour
 
 
 def preset(name: str, shape: Shape | None, direction: Direction | None) -> dict[str, Any]:
@@ -130,21 +134,24 @@ class Up(nn.Sequential):
 class Palette(nn.Module):
     """Label logits (B, K, H, W) to colours (B, 3, H, W) in [-1, 1].
 
-    In training a pixel has the mean colour, weighted by the softmax, so that gradients pass.
-    Otherwise it has the colour of the most likely label.
+    Each pixel has the colour of its most likely label. In training, gradients pass as if it had the
+    mean colour, weighted by the softmax; unless `exact`, it then has that colour, too.
     """
 
-    def __init__(self, colours: tuple[tuple[int, int, int], ...]) -> None:
+    def __init__(self, colours: tuple[tuple[int, int, int], ...], exact: bool) -> None:
         super().__init__()
+        self.exact = exact
         table = torch.tensor(colours, dtype=torch.float32).div(127.5).sub(1)  # (K, 3)
         self.register_buffer("table", table)
         self.table: Tensor
 
     def forward(self, logits: Tensor) -> Tensor:
         """Map label logits (B, K, H, W) to colours (B, 3, H, W)."""
+        likely = self.table[logits.argmax(1)].permute(0, 3, 1, 2)
         if not self.training:
-            return self.table[logits.argmax(1)].permute(0, 3, 1, 2)
-        return F.conv2d(logits.float().softmax(1), self.table.T[:, :, None, None])
+            return likely
+        mean = F.conv2d(logits.float().softmax(1), self.table.T[:, :, None, None])
+        return likely + (mean - mean.detach()) if self.exact else mean
 
     def labels(self, images: Tensor) -> Tensor:
         """Return the label (B, H, W) of each pixel of (B, 3, H, W): the one of nearest colour."""
@@ -176,7 +183,7 @@ class Generator(nn.Module):
         labels = shape.palette if s.label_weight else ()
         outputs = len(labels) or shape.channels
         self.out = nn.Sequential(nn.ReLU(), strided.ConvTranspose(2 * s.width, outputs))
-        self.paint = Palette(labels) if labels else nn.Tanh()
+        self.paint = Palette(labels, s.exact_labels) if labels else nn.Tanh()
 
     def forward(self, x: Tensor) -> Tensor:
         """Map images (B, source channels, H, W) to images (B, C, H, W) in [-1, 1]."""
@@ -285,5 +292,7 @@ class Pix2Pix(GAN):
         return loss, {"g_loss": loss, "l1": l1, "labels": cross_entropy}
 
     def symptoms(self, epoch: Epoch) -> Findings:
-        """Return the common symptoms but one: beside a strong discriminator, L1 teaches G."""
-        return super().symptoms(epoch) | {"discriminator_too_strong": None}
+        """Return the common symptoms. If D always wins, L1 still teaches G."""
+        effect = "only the other losses teach the generator"
+        strong = symptoms.discriminator_too_strong(epoch, effect) if self.gan_weight else None
+        return super().symptoms(epoch) | {"discriminator_too_strong": strong}

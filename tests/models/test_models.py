@@ -11,6 +11,7 @@ from gancli import registry
 from gancli.config import resolve
 from gancli.errors import UsageError
 from gancli.gan import GAN, Batch, Inputs, Shape
+from gancli.models.pix2pix import Palette
 from gancli.nn.layers import ELU, InstanceNorm, MinibatchStd
 from gancli.nn.losses import win_rate
 
@@ -196,11 +197,12 @@ def test_pix2pix_adds_a_label_loss_only_if_there_is_a_palette() -> None:
     assert loss.isfinite()
 
 
-def test_pix2pix_label_loss_is_cross_entropy_and_labels_get_their_colours() -> None:
+@pytest.mark.parametrize("exact", [False, True])
+def test_pix2pix_label_loss_is_cross_entropy_and_labels_get_their_colours(exact: bool) -> None:
     colours = ((0, 0, 170), (0, 0, 255), (255, 85, 0))
     table = torch.tensor(colours) / 127.5 - 1
     shape = Shape(channels=3, size=28, palette=colours)
-    gan = small("pix2pix", shape, dropout=0.0, label_weight=1.0)
+    gan = small("pix2pix", shape, dropout=0.0, label_weight=1.0, exact_labels=exact)
     label = torch.arange(28 * 28).reshape(1, 28, 28) % 3
     blurred = table[label].permute(0, 3, 1, 2) + 0.05
     source = torch.rand(1, 3, 28, 28) * 2 - 1
@@ -213,12 +215,24 @@ def test_pix2pix_label_loss_is_cross_entropy_and_labels_get_their_colours() -> N
     _, metrics = gan.generator_loss(batch, inputs, fake)
     assert metrics["labels"].item() == pytest.approx(expected, rel=1e-4)
 
+    most_likely = table[torch.tensor(logits).argmax(1)]
     mean_colour = torch.tensor(logits).softmax(1) @ table
-    torch.testing.assert_close(fake.image[0].flatten(1).T, mean_colour, atol=1e-5, rtol=1e-4)
+    in_training = most_likely if exact else mean_colour
+    torch.testing.assert_close(fake.image[0].flatten(1).T, in_training, atol=1e-5, rtol=1e-4)
     gan.generator.paint.eval()  # type: ignore[operator, union-attr]
     shown = gan.generator.paint(gan.generator.maps(source))  # type: ignore[operator]
-    most_likely = table[torch.tensor(logits).argmax(1)]
     assert torch.equal(shown[0].flatten(1).T, most_likely)
+
+
+def test_exact_labels_pass_the_gradients_of_the_mean_colour() -> None:
+    colours = ((0, 0, 170), (0, 0, 255), (255, 85, 0))
+    logits = torch.randn(2, 3, 4, 4, requires_grad=True)
+    images = [Palette(colours, exact)(logits) for exact in (True, False)]
+    assert torch.equal(images[0], Palette(colours, True).eval()(logits))
+    weights = torch.randn_like(images[0])
+    gradients = [torch.autograd.grad((i * weights).sum(), logits)[0] for i in images]
+    torch.testing.assert_close(*gradients)
+    assert gradients[0].abs().min() > 0
 
 
 def test_pix2pix_receptive_field_is_70_pixels() -> None:

@@ -43,6 +43,12 @@ def diagnose(name: str, steps: int = LATE, **change: float) -> tuple[str, str] |
         ("acgan", {"fake_recognised": 0.1}, "ignored_labels", " 10% .* --set g_class_weight"),
         ("cgan", {"classes_hit": 0.1}, "missing_classes", " 1 of 10 .* a larger --batch-size"),
         ("dcgan", {"d_wins": 0.999}, "discriminator_too_strong", " 99.9% .* --set d_lr_scale"),
+        (
+            "pix2pix",
+            {"d_wins": 1.0},
+            "discriminator_too_strong",
+            " 100.0% .* only the other losses",
+        ),
         ("dcgan", {"g_gradient": 0.0}, "zero_gradients", "a lower --lr .*--fresh"),
         ("began", {"k": 0.0}, "k_at_limit", r"\b0\b.* a higher --set gamma"),
         ("began", {"k": 1.0, "l_real": 0.3}, "k_at_limit", r"\b1\b.* a lower --set gamma"),
@@ -78,7 +84,10 @@ def test_what_is_normal_for_a_model_gives_no_message() -> None:
     assert diagnose("began", k=0.002) is None
     # the end of a run on digits: it still reconstructs well
     assert diagnose("began", k=0.899, k_max=0.9, l_real=0.117) is None
-    assert diagnose("pix2pix", d_wins=1.0) is None  # L1 still teaches G
+    without = small("pix2pix", SHAPE, gan_weight=0.0)  # its discriminator has no effect
+    assert not without.symptoms(Epoch(metrics={"d_wins": 1.0}, steps=LATE))[
+        "discriminator_too_strong"
+    ]
     assert diagnose("acgan", real_recognised=0.4, fake_recognised=0.1) is None
 
 
