@@ -95,6 +95,7 @@ def preset(name: str, shape: Shape | None, direction: Direction | None) -> dict[
     }
     if direction is Direction.A2B:
         values |= {"epochs": 50, "gan_weight": 0.1, "l1_weight": 10.0, "label_weight": 10.0}
+        values["exact_labels"] = True
     return values
 
 

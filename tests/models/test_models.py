@@ -10,7 +10,8 @@ from conftest import random_data, small, small_trainer
 from gancli import registry
 from gancli.config import resolve
 from gancli.errors import UsageError
-from gancli.gan import GAN, Batch, Inputs, Shape
+from gancli.gan import GAN, Batch, Direction, Inputs, Shape
+from gancli.models import pix2pix
 from gancli.models.pix2pix import Palette
 from gancli.nn.layers import ELU, InstanceNorm, MinibatchStd
 from gancli.nn.losses import win_rate
@@ -249,7 +250,6 @@ def test_pix2pix_receptive_field_is_70_pixels() -> None:
 
 @pytest.mark.parametrize(("size", "depth", "dropouts"), [(64, 6, 1), (128, 7, 2), (256, 8, 3)])
 def test_pix2pix_generator_is_the_u_net_of_the_paper(size: int, depth: int, dropouts: int) -> None:
-    from gancli.models import pix2pix
 
     with torch.device("meta"):
         shape = Shape(channels=3, size=size, source=3)
@@ -505,3 +505,8 @@ def test_instance_norm_uses_the_statistics_of_each_image() -> None:
     expected = (x - mean) / (var + 1e-5).sqrt()
     expected = expected * norm.weight[:, None, None] + norm.bias[:, None, None]
     torch.testing.assert_close(norm(x), expected)
+
+
+def test_pix2pix_shows_exact_labels_to_its_discriminator_by_default() -> None:
+    assert pix2pix.preset("default", None, Direction.A2B)["exact_labels"]
+    assert not pix2pix.Settings().exact_labels  # what runs of earlier versions did
