@@ -164,7 +164,7 @@ def gan_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Command:
 # A script that runs `gan ...`, and stops itself as Ctrl-Z does once stderr contains its first
 # argument. Tests can then inspect or end the process at a known point, without a race.
 PAUSING = """
-import os, signal, sys
+import os, signal, sys, time
 from gancli.__main__ import main
 
 pause_at = sys.argv.pop(1)
@@ -178,6 +178,7 @@ class Pausing:
         if pause_at in text:
             self.stream.flush()
             os.kill(os.getpid(), signal.SIGSTOP)
+            time.sleep(0.5)  # a signal sent in the pause can reach another thread first
         return written
 
     def __getattr__(self, name):
@@ -191,7 +192,10 @@ main()
 def paused(process: "subprocess.Popen[str]") -> bool:
     """Wait until `process`, which runs PAUSING, has stopped itself. SIGCONT makes it continue."""
     _, status = os.waitpid(process.pid, os.WUNTRACED)
-    return os.WIFSTOPPED(status)
+    stopped = os.WIFSTOPPED(status)
+    if not stopped:
+        print(f"ended with status {status} instead of pausing:", process.communicate()[1])
+    return stopped
 
 
 @pytest.fixture
