@@ -17,7 +17,7 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from gancli.errors import UsageError
 from gancli.plugins import is_file
-from gancli.registry import declared, did_you_mean, name_of, names
+from gancli.registry import declared, did_you_mean, example_data, name_of, names
 from gancli.shape import Direction, Shape, check_size
 
 T = TypeVar("T")
@@ -137,19 +137,18 @@ class Job:
         if self.pairs and built_in and not declared("datasets", self.dataset, "PAIRS"):
             raise UsageError(
                 f"{self.model} learns from pairs of pictures, and {self.dataset} has none.",
-                hint=f"gan train {self.model} --dataset toy-facades "
-                f"--direction {self.direction or Direction.A2B}",
+                hint=f"gan train {self.model} {example_data(True, self.direction or 'A2B')}",
             )
         if self.pairs and self.direction is None:
             raise UsageError(
                 f"{self.model} learns from pairs (A, B) and needs a --direction: A2B or B2A.",
                 hint=f"gan train {self.model} --dataset {shlex.quote(self.dataset)} "
-                f"--direction A2B",
+                "--direction A2B",
             )
         if self.direction and not self.pairs:
             raise UsageError(
                 f"{self.model} does not translate pictures, so --direction does not apply.",
-                hint="gan train pix2pix --dataset toy-facades --direction A2B",
+                hint=f"gan train pix2pix {example_data(pairs=True)}",
             )
 
     @property

@@ -112,9 +112,14 @@ def name_of(kind: str, word: str) -> str:
     return path.stem
 
 
+def folded(word: str) -> str:
+    """Return what is the same for `DCGAN_MNIST` and `dcgan-mnist`."""
+    return word.lower().replace("_", "-")
+
+
 def canonical(kind: str, word: str) -> str:
     """Return the entry that `word` names in any case, with `_` or `-`; else `word` itself."""
-    name = word.lower().replace("_", "-")
+    name = folded(word)
     return name if word not in names(kind) and name in names(kind) else word
 
 
@@ -147,6 +152,14 @@ def closest(word: str, known: Iterable[str]) -> str | None:
     longer = [name for name in lower if name.startswith(word.lower()) and len(word) >= SHORTEST]
     close = longer or difflib.get_close_matches(word.lower(), lower, n=1, cutoff=CLOSE)
     return lower[close[0]] if close else None
+
+
+def example_data(pairs: bool, direction: str = "A2B") -> str:
+    """Return options of `gan train` that name a dataset of digits, or of `pairs`.
+
+    `gan` draws both itself, so the command works without a download.
+    """
+    return f"--dataset toy-facades --direction {direction}" if pairs else "--dataset glyphs"
 
 
 def _built_in(kind: str) -> set[str]:

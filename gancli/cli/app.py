@@ -8,6 +8,7 @@ import os
 import re
 import signal
 import sys
+from functools import cache
 from typing import Annotated, Any, NoReturn
 
 import typer
@@ -86,7 +87,7 @@ def _run() -> NoReturn:
     except _ClickException as error:
         if not error.format_message():  # no command was given, and typer has printed the help
             raise SystemExit(2) from None
-        _exit(error, usage_error(error, typer.main.get_command(app), sys.argv[1:]))
+        _exit(error, usage_error(error, _root(), sys.argv[1:]))
     except Exception as error:  # a user never sees a traceback, except that of code of their own
         if theirs := plugins.own_traceback(error):
             console.say(theirs.text)
@@ -95,11 +96,17 @@ def _run() -> NoReturn:
         _exit(error, GanError(_sentence(error), hint))
 
 
+@cache
+def _root() -> Any:
+    """The commands as typer has built them, to look up options in."""
+    return typer.main.get_command(app)
+
+
 def _exit(error: Exception, shown: GanError) -> NoReturn:
     """Print `shown` and exit with its code; with GAN_DEBUG set, raise the original `error`."""
     if os.environ.get("GAN_DEBUG"):
         raise error
-    hint = shown.hint and completed(shown.hint, sys.argv[1:], typer.main.get_command(app))
+    hint = shown.hint and completed(shown.hint, sys.argv[1:], _root())
     console.fail(shown.message, hint)
     raise SystemExit(shown.exit_code)
 

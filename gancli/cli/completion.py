@@ -13,14 +13,14 @@ from gancli.config import Training
 from gancli.sampling import find
 
 
-def models(incomplete: str) -> Iterator[tuple[str, str]]:
-    """Yield the models that start with `incomplete`, with what they learn."""
-    return _entries("models", incomplete)
+def entries(kind: str, incomplete: str) -> Iterator[tuple[str, str]]:
+    """Yield the names in the registry `kind` that start with `incomplete`, with their summaries.
 
-
-def datasets(incomplete: str) -> Iterator[tuple[str, str]]:
-    """Yield the datasets that start with `incomplete`; the shell adds folders itself."""
-    return _entries("datasets", incomplete)
+    The shell adds files and folders itself.
+    """
+    for name in registry.names(kind):
+        if name.startswith(incomplete.lower()):
+            yield name, registry.summary(kind, name)
 
 
 def runs(incomplete: str) -> list[str]:
@@ -36,9 +36,3 @@ def settings(ctx: typer.Context, incomplete: str) -> list[str]:
     own = registry.fields("models", model, "Settings") if model else []
     names = [*own, *(field.name for field in dataclasses.fields(Training))]
     return [f"{name}=" for name in names if name.startswith(incomplete)]
-
-
-def _entries(kind: str, incomplete: str) -> Iterator[tuple[str, str]]:
-    for name in registry.names(kind):
-        if name.startswith(incomplete.lower()):
-            yield name, registry.summary(kind, name)

@@ -10,7 +10,7 @@ import typer
 
 from gancli import plans
 from gancli.cli import console
-from gancli.cli.options import refuse
+from gancli.cli.options import is_typed, refuse
 from gancli.errors import FileError, UsageError
 from gancli.plans import Plan
 from gancli.plugins import is_file
@@ -63,12 +63,6 @@ def options(ctx: typer.Context, word: str) -> dict[str, Any]:
     if typed["minutes"] is not None:
         del found["epochs"]
     return {name: value for name, value in found.items() if value is not None}
-
-
-def is_typed(ctx: typer.Context, name: str) -> bool:
-    """Return whether a parameter was typed on the command line."""
-    source = ctx.get_parameter_source(name)
-    return source is not None and source.name == "COMMANDLINE"
 
 
 def load(word: str) -> Plan:

@@ -9,8 +9,8 @@ from typing import Annotated, Any, Literal
 import typer
 
 from gancli import datasets, registry
-from gancli.cli import completion, console, outputs
-from gancli.cli.options import DataDirOpt, JsonOpt, NameArg, any_case
+from gancli.cli import console, outputs
+from gancli.cli.options import DataDirOpt, JsonOpt, NameArg, name_of
 from gancli.data.pictures import Pictures, places
 from gancli.errors import UsageError
 from gancli.shape import check_size
@@ -22,9 +22,8 @@ DatasetArg = Annotated[
     str,
     typer.Argument(
         metavar="NAME|FOLDER",
-        callback=any_case("datasets"),
-        autocompletion=completion.datasets,
         help="A dataset, or a folder of pictures.",
+        **name_of("datasets"),
     ),
 ]
 SHOWN, SHOWN_PAIRS = 64, 20  # pictures, or pairs, in a preview
@@ -52,7 +51,7 @@ def info(name: NameArg, json_: JsonOpt = False) -> None:
         )
     if Path(name).is_dir() and name not in registry.names("datasets"):
         raise UsageError(
-            f"{name} is a folder of pictures: gan knows no more about it than they show.",
+            f"{name} is a folder of pictures, so gan has no description of it.",
             hint=f"gan datasets stats {shlex.quote(name)}",
         )
     found = asdict(_module(name).INFO)
@@ -176,7 +175,7 @@ def preview(
     data_dir: DataDirOpt = None,
     json_: JsonOpt = False,
 ) -> None:
-    """Draw training pictures as a .png file: 64, or 20 pairs, or 10 of each class in its row."""
+    """Draw training pictures as a .png file: 64, or 20 pairs, or a row of 10 for each class."""
     datasets.find_folder(name)
     outputs.check_picture(out)
     from gancli import images

@@ -7,8 +7,8 @@ from typing import Annotated, Any
 import typer
 
 from gancli import registry
-from gancli.cli import completion, console
-from gancli.cli.options import JsonOpt, any_case
+from gancli.cli import console
+from gancli.cli.options import JsonOpt, name_of
 
 
 def models(
@@ -16,10 +16,9 @@ def models(
         str | None,
         typer.Argument(
             metavar="MODEL",
-            callback=any_case("models"),
-            autocompletion=completion.models,
             help="Show the settings of this model.",
             show_default=False,
+            **name_of("models"),
         ),
     ] = None,
     json_: JsonOpt = False,

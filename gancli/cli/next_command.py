@@ -29,32 +29,33 @@ def completed(hint: str, words: Sequence[str], root: Any) -> str:
     left_out = hint.startswith(LEAVE_OUT)
     if not hint.startswith(("-", LEAVE_OUT)):
         return hint
-    changes = list(_fragment(shlex.split(hint.removeprefix(LEAVE_OUT))))
-    if None in changes:
+    changes = _split(shlex.split(hint.removeprefix(LEAVE_OUT)))
+    if changes is None:
         return hint
     count, command = find(root, words)
     if hint.startswith("--dataset ") and words[:1] == ["datasets"]:  # there, it is the argument
         return shlex.join(["gan", *words[:count], *shlex.split(hint)[1:], *words[count + 1 :]])
     options = {o: p for p in command.params for o in (*p.opts, *p.secondary_opts)}
-    changed = [options.get(option.partition("=")[0]) for option, *_ in filter(None, changes)]
+    changed = [options.get(option.partition("=")[0]) for option, *_ in changes]
     if None in changed:
         return hint
     kept = _without(changed, without_aliases(list(words[count:]), set(options)), options)
-    added = [] if left_out else [word for change in filter(None, changes) for word in change]
+    added = [] if left_out else [word for change in changes for word in change]
     command_line = shlex.join(["gan", *words[:count], *kept, *added])
     return hint if len(command_line) > LONGEST else command_line
 
 
-def _fragment(words: list[str]) -> Iterator[list[str] | None]:
-    """Yield each option of a hint with its value; None if there are other words, as in prose."""
-    while words:
-        option, *words = words
-        if not option.startswith("-"):
-            yield None
-            return
-        has_value = words and not words[0].startswith("-")
-        yield [option, *(words[:1] if has_value else [])]
-        words = words[1:] if has_value else words
+def _split(words: list[str]) -> list[list[str]] | None:
+    """Return each option of a hint with its value; None if there are other words, as in prose."""
+    found: list[list[str]] = []
+    for word in words:
+        if word.startswith("-"):
+            found.append([word])
+        elif found and len(found[-1]) == 1:
+            found[-1].append(word)
+        else:
+            return None
+    return found
 
 
 def _without(changed: Sequence[Any], words: list[str], options: dict[str, Any]) -> Iterator[str]:

@@ -1,8 +1,7 @@
 """Options and arguments that several commands share, each declared once as an annotated type."""
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -19,15 +18,21 @@ def listed(kind: str) -> str:
     return ", ".join(registry.names(kind))
 
 
-def any_case(kind: str) -> Callable[[str | None], str | None]:
-    """Return a callback for names in the registry `kind`: `DCGAN` and `Fashion_MNIST` will do."""
+def name_of(kind: str) -> dict[str, Any]:
+    """Return what typer needs for names in the registry `kind`: any case, and completion.
+
+    A path is taken as it is.
+    """
 
     def canonical(word: str | None) -> str | None:
         if word is None or Path(word).expanduser().exists():
             return word
         return registry.canonical(kind, word)
 
-    return canonical
+    def complete(incomplete: str) -> list[tuple[str, str]]:
+        return list(completion.entries(kind, incomplete))
+
+    return {"callback": canonical, "autocompletion": complete}
 
 
 REF_HELP = (
@@ -80,9 +85,8 @@ NameArg = Annotated[
     str,
     typer.Argument(
         metavar="NAME",
-        callback=any_case("datasets"),
-        autocompletion=completion.datasets,
         help=f"The dataset: one of {listed('datasets')}.",
+        **name_of("datasets"),
     ),
 ]
 DataDirOpt = Annotated[
@@ -161,14 +165,19 @@ OpenOpt = Annotated[
 JsonOpt = Annotated[bool, typer.Option("--json", metavar="", help="Print the result as JSON.")]
 
 
+def is_typed(ctx: typer.Context, name: str) -> bool:
+    """Return whether a parameter was typed on the command line."""
+    source = ctx.get_parameter_source(name)
+    return source is not None and source.name == "COMMANDLINE"
+
+
 def refuse(ctx: typer.Context, options: tuple[str, ...], why: str) -> None:
     """Raise UsageError if one of `options` was typed although it has no effect here.
 
     `options` are parameter names. `why` completes the sentence that starts with the option's name.
     """
     for name in options:
-        source = ctx.get_parameter_source(name)
-        if source is not None and source.name == "COMMANDLINE":
+        if is_typed(ctx, name):
             raise UsageError(
                 f"--{name.strip('_').replace('_', '-')} {why}.", hint=f"{ctx.command_path} --help"
             )

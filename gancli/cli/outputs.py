@@ -10,8 +10,6 @@ from gancli import files, formats
 from gancli.cli.parsing import is_video
 from gancli.errors import UsageError
 
-PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff")
-
 
 def inside(folder: Path, name: str) -> Path:
     """Return the file `name` in `folder`. Raises UsageError if that is anywhere else.
@@ -61,7 +59,7 @@ def check_folder(out: Path, force: bool) -> None:
     FileError if it cannot be written.
     """
     found = (path for pattern in ("*", "*/*") for path in out.glob(pattern))
-    if not force and any(path.suffix.lower() in PICTURES for path in found):
+    if not force and any(path.suffix.lower() in formats.PICTURES for path in found):
         raise UsageError(
             f"The folder {out} already holds pictures; --force writes into it anyway.",
             hint=f"--out {shlex.quote(str(unused(out.name, out.parent)))}",

@@ -13,8 +13,8 @@ from gancli.cli.options import (
     DEVICE_HELP,
     DIRECTION_HELP,
     SEED_HELP,
-    any_case,
     listed,
+    name_of,
 )
 from gancli.config import LAST_SEED, MOST_THREADS, Broken, Device, Precision, Preset
 from gancli.shape import Direction
@@ -33,9 +33,8 @@ ModelArg = Annotated[
     str,
     typer.Argument(
         metavar="MODEL",
-        callback=any_case("models"),
-        autocompletion=completion.models,
         help=f"{MODELS}\n\nOr a .py file with a model of yours.",
+        **name_of("models"),
     ),
 ]
 DatasetOpt = Annotated[
@@ -43,10 +42,9 @@ DatasetOpt = Annotated[
     _learn(
         "--dataset",
         metavar="DATA",
-        callback=any_case("datasets"),
-        autocompletion=completion.datasets,
         help=f"What to train on: {listed('datasets')}, a folder of pictures, or a .py file of "
         "yours that loads a dataset.",
+        **name_of("datasets"),
     ),
 ]
 ConfigOpt = Annotated[
@@ -103,9 +101,9 @@ EvaluateEveryOpt = Annotated[
     _length(
         metavar="N",
         min=0,
-        help="Every N epochs, measure the quick metrics of gan evaluate, such as the Fréchet "
-        "distance, by a tenth of the training pictures (at most 5,000) that is held out for this, "
-        "and keep the best epoch; 0: never.",
+        help="Every N epochs, compute the quick metrics of gan evaluate, such as the Fréchet "
+        "distance, on a tenth of the training pictures (at most 5,000), which is held out for "
+        "this, and keep the best epoch; 0: never.",
     ),
 ]
 SaveEveryOpt = Annotated[
@@ -137,7 +135,8 @@ AcceptNewDataOpt = Annotated[
     _pictures(
         "--accept-new-data",
         metavar="",
-        help="Resume the run although its pictures have changed, as when you have added some.",
+        help="Resume the run even if its pictures have changed, for example because you have added "
+        "some.",
     ),
 ]
 TrainDataDirOpt = Annotated[

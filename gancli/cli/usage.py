@@ -72,7 +72,9 @@ def _unknown_command(word: str, path: str, group: Any, words: Sequence[str]) -> 
     message = f"{path} does not have a command {word!r}"
     if word == "help":
         count, _ = next_command.find(group, words[1:])
-        return f"{message}: --help goes last.", " ".join(["gan", *words[1 : 1 + count], "--help"])
+        return f"{message}: put --help at the end.", " ".join(
+            ["gan", *words[1 : 1 + count], "--help"]
+        )
     if word in ELSEWHERE and path == "gan":
         return f"{message}.", f"{path} {ELSEWHERE[word]}"
     if path == "gan" and word in registry.names("models"):
@@ -111,9 +113,8 @@ def _with_dataset(words: Sequence[str]) -> str:
 
 def _dataset_for(model: str) -> str:
     """Return options that name a dataset for `model` that needs no download."""
-    if model in registry.names("models") and registry.declared("models", model, "PAIRS"):
-        return "--dataset toy-facades --direction A2B"
-    return "--dataset glyphs"
+    known = model in registry.names("models")
+    return registry.example_data(known and registry.declared("models", model, "PAIRS", False))
 
 
 def _bad_value(parameter: Any, command: Any, words: Sequence[str], to_help: str) -> tuple[str, str]:

@@ -21,10 +21,8 @@ from gancli.errors import DataError
 EXAMINED = 64  # pictures, evenly spread over the folder
 ROWS = 512  # of a picture, when its columns are compared
 NEIGHBOURS = 1 / 8  # of the width, on each side of the middle
-EDGES, CELLS = (
-    64,
-    16,
-)  # pixels a side of the halves, and cells a side that their edges are summed in
+EDGES = 64  # pixels a side of the halves, when their edges are compared
+CELLS = 16  # a side, in each of which the edges are summed
 ALIKE, AHEAD = 0.25, 0.1  # correlation of two halves, and its lead over the mirrored one
 
 

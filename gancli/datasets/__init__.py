@@ -14,7 +14,6 @@ know nothing about models. This module does not import numpy, because `gan --hel
 Datasets from outside this folder are simpler: `data.arrays` says what they define.
 """
 
-import difflib
 import os
 import shlex
 from pathlib import Path
@@ -97,13 +96,12 @@ def find_folder(name_or_path: str, pairs: bool = False) -> Path | None:
 
 def _check_name(name: str) -> None:
     """Raise UsageError for an unknown dataset, which may be the name of a folder, misspelled."""
-    known = registry.names("datasets")
-    if name not in known and not difflib.get_close_matches(name.lower(), known, n=1, cutoff=0.5):
+    if not registry.closest(name, registry.names("datasets")):
         folders = [entry.name for entry in os.scandir() if entry.is_dir()]
-        if close := difflib.get_close_matches(name, folders, n=1, cutoff=0.7):
+        if close := registry.closest(name, folders):
             raise UsageError(
-                f"There is no dataset or folder {name}. Did you mean the folder {close[0]}?",
-                hint=f"--dataset {shlex.quote('./' + close[0])}",
+                f"There is no dataset or folder {name}. Did you mean the folder {close}?",
+                hint=f"--dataset {shlex.quote('./' + close)}",
             )
     registry.check("datasets", name)
 

@@ -99,6 +99,7 @@ def evaluate(
 
 def validate(
     generator: Generator,
+    train: Pictures,
     chosen: Pictures,
     dataset: str,
     data_dir: Path | None = None,
@@ -106,16 +107,16 @@ def validate(
 ) -> dict[str, float]:
     """Return the metrics of an epoch by name, such as `val_frechet`.
 
-    Samples or translations are compared with the pictures in `chosen`, which are a part of the
-    training pictures of `dataset`. Their seeds are not those of `evaluate`, but the extractor is:
-    it has seen these pictures, which affects all epochs alike. No test pictures are needed.
+    Samples or translations are compared with the pictures in `chosen`. These are a part of `train`,
+    the training pictures of `dataset` in the size and channels of the generator. Their seeds are
+    not those of `evaluate`, but the extractor is: it has seen these pictures, which affects all
+    epochs alike. No test pictures are needed.
     """
     evidence: Evidence
     if Feeds.IMAGE in generator.model.feeds:
         evidence = _translations(generator, chosen, 0, say, silent)
     else:
         where = places(data_dir, say)
-        train = _open(generator, dataset, "train", where, say)
         try:
             test = _open(generator, dataset, "test", where, say)
         except DataError:  # there is none

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 Recipe = Mapping[str, str]
 
 RECIPE_FORMATS = (".png", ".gif", ".webp")  # formats of gan that Pillow reads
+PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff")  # that people have
 FPS = (0.01, 240)  # frames per second that every animated format can hold
 
 

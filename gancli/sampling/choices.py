@@ -14,7 +14,7 @@ from textwrap import shorten
 
 from gancli.config import LAST_SEED
 from gancli.errors import UsageError
-from gancli.registry import closest
+from gancli.registry import closest, example_data
 from gancli.weights import Header
 
 MAX_COUNT = 1_000_000  # pictures in one command
@@ -101,7 +101,7 @@ def check_pairs(header: Header, ref: str) -> None:
     if not header.direction:
         raise UsageError(
             f"{ref} is a {header.model}: it does not translate pictures.",
-            hint="gan train pix2pix --dataset toy-facades --direction A2B",
+            hint=f"gan train pix2pix {example_data(pairs=True)}",
         )
 
 

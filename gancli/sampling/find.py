@@ -12,12 +12,11 @@ from pathlib import Path
 
 from gancli import plans, plugins, registry
 from gancli.errors import FileError, GanError, UsageError
-from gancli.formats import read_recipe
+from gancli.formats import PICTURES, read_recipe
 from gancli.shape import Direction
 from gancli.weights import BEST, GENERATOR, Header, digest, read_generator
 
 RUNS = Path("runs")
-PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".gif")
 
 
 def find(
@@ -40,7 +39,8 @@ def find(
         return path
     if (path / GENERATOR).is_file():
         return path / GENERATOR
-    matches = [f for f in newest_first(runs) if _folded(ref) in map(_folded, _names(f))]
+    word = registry.folded(ref)
+    matches = [f for f in newest_first(runs) if word in map(registry.folded, _names(f))]
     if found := next(filter(fits, matches), None):
         return found
     if matches:
@@ -74,11 +74,9 @@ def _unknown(ref: str, runs: Path, train_command: str) -> UsageError:
     """Return the error for a word that names nothing, with what to train or to choose from."""
     model, dataset = (registry.canonical(kind, ref) for kind in ("models", "datasets"))
     if model in registry.names("models"):
-        has_pairs = registry.declared("models", model, "PAIRS")
-        data = "toy-facades --direction A2B" if has_pairs else "glyphs"
+        data = registry.example_data(registry.declared("models", model, "PAIRS", False))
         return UsageError(
-            f"No {model} has been trained in {runs}/ yet.",
-            hint=f"gan train {model} --dataset {data}",
+            f"No {model} has been trained in {runs}/ yet.", hint=f"gan train {model} {data}"
         )
     if dataset in registry.names("datasets"):
         return UsageError(
@@ -241,8 +239,3 @@ def _names(file: Path) -> set[str]:
     except FileError:
         return {file.parent.name}
     return {file.parent.name, header.model, header.dataset.name}
-
-
-def _folded(word: str) -> str:
-    """Return what is the same for `DCGAN_MNIST` and `dcgan-mnist`."""
-    return word.lower().replace("_", "-")

@@ -134,8 +134,9 @@ def _pairs_grid(generator: Generator, sources: Array, targets: Array) -> Array:
 
 def _validate(generator: Generator, prepared: Prepared, say: Say) -> dict[str, float]:
     """The metrics of `--evaluate-every`, by name."""
-    job, chosen = prepared.job, prepared.validation.take(prepared.pictures)
-    return validate(generator, chosen, job.dataset, job.data_dir, say)
+    job, train = prepared.job, prepared.pictures
+    chosen = prepared.validation.take(train)
+    return validate(generator, train, chosen, job.dataset, job.data_dir, say)
 
 
 def _keep_best(report: Report, generator: Generator, folder: RunFolder) -> None:

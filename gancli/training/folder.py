@@ -34,7 +34,6 @@ from gancli.weights import Count
 
 FRESH = "--fresh"
 START_OVER = f"{FRESH} to start over"
-OR_OVERWRITE = f"To give up that model, add {FRESH}."
 MAX_METRIC = 1e30  # larger numbers were not measured, and no chart could show them
 EPOCH_DIGITS = 4  # of the fraction of an epoch in metrics.jsonl
 MAX_NAME = 100  # characters of a metric's name
@@ -125,9 +124,12 @@ class RunFolder:
         in_first_epoch = not (self.losses.exists() or self.samples(2).exists())
         if in_first_epoch and self.generator.exists():
             return None  # a crash while the files of the first epoch were written: start over
-        raise FileError(
-            f"{self} holds a model but no {self.training.name}, so the run cannot be "
-            f"resumed. {OR_OVERWRITE}",
+        raise self._lacks(self.training)
+
+    def _lacks(self, file: Path) -> FileError:
+        return FileError(
+            f"{self} holds a model but no {file.name}, so the run cannot be resumed. To replace "
+            f"that model, add {FRESH}.",
             hint=f"--out {self}-2",
         )
 
@@ -135,11 +137,7 @@ class RunFolder:
         try:
             found, _ = plans.read(self.plan)
         except FileNotFoundError:
-            raise FileError(
-                f"{self} holds a model but no run.json, so the run cannot be "
-                f"resumed. {OR_OVERWRITE}",
-                hint=f"--out {self}-2",
-            ) from None
+            raise self._lacks(self.plan) from None
         except (OSError, ValueError):
             raise FileError(f"{self.plan} is damaged.", hint=FRESH) from None
         return found

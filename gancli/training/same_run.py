@@ -46,7 +46,7 @@ def check_same_run(
     if news := _news_of_pictures(saved, current, folder):
         if not accept_new_data:
             raise UsageError(f"{news} {_alternatives(folder)}", hint="--accept-new-data")
-        say(f"{news} The run continues with the pictures of today.")
+        say(f"{news} The run continues with the current pictures.")
 
 
 def _different_run(found: list[tuple[str, str, Any, Any]], folder: RunFolder) -> UsageError:

@@ -64,10 +64,13 @@ def split(pictures: Pictures, job: Job, plan: Mapping[str, Any] | None, say: Say
         return Validation()
     chosen, count = choose(pictures.images), len(pictures.images)
     if not held_out:
-        say("This run has trained on all pictures, so its epochs are measured by some of those.")
+        say(
+            "This run has trained on all pictures, so its epochs are measured on pictures "
+            "it has seen."
+        )
         return Validation(chosen=chosen)
     if plan is None:
-        say(f"{len(chosen):,} of the {count:,} training pictures are held out to measure epochs.")
+        say(f"{len(chosen):,} of the {count:,} training pictures are held out for validation.")
     return Validation(trained=np.delete(np.arange(count, dtype=np.int64), chosen), chosen=chosen)
 
 

@@ -64,4 +64,4 @@ def test_values_are_completed(line: str, offered: list[str], tmp_path: Path) -> 
 
 
 def test_datasets_are_offered_in_any_case() -> None:
-    assert [name for name, _ in completion.datasets("FASH")] == ["fashion-mnist"]
+    assert [name for name, _ in completion.entries("datasets", "FASH")] == ["fashion-mnist"]

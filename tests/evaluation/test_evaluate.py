@@ -96,8 +96,10 @@ def test_validation_has_the_quick_metrics_and_seeds_of_its_own(
     monkeypatch.setattr(evaluate.sampling, "batches", spied)
     monkeypatch.setattr(evaluate, "SAMPLES", 40)
     source, messages = dark_or_light.header.dataset.source, list[str]()
-    chosen = evaluate.open_pictures(source, evaluate.places(), "test")
-    found = evaluate.validate(dark_or_light, chosen, source, say=messages.append)
+    train, chosen = (
+        evaluate.open_pictures(source, evaluate.places(), split) for split in ("train", "test")
+    )
+    found = evaluate.validate(dark_or_light, train, chosen, source, say=messages.append)
     assert found.keys() == {"val_frechet", "val_classes_hit"}
     assert not any("GAN-train" in line for line in messages)
     in_training = {*drawn}
@@ -119,7 +121,7 @@ def test_validation_needs_no_test_pictures(
 
     monkeypatch.setattr(evaluate, "open_pictures", without_test)
     monkeypatch.setattr(evaluate, "SAMPLES", 40)
-    assert evaluate.validate(dark_or_light, chosen, source)["val_frechet"] > 0
+    assert evaluate.validate(dark_or_light, chosen, chosen, source)["val_frechet"] > 0
 
 
 def test_another_seed_measures_other_samples(dark_or_light: Generator) -> None:
