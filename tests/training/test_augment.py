@@ -15,9 +15,18 @@ def test_crop_equals_cropping_the_enlarged_image() -> None:
     smooth = torch.sin(x[:, None] / 7) * torch.cos(x / 5)
     theta = torch.tensor([[[0.8, 0, 0], [0, 0.8, 0]]])  # jitter 0.25: 40 pixels of 50
     cropped = augment.crop(smooth[None, None], theta)[0, 0]
-    large = Image.fromarray(smooth.numpy()).resize((50, 50), Image.Resampling.BILINEAR)
+    large = Image.fromarray(smooth.numpy()).resize((50, 50), Image.Resampling.BICUBIC)
     expected = torch.from_numpy(np.array(large.crop((5, 5, 45, 45))))
     torch.testing.assert_close(cropped, expected, atol=0.01, rtol=0)
+
+
+def test_crops_keep_the_sharpness_of_the_image_and_its_range() -> None:
+    rng = torch.Generator().manual_seed(0)
+    noise = torch.empty(4, 1, 64, 64).uniform_(-1, 1, generator=rng)
+    crops = augment.random_crops(4, 0.12, True, torch.device("cpu"), rng)
+    cropped = augment.crop(noise, crops)
+    assert cropped.std() / noise.std() > 0.8  # 0.67 if interpolated linearly
+    assert cropped.abs().max() <= 1
 
 
 def test_random_crops_stay_inside_the_image_and_mirror_half() -> None:
