@@ -40,6 +40,7 @@ CHOICES: dict[str, tuple[str | int | None, ...]] = {
 LAST_SEED = 2**32 - 1
 MOST_THREADS = 1024  # more would fail to start
 # Options of `gan train`. All other settings are typed as --set KEY=VALUE.
+NO_OPTIONS = ("model", "typed", "capture", "start_from")  # fields of `Job`: no option is named so
 OPTIONS = ("epochs", "batch_size", "lr", "z_dim", "seed")
 
 
@@ -93,6 +94,7 @@ class Job:
     dataset: str
     typed: Mapping[str, Any]  # settings and training options, by name
     preset: Preset = "default"
+    start_from: str | None = None  # the generator to start from: a file, a run or a name
     minutes: float | None = None  # train for about this long, instead of `epochs`
     direction: Direction | None = None  # for models that learn from pairs
     image_size: int | None = None
@@ -206,7 +208,7 @@ def resolve(
     """
     values = {**preset, **{k.replace("-", "_"): v for k, v in typed.items() if v is not None}}
     known = {f.name: f for c in (settings_type, Training) for f in dataclasses.fields(c)}  # type: ignore[arg-type]
-    elsewhere = {f.name for f in dataclasses.fields(Job)} - {"model", "typed", "capture"}
+    elsewhere = {f.name for f in dataclasses.fields(Job)} - set(NO_OPTIONS)
     for key, value in values.items():
         if key in elsewhere:
             option = f"--{key.replace('_', '-')}"

@@ -9,6 +9,7 @@ import importlib.util
 import os
 import shutil
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -67,6 +68,28 @@ def prepare(sizes_repeat: bool = False) -> None:
     if sizes_repeat:  # never set to False: sampling during training calls this too
         torch.backends.cudnn.benchmark = True
         keep_freed_memory()
+
+
+class OtherPrograms:
+    """What other programs use of the processor, measured from when this object is made.
+
+    Programs of low priority (`nice`) do not count on systems that tell them apart: they give way.
+    """
+
+    def __init__(self) -> None:
+        self._started = self._times()
+
+    def cores(self) -> float:
+        """The number of cores that they have kept busy on average since then."""
+        now = self._times()
+        passed, busy, own = (b - a for a, b in zip(self._started, now, strict=True))
+        return max(0.0, (busy - own) / passed) if passed > 0 else 0.0
+
+    @staticmethod
+    def _times() -> tuple[float, float, float]:
+        """Seconds: of the clock, of all programs, and of this process."""
+        machine, own = psutil.cpu_times(), psutil.Process().cpu_times()
+        return time.monotonic(), machine.user + machine.system, own.user + own.system
 
 
 # -- memory ---------------------------------------------------------------------------------------

@@ -18,6 +18,14 @@ FILE = "run.json"
 
 
 @dataclass(frozen=True, kw_only=True)
+class StartedFrom:
+    """The generator that a run started from: the name that was typed, and its file's digest."""
+
+    name: str
+    digest: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Plan:
     """The parts of run.json that are used again; see `Prepared.plan`.
 
@@ -34,6 +42,7 @@ class Plan:
     direction: Direction | None = None
     threads: Annotated[int, (1, MOST_THREADS)] | None = None  # earlier versions have none
     preset: Preset = "default"
+    start_from: StartedFrom | None = None
     model_file: ModelFile | None = None
 
     def __post_init__(self) -> None:

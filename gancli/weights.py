@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
+from gancli import compact
 from gancli.errors import DataError, FileError
 from gancli.files import write_file
 from gancli.schema import MAX_JSON, from_json, parse
@@ -61,13 +62,30 @@ class Best:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Card:
+    """What to know about weights that are shared: where they come from, and how good they are.
+
+    `weights` says how many bits they are stored in, and what that costs.
+    """
+
+    data: str  # with its terms
+    citation: str
+    command: str
+    date: Name
+    measures: str  # with the version of the protocol
+    limits: str
+    weights: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Header:
     """The header of a weights file, parsed and checked.
 
     `settings` are the keyword arguments of the model's `Settings`. `images_seen` counts training
     images. Generated pixel values lie in `range`. `network` is None for a generator; otherwise it
     names what the file holds, such as "discriminator". `model_file` is None unless the model comes
-    from a file of the user's. It says which file to ask for, and never which one to run.
+    from a file of the user's. It says which file to ask for, and never which one to run. `card` is
+    None for the files of a run.
     """
 
     model: Name
@@ -87,6 +105,7 @@ class Header:
     network: Name | None = None
     best: Best | None = None
     model_file: ModelFile | None = None
+    card: Card | None = None
 
     def __post_init__(self) -> None:
         if self.labelled and len(self.classes) != self.shape.classes:
@@ -212,11 +231,13 @@ def _damaged(path: Path) -> FileError:
 
 
 def fit(tensors: "Mapping[str, Tensor]", like: "Mapping[str, Tensor]") -> "dict[str, Tensor]":
-    """Return `tensors` in the dtypes of `like`: float16 and bfloat16 become float32.
+    """Return `tensors` in the dtypes of `like`: 8 bits, float16 and bfloat16 become float32.
 
-    Nothing is allocated before names and shapes have been compared. Raises KeyError if they are not
-    those of `like`, and ValueError, with the reason, if a tensor has another dtype.
+    For tensors in 32 or 16 bits, nothing is allocated before names and shapes have been compared.
+    Raises KeyError if they are not those of `like`, and ValueError, with the reason, if a tensor
+    has another dtype.
     """
+    tensors = compact.expand(tensors)
     if {k: v.shape for k, v in tensors.items()} != {k: v.shape for k, v in like.items()}:
         raise KeyError("other tensors")
     return {name: _in_dtype(tensor, like[name]) for name, tensor in tensors.items()}

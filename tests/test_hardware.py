@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import time
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -106,3 +107,15 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt)
         for how in ("keep", "return")
     )
     assert kept < not_kept / 4
+
+
+def test_busy_programs_are_counted_and_this_process_is_not() -> None:
+    counting = "import time\nend = time.monotonic() + 20\nwhile time.monotonic() < end: pass"
+    with subprocess.Popen([sys.executable, "-c", counting]) as other:
+        seen = hardware.OtherPrograms()
+        until = time.monotonic() + 10
+        while seen.cores() < 0.05 and time.monotonic() < until:
+            time.sleep(0.2)
+        found = seen.cores()
+        other.kill()
+    assert found >= 0.05

@@ -116,6 +116,7 @@ def train(
     out: str | Path | None = Job.out,
     data_dir: str | Path | None = Job.data_dir,
     preset: Preset = Job.preset,
+    start_from: str | Path | None = Job.start_from,
     broken: Broken = Job.broken,
     evaluate_every: int = Job.evaluate_every,
     stream: bool | None = Job.stream,
@@ -135,8 +136,9 @@ def train(
             print(report.epoch, report.metrics)
 
     The keywords are the options of `gan train`; `settings` are those that the command line takes as
-    `--set`, such as `width`. None stands for the default of the model or the dataset. `save_every`
-    is in seconds. `say` is called with each message, `progress` while data is downloaded or drawn.
+    `--set`, such as `width`. None stands for the default of the model or the dataset. `start_from`
+    is `--from`. `save_every` is in seconds. `say` is called with each message, `progress` while
+    data is downloaded or drawn.
 
     Raises UsageError for words that are wrong or do not fit together, DataError for problems with
     the pictures, FileError for a folder that cannot be used.
@@ -147,6 +149,7 @@ def train(
         dataset=str(dataset),
         typed=settings | {name: value for name, value in typed.items() if value is not None},
         preset=preset,
+        start_from=str(start_from) if start_from else None,
         direction=read_direction(direction),
         image_size=image_size,
         device=device,

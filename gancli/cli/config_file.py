@@ -32,6 +32,7 @@ def take_defaults(ctx: typer.Context, word: str | None) -> str | None:
         "dataset": plan.dataset.source or plan.dataset.name,
         "direction": plan.direction,
         "preset": plan.preset,
+        "start_from": plan.start_from and plan.start_from.name,
         "image_size": plan.shape.size,
     }
     if _is_available(plan.device):  # else, its number format may be slow here

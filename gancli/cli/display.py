@@ -1,5 +1,6 @@
 """What `gan train` shows while it trains: a progress bar with samples, or one line per epoch."""
 
+import os
 import shlex
 import time
 from collections.abc import Callable, Iterator
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress
     from rich.text import Text
 
+    from gancli.hardware import OtherPrograms
     from gancli.training.reports import Report
     from gancli.training.run import Run
     from gancli.training.trainer import Trainer
@@ -85,9 +87,12 @@ def _all(parts: list[Show]) -> Show:
 
 
 def _notes(trainer: "Trainer") -> Show:
-    """Name the first samples, and say once if the run will take long."""
+    """Name the first samples, and say once if the run takes long or has to share the processor."""
+    from gancli import hardware
+
     began, seen = time.monotonic(), trainer.images_seen
     due, named = {"time"}, Path()
+    others = hardware.OtherPrograms()
 
     def show(report: "Report") -> None:
         passed = time.monotonic() - began
@@ -97,6 +102,8 @@ def _notes(trainer: "Trainer") -> Show:
             console.say(f"Samples: {named}")
         if passed > SETTLED and "time" in due:
             due.remove("time")
+            if advice := _threads_advice(trainer, others):
+                console.say(advice)
             left = passed * (trainer.total - report.images_seen) / (report.images_seen - seen)
             if left > LONG:
                 gpu = " or on a GPU" if trainer.device.type == "cpu" else ""
@@ -106,6 +113,17 @@ def _notes(trainer: "Trainer") -> Show:
                 )
 
     return show
+
+
+def _threads_advice(trainer: "Trainer", others: "OtherPrograms") -> str | None:
+    """Say if fewer threads would be faster; None on a GPU and for several processes."""
+    import torch
+
+    from gancli.training import threads
+
+    if trainer.device.type != "cpu" or trainer.share.world_size > 1:
+        return None
+    return threads.advice(torch.get_num_threads(), others.cores(), os.cpu_count() or 1)
 
 
 def _hours(seconds: float) -> str:

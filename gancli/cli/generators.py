@@ -5,6 +5,7 @@ from pathlib import Path
 
 from gancli.cli import console
 from gancli.plugins import digest
+from gancli.pretrained import name_of
 from gancli.sampling import choices
 from gancli.sampling.find import find, model_of, newest
 from gancli.weights import BEST, GENERATOR, Header, read_generator
@@ -13,12 +14,13 @@ from gancli.weights import BEST, GENERATOR, Header, read_generator
 def choose(ref: str | None, model_file: str | None, labelled: bool = False) -> tuple[Path, Header]:
     """Return the generator file that `ref` names and its header, and describe it on stderr.
 
-    Without `ref` it is that of the newest run, or the newest with labels if `labelled`. Raises
+    Without `ref` it is that of the newest run, or the newest with labels if `labelled`, else a
+    pretrained one. Raises
     UsageError if none is found, if it translates pictures, and as `announce` does.
     """
     file = find(ref) if ref is not None else newest(labelled)
     header = read_generator(file)
-    choices.check_noise(header, str(file), ref or str(file))
+    choices.check_noise(header, name_of(file) or str(file), ref or str(file))
     announce(file, header, model_file)
     return file, header
 
@@ -29,7 +31,8 @@ def announce(file: Path, header: Header, model_file: str | None) -> None:
     Raises UsageError, before anything slow is imported, if `model_file` is missing or superfluous.
     """
     model_of(file, header, model_file)
-    console.say(f"{file}: {describe(header)}.")
+    pretrained = name_of(file)
+    console.say(f"{f'Pretrained {pretrained}' if pretrained else file}: {describe(header)}.")
     if model_file and header.model_file and digest(model_file) != header.model_file.digest:
         console.say(f"{model_file} was edited after this training, so the pictures may differ.")
 

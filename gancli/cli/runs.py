@@ -1,4 +1,4 @@
-"""`gan runs`: list the trained runs, describe one, or remove one."""
+"""`gan runs`: list the trained runs and pretrained generators, describe one, or remove a run."""
 
 import json
 from dataclasses import asdict
@@ -7,12 +7,13 @@ from typing import Annotated, Any
 
 import typer
 
+from gancli import pretrained
 from gancli.cli import completion, console
 from gancli.cli.options import JsonOpt
 from gancli.errors import UsageError
 from gancli.plans import FILE
 from gancli.sampling.find import RUNS, find
-from gancli.sampling.runs import RunSummary, summaries
+from gancli.sampling.runs import RunSummary, pretrained_summaries, summaries
 from gancli.weights import GENERATOR, Best, Header, read_generator
 
 FILES = (GENERATOR, FILE)  # a run that was stopped before its first checkpoint has only the plan
@@ -37,6 +38,8 @@ def runs(
 ) -> None:
     """List the runs in the folder runs/, the newest first, or describe the generator REF.
 
+    The pretrained generators that come with gan follow. Any command takes their names.
+
     Example: gan runs
     """
     if remove is not None:
@@ -48,15 +51,15 @@ def runs(
 
 
 def _list(json_: bool) -> None:
-    found = summaries()
+    found, ready = summaries(), pretrained_summaries()
     if json_:
-        console.result(json.dumps([_as_json(run) for run in found], indent=2))
+        console.result(json.dumps([_as_json(run) for run in (*found, *ready)], indent=2))
         return
     if not found:
         console.say(
             "There are no runs in runs/ yet. To train one: gan train dcgan --dataset glyphs"
         )
-    console.table(COLUMNS, [_row(run) for run in found])
+    console.table(COLUMNS, [_row(run) for run in (*found, *ready)])
 
 
 def _row(run: RunSummary) -> tuple[str, ...]:
@@ -67,7 +70,7 @@ def _row(run: RunSummary) -> tuple[str, ...]:
         _progress(run),
         _best(run.best),
         f"{run.size / 1e6:,.0f}",
-        f"{run.modified:%Y-%m-%d %H:%M}",
+        "pretrained" if run.pretrained else f"{run.modified:%Y-%m-%d %H:%M}",
     )
 
 
@@ -85,6 +88,7 @@ def _best(best: Best | None) -> str:
 def _as_json(run: RunSummary) -> dict[str, Any]:
     return {
         "name": run.name,
+        "pretrained": run.pretrained,
         "model": run.header.model,
         "dataset": run.header.dataset.name,
         "epochs_done": round(run.epochs_done, 3),
@@ -120,6 +124,8 @@ def _remove(name: str) -> None:
     from gancli.training.folder import RunFolder
 
     if name not in {found.parent.name for file in FILES for found in RUNS.glob(f"*/{file}")}:
+        if name in pretrained.NAMES:
+            raise UsageError(f"{name} comes with gan, so it cannot be removed.", hint="gan runs")
         raise UsageError(f"There is no run {name} in {RUNS}/.", hint="gan runs")
     folder = RunFolder(RUNS / name)
     folder.claim()

@@ -79,6 +79,15 @@ PresetOpt = Annotated[
     ),
 ]
 
+FromOpt = Annotated[
+    str | None,
+    _learn(
+        "--from",
+        metavar="REF",
+        autocompletion=completion.runs,
+        help="Start from the weights of a run, a pretrained generator (gan runs) or a file.",
+    ),
+]
 EpochsOpt = Annotated[
     float | None,
     _length(

@@ -1,5 +1,7 @@
 """Find the generator file that a word on the command line names. Imports no torch.
 
+A word names the newest of the user's runs that it fits, else one of the pretrained generators.
+
 runs/dcgan-fashion-mnist/
   generator.safetensors   the generator of a run; found by the name of the run, model or dataset
   best.safetensors        the generator of its best epoch; used only when its path is given
@@ -10,7 +12,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from gancli import plans, plugins, registry
+from gancli import plans, plugins, pretrained, registry
 from gancli.errors import FileError, GanError, UsageError
 from gancli.formats import PICTURES, read_recipe
 from gancli.shape import Direction
@@ -29,9 +31,9 @@ def find(
     """Return the generator file that `ref` names: a file, a run folder, or a name.
 
     A name is that of a run (`dcgan-mnist`), a model or a dataset. If several runs match, the
-    newest one that `fits` accepts is returned. Raises UsageError if no run matches, or if none of
-    them fits. The message then lists the known runs, or says what none of them does (`wanted`, such
-    as "translates pictures"); the hint is `train_command`.
+    newest one that `fits` accepts is returned, else the first pretrained generator. Raises
+    UsageError if none matches, or if none of them fits. The message then says what none of them
+    does (`wanted`, such as "translates pictures"); the hint is `train_command`.
     """
     path = Path(ref)
     if path.is_file():
@@ -39,14 +41,14 @@ def find(
         return path
     if (path / GENERATOR).is_file():
         return path / GENERATOR
+    if stopped := _stopped(ref, runs):
+        raise _without_checkpoint(stopped)
     word = registry.folded(ref)
-    matches = [f for f in newest_first(runs) if word in map(registry.folded, _names(f))]
+    matches = [f for f in _all(runs) if word in map(registry.folded, _names(f))]
     if found := next(filter(fits, matches), None):
         return found
     if matches:
         raise UsageError(f"No run of {ref} in {runs}/ {wanted}.", hint=train_command)
-    if stopped := next((f for f in (path, runs / ref) if (f / plans.FILE).is_file()), None):
-        raise _without_checkpoint(stopped)
     if path.is_dir():  # checked after the names: the folder of a dataset may have the same name
         holds_files = any(not file.name.startswith(".") for file in path.iterdir())
         raise UsageError(
@@ -54,6 +56,14 @@ def find(
             hint=f"gan train dcgan --dataset {shlex.quote(ref)}" if holds_files else train_command,
         )
     raise _unknown(ref, runs, train_command)
+
+
+def _stopped(ref: str, runs: Path) -> Path | None:
+    """Return the folder named `ref` of a run that has a plan and no generator; None if it has."""
+    for folder in (Path(ref), runs / ref):
+        if (folder / plans.FILE).is_file() and not (folder / GENERATOR).is_file():
+            return folder
+    return None
 
 
 def _without_checkpoint(folder: Path) -> UsageError:
@@ -180,7 +190,7 @@ def _direction(file: Path) -> Direction | None:
 
 def find_digest(wanted: str, runs: Path = RUNS) -> Path:
     """Return the generator file whose SHA-256 starts with `wanted`; UsageError if there is none."""
-    for file in (*newest_first(runs), *runs.glob(f"*/{BEST}")):
+    for file in (*_all(runs), *runs.glob(f"*/{BEST}")):
         if digest(file) == wanted:
             return file
     raise UsageError(
@@ -191,12 +201,12 @@ def find_digest(wanted: str, runs: Path = RUNS) -> Path:
 
 
 def newest(labelled: bool = False, translators: bool = False, runs: Path = RUNS) -> Path:
-    """Return the generator of the newest run that makes pictures from noise.
+    """Return the generator of the newest run that makes pictures from noise, else a pretrained one.
 
     With `labelled` it must take labels; with `translators` it may translate pictures instead.
     Raises UsageError if there is none.
     """
-    for file in newest_first(runs):
+    for file in _all(runs):
         with suppress(FileError):
             header = read_generator(file)
             if (translators or not header.direction) and (header.labelled or not labelled):
@@ -215,6 +225,11 @@ def newest_first(runs: Path = RUNS) -> list[Path]:
     return sorted(files, key=lambda f: f.stat().st_mtime, reverse=True)
 
 
+def _all(runs: Path) -> list[Path]:
+    """Return the generator files of the runs, the newest first, and then the pretrained ones."""
+    return [*newest_first(runs), *pretrained.files()]
+
+
 def _check_not_a_picture(path: Path) -> None:
     """Raise UsageError if `path` is a picture: one that a generator has made, or any other."""
     if path.suffix.lower() in PICTURES:
@@ -229,13 +244,14 @@ def _check_not_a_picture(path: Path) -> None:
 
 def names(runs: Path = RUNS) -> list[str]:
     """Return the names that `find` knows in the folder `runs`, sorted."""
-    return sorted({name for file in newest_first(runs) for name in _names(file)})
+    return sorted({name for file in _all(runs) for name in _names(file)})
 
 
 def _names(file: Path) -> set[str]:
-    """Return the words for the generator of a run: the run, its model and its dataset."""
+    """Return the words for a generator: its run or its own name, its model and its dataset."""
+    name = pretrained.name_of(file) or file.parent.name
     try:
         header = read_generator(file)
     except FileError:
-        return {file.parent.name}
-    return {file.parent.name, header.model, header.dataset.name}
+        return {name}
+    return {name, header.model, header.dataset.name}

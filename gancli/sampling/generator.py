@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 import gancli
-from gancli import hardware, models, registry, weights
+from gancli import compact, hardware, models, registry, weights
 from gancli.errors import FileError, UsageError
 from gancli.gan import GAN, Feeds, Shape
 from gancli.sampling import latents
@@ -85,7 +85,8 @@ def load(path: Path, device: str = "auto", model_file: str | None = None) -> Gen
     hardware.prepare()
     try:
         model = _build(name, header)
-        tensors = weights.fit(weights.load(path), model.generator.state_dict())
+        stored, _ = compact.split(weights.load(path))
+        tensors = weights.fit(stored, model.generator.state_dict())
         if not all(tensor.isfinite().all() for tensor in tensors.values()):
             raise ValueError("it has weights that are infinite or not a number")
         model.generator.load_state_dict(tensors, assign=True)

@@ -1,6 +1,7 @@
-"""What is known about the runs in runs/: name, model, data, progress, best epoch. Imports no torch.
+"""What is known about runs and pretrained generators: name, model, data, progress, best epoch.
 
-A run that was stopped before its first checkpoint has no generator and is not listed.
+Imports no torch. A run that was stopped before its first checkpoint has no generator and is not
+listed.
 """
 
 import json
@@ -9,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from gancli import pretrained
 from gancli.errors import FileError
 from gancli.sampling.find import RUNS, newest_first
 from gancli.weights import BEST, Best, Header, read_generator
@@ -19,7 +21,7 @@ class RunSummary:
     """One run: its folder's name, its generator's header, and what its files say.
 
     `epochs` are those planned, None if run.json cannot be read. `size` is in bytes, `modified` in
-    local time.
+    local time. A pretrained generator has no best epoch and no planned epochs.
     """
 
     name: str
@@ -28,6 +30,7 @@ class RunSummary:
     epochs: float | None
     size: int
     modified: datetime
+    pretrained: bool = False
 
     @property
     def epochs_done(self) -> float:
@@ -41,6 +44,27 @@ def summaries(runs: Path = RUNS) -> list[RunSummary]:
     for file in newest_first(runs):
         with suppress(FileError):
             found.append(_summary(file))
+    return found
+
+
+def pretrained_summaries() -> list[RunSummary]:
+    """Return the generators that come with gan."""
+    found = []
+    for file in pretrained.files():
+        with suppress(FileError):
+            header, about = read_generator(file), file.stat()
+            date = header.card and datetime.fromisoformat(header.card.date)
+            found.append(
+                RunSummary(
+                    name=file.stem,
+                    header=header,
+                    best=None,
+                    epochs=None,
+                    size=about.st_size,
+                    modified=date or datetime.fromtimestamp(about.st_mtime),
+                    pretrained=True,
+                )
+            )
     return found
 
 

@@ -15,25 +15,27 @@ import gancli
 from gancli import config, hardware, models, registry
 from gancli.config import Job, Training
 from gancli.data.pictures import Pictures, places
-from gancli.datasets import find_folder, open_pictures
-from gancli.errors import DataError, UsageError
+from gancli.datasets import open_pictures
+from gancli.errors import DataError
 from gancli.evaluation import extractor
 from gancli.gan import GAN, Feeds, Shape
 from gancli.images import Array
-from gancli.metric import Metric
 from gancli.reporting import Progress, Say
 from gancli.training import (
+    checks,
     distributed,
     earlier,
     memory,
     noise,
     own_model,
     precision,
+    starting,
     threads,
     validation,
 )
 from gancli.training.folder import RunFolder
 from gancli.training.resuming import preset_of, saved_plan
+from gancli.training.starting import Start
 from gancli.training.validation import Validation
 from gancli.weights import Header, ModelFile, TrainedOn, check_readable
 
@@ -64,6 +66,7 @@ class Prepared:
     memory_needed: int
     largest_batch: int
     model_file: ModelFile | None = None
+    start: Start | None = None
 
     def plan(self) -> dict[str, Any]:
         """The resolved configuration, as `--dry-run` prints it and run.json stores it."""
@@ -71,6 +74,7 @@ class Prepared:
             "model": registry.name_of("models", self.job.model),
             "model_file": self.model_file and asdict(self.model_file),
             "preset": self.job.preset,
+            "start_from": self.start and asdict(self.start.origin),
             "settings": asdict(self.settings),
             "training": asdict(self.training),
             "minutes": self.job.minutes,
@@ -118,7 +122,7 @@ def prepare(job: Job, say: Say, progress: Progress, *, measure: bool = True) -> 
     UsageError for options that do not fit together, DataError for problems with the data.
     """
     hardware.prepare(sizes_repeat=True)
-    _check_run_folder(job)
+    checks.run_folder(job)
     if distributed.is_rank_zero():
         earlier.recover(RunFolder(job.folder), say)
     resolve_settings(job)  # check the options before the data is read, which may take minutes
@@ -126,11 +130,20 @@ def prepare(job: Job, say: Say, progress: Progress, *, measure: bool = True) -> 
     if job.compile:
         hardware.check_compiler(device)
         logging.getLogger("torch.utils.cpp_extension").setLevel(logging.ERROR)  # it logs "no CUDA"
-    pictures = _open(job, "train", say, progress, size=job.image_size)
+    plan = saved_plan(job)
+    start = starting.start_of(job, plan)
+    pictures = _open(
+        job,
+        "train",
+        say,
+        progress,
+        size=job.image_size or (start.shape.size if start else None),
+        channels=start.shape.channels if start else None,
+    )
     _check_same_data(pictures)
     shape = _shape(pictures, job)
-    plan = saved_plan(job)
-    settings, training = resolve_settings(job, shape, plan)
+    settings, training = resolve_settings(job, shape, plan, start)
+    starting.check(start, asdict(settings), shape)
     split = validation.split(pictures, job, plan, say)
     if job.evaluate_every and not job.pairs:  # check now what evaluation will need later
         with suppress(DataError):  # without test pictures it needs none
@@ -138,7 +151,7 @@ def prepare(job: Job, say: Say, progress: Progress, *, measure: bool = True) -> 
             extractor.check(pictures, test)
     held_out = _held_out(job, pictures, say, progress) if job.pairs else None
     count = len(pictures.images) - split.held_out
-    _check_batch(training.batch_size, pictures.name, count, 1 if job.pairs else 2)
+    checks.batch(training.batch_size, pictures.name, count, 1 if job.pairs else 2)
     own_model.check_losses(job.model, settings, shape)
     number = threads.fix(job.threads, plan, say)
     cache = places(job.data_dir, say).cache
@@ -149,7 +162,9 @@ def prepare(job: Job, say: Say, progress: Progress, *, measure: bool = True) -> 
     largest = memory.check(needed, batch, processes, device, plan is not None, say)
     noise.seed_all(training.seed)
     model = build()
-    _check_patience(training.patience, model.measure, job.model)
+    if start is not None:
+        starting.load(model, start, say)
+    checks.patience(training.patience, model.measure, job.model)
     prepared = Prepared(
         job=job,
         pictures=pictures,
@@ -165,24 +180,30 @@ def prepare(job: Job, say: Say, progress: Progress, *, measure: bool = True) -> 
         memory_needed=needed.total(batch // processes) if needed else 0,
         largest_batch=largest,
         model_file=own_model.file_of(job.model),
+        start=start,
     )
     check_readable(prepared.header(0))
     return prepared
 
 
 def resolve_settings(
-    job: Job, shape: Shape | None = None, plan: dict[str, Any] | None = None
+    job: Job,
+    shape: Shape | None = None,
+    plan: dict[str, Any] | None = None,
+    start: Start | None = None,
 ) -> tuple[Any, Training]:
     """Resolve the settings of the model and of its training.
 
     `shape` is that of the data, or None before the data is read. `plan` is that of the run to
-    resume. Raises UsageError for a setting that is wrong, and for a batch that the processes cannot
-    share.
+    resume, `start` what a run starts from. Raises UsageError for a setting that is wrong, and for a
+    batch that the processes cannot share.
     """
     module = models.load(job.model)
     preset = config.preset(job.model, module.preset, job.preset, shape, job.direction)
     preset = preset_of(plan, preset)
-    settings, training = config.resolve(module.Settings, preset, job.typed, job.model)
+    settings, training = config.resolve(
+        module.Settings, preset, starting.typed_with(start, job.typed), job.model
+    )
     if (processes := _processes(job)) > 1:
         distributed.check_batch(training.batch_size, processes, minimum=1 if job.pairs else 2)
     return settings, training
@@ -190,17 +211,6 @@ def resolve_settings(
 
 def _processes(job: Job) -> int:
     return distributed.world_size() if distributed.launched() else job.devices
-
-
-def _check_run_folder(job: Job) -> None:
-    """Raise UsageError if the run's samples would become training pictures of a later run."""
-    dataset = find_folder(job.dataset, job.pairs)
-    if dataset is not None and job.folder.resolve().is_relative_to(dataset.resolve()):
-        raise UsageError(
-            f"The run folder {job.folder} is inside the dataset's folder {dataset}, so its samples "
-            "would become training pictures.",
-            hint="--out with a folder outside of the dataset",
-        )
 
 
 def _open(
@@ -261,29 +271,3 @@ def _held_out(
         shown = pictures
     sources, targets = job.direction.of((shown.images, shown.partners))
     return sources[:SHOWN_PAIRS], targets[:SHOWN_PAIRS]
-
-
-def _check_batch(size: int, name: str, count: int, minimum: int) -> None:
-    """Raise UsageError if a batch has fewer than `minimum` or more than all `count` pictures."""
-    processes = distributed.world_size()
-    if size < minimum:
-        raise UsageError(
-            "--batch-size 1 is too small: batch normalisation needs at least 2 pictures.",
-            hint="--batch-size 2",
-        )
-    if size > count:
-        fits = max(minimum, count // 2 // processes) * processes
-        raise UsageError(
-            f"A batch of {size} is larger than {name}, which has {count} pictures to train on.",
-            hint=f"--batch-size {fits}" if fits <= count else None,
-        )
-
-
-def _check_patience(patience: int, measure: Metric | None, model: str) -> None:
-    """Raise UsageError for `patience` with a model that has no measure of progress."""
-    if patience and measure is None:
-        raise UsageError(
-            f"--set patience={patience} needs a metric that shows when training stalls, "
-            f"and {model} has none.",
-            hint="--set lr_decay=0.5 to lower the learning rate in the second half of the run",
-        )

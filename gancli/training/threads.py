@@ -4,6 +4,7 @@ Each thread sums up a part of the numbers, so rounding depends on how many parts
 not depend on the number of cores: more threads than cores give the same bits, only more slowly.
 """
 
+import math
 import os
 from typing import Any
 
@@ -29,6 +30,23 @@ def fix(typed: int | None, plan: dict[str, Any] | None, say: Say) -> int:
     elif kept and kept != present and not typed:
         say(_explanation(number, present))
     return number
+
+
+def advice(number: int, others: float, cores: int) -> str | None:
+    """Tell what would be faster beside other programs; None if nothing would.
+
+    `others` is the number of cores that they keep busy, of `cores`. Threads wait for the slowest of
+    them after every operation, and spin while they wait: beside one busy program on two cores, two
+    threads reached 0.27 of their speed alone, and one thread 0.62.
+    """
+    better = max(1, cores - math.ceil(others - 0.25))
+    if others < 0.5 or number <= better:
+        return None
+    return (
+        f"Other programs keep {others:.1f} of {cores} cores busy, which slows down training with "
+        f"{number} threads: each operation waits for the slowest. A new run with --threads "
+        f"{better} is faster beside them (--fresh; the number of threads is part of the result)."
+    )
 
 
 def _explanation(number: int, present: int) -> str:
