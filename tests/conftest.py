@@ -28,7 +28,7 @@ import pytest
 import torch
 from PIL import Image
 
-from gancli import registry, weights
+from gancli import pretrained, registry, weights
 from gancli.__main__ import main
 from gancli.gan import GAN, Direction, Feeds, Shape
 from gancli.sampling.generator import Generator
@@ -208,6 +208,12 @@ def pictures(tmp_path: Path) -> Path:
         low = 0 if i % 2 else 128
         Image.fromarray(rng.integers(low, low + 128, (16, 16), dtype=np.uint8)).save(path)
     return tmp_path / "pictures"
+
+
+@pytest.fixture
+def nothing_pretrained(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As if gan came without trained generators."""
+    monkeypatch.setattr(pretrained, "NAMES", ())
 
 
 @pytest.fixture

@@ -93,11 +93,10 @@ def _unknown(ref: str, runs: Path, train_command: str) -> UsageError:
             f"No model has been trained on {dataset} in {runs}/ yet.",
             hint=train_command.replace("glyphs", dataset),
         )
-    known = names(runs)
-    guess = registry.did_you_mean(ref, known)
+    guess = registry.did_you_mean(ref, names(runs))
     return UsageError(
         f"{ref} is not a file, a run folder, or the name of a run, its model or its dataset{guess}",
-        hint="gan runs" if known else train_command,
+        hint="gan runs",
     )
 
 

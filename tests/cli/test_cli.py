@@ -196,7 +196,7 @@ def test_more_epochs_extend_a_finished_run(
         (["train", "dcgan", "--dataset", "glyphs", "--set", "widht=3"], "'width'", "--dry-run"),
         (["train", "dcgan", "--dataset", "glyphs", "--lr", "0"], "--lr", "--lr 0.0002"),
         (["train", "dcgan", "--dataset", "glyphs", "--device", "cuda"], "cuda", "--device auto"),
-        (["sample", "nothing"], "nothing", "gan train dcgan --dataset glyphs"),
+        (["sample", "nothing"], "nothing", "gan runs"),
         (["sample", "nothing", "--seeds", "5-3"], "--seeds 5-3", "--seeds 3-5"),
         (["sample", "nothing", "--seeds", "x"], "'x'", "--seeds 0-3"),
         (["sample", "nothing", "-n", "3", "--seeds", "0-63"], "64", "--seeds 0-63"),

@@ -10,6 +10,7 @@ import pytest
 from conftest import Command
 from PIL import Image
 
+from gancli import pretrained
 from gancli.cli import outputs
 from gancli.cli.command import without_aliases
 from gancli.cli.generators import stem
@@ -114,7 +115,7 @@ def test_pictures_of_earlier_versions_are_repeated_at_their_size(
 
 
 def test_without_a_name_the_newest_run_is_used(
-    gan_here: Command, runs: None, tmp_path: Path
+    gan_here: Command, runs: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     os.utime(tmp_path / "runs" / "pix2pix-toy-facades-A2B" / GENERATOR, (9e9, 9e9))
     os.utime(tmp_path / "runs" / "dcgan-glyphs" / GENERATOR, (8e9, 8e9))
@@ -123,6 +124,8 @@ def test_without_a_name_the_newest_run_is_used(
     assert "runs/dcgan-glyphs/" in gan_here("interpolate", "--steps", "1").stderr
     assert "runs/cgan-glyphs/" in gan_here("sweep", "--steps", "1").stderr  # it has labels
     shutil.rmtree(tmp_path / "runs")
+    assert "Pretrained acgan-mnist" in gan_here("sweep", "--steps", "1").stderr
+    monkeypatch.setattr(pretrained, "NAMES", ())
     done = gan_here("sweep", code=2)
     assert "gan train acgan" in done.stderr
 

@@ -15,7 +15,7 @@ TINY = ("--set", "width=4", "--batch-size", "10", "--precision", "fp32", "--devi
 
 
 def test_runs_lists_what_was_trained_newest_first_and_describes_one(
-    gan_here: Command, pictures: Path
+    gan_here: Command, pictures: Path, nothing_pretrained: None
 ) -> None:
     assert "gan train" in gan_here("runs").stderr
     assert json.loads(gan_here("runs", "--json").stdout) == []
@@ -52,7 +52,7 @@ def test_remove_deletes_the_files_of_a_run_and_no_others(
 
 
 def test_a_damaged_run_is_left_out_of_the_list_but_can_be_removed(
-    gan_here: Command, tmp_path: Path
+    gan_here: Command, tmp_path: Path, nothing_pretrained: None
 ) -> None:
     write_weights(tmp_path / "runs" / "good" / GENERATOR)
     (tmp_path / "runs" / "bad").mkdir()

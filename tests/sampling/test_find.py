@@ -34,7 +34,7 @@ def test_a_name_finds_the_newest_run_of_that_name_model_or_data_set(tmp_path: Pa
     ],
 )
 def test_an_unknown_name_is_refused_with_what_to_type(
-    ref: str, message: str, hint: str, tmp_path: Path
+    ref: str, message: str, hint: str, tmp_path: Path, nothing_pretrained: None
 ) -> None:
     for name in ("dcgan-mnist", "mine"):
         write_weights(tmp_path / name / GENERATOR)
@@ -52,7 +52,7 @@ def test_names_are_found_in_any_case(tmp_path: Path) -> None:
 def test_without_any_run_a_name_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="mine") as caught:
         find("mine", tmp_path / "nowhere")
-    assert caught.value.hint == "gan train dcgan --dataset glyphs"
+    assert caught.value.hint == "gan runs"
 
 
 def test_a_folder_without_a_generator_is_refused(tmp_path: Path) -> None:
