@@ -30,6 +30,7 @@ from gancli.reporting import Progress, Say, silent
 # Figures of different versions of the protocol cannot be compared. v1 requested every class equally
 # often for the Fréchet distance, however often the classes occur.
 PROTOCOL = "v2"
+SOME = 2000  # pictures that are kept for metrics that need more than their features
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,6 +87,29 @@ class Samples:
     def reference(self) -> Tensor:
         """The features of all test pictures, (M, 128)."""
         return self.extractor.features(images_of(self.test))
+
+    @cached_property
+    def real_features(self) -> Tensor:
+        """The features of `real`, (N, 128)."""
+        return self.extractor.features(self.real)
+
+    @cached_property
+    def some(self) -> Tensor:
+        """The first samples, as many as SOME and test pictures allow: uint8 (N, C, H, W)."""
+        count = min(self.count, SOME, len(self.test.images))
+        return torch.cat([*self._checked(self.draw(count))])
+
+    @property
+    def some_of_test(self) -> Tensor:
+        """As many random test pictures: uint8 (N, C, H, W)."""
+        rng = torch.Generator().manual_seed(self.seed)
+        order = torch.randperm(len(self.test.images), generator=rng)
+        return images_of(self.test)[order[: len(self.some)]]
+
+    @property
+    def some_of_train(self) -> Tensor:
+        """As many random training pictures: uint8 (N, C, H, W)."""
+        return images_of(self.train)[self.order[: len(self.some)]]
 
     @property
     def real(self) -> Tensor:
@@ -187,6 +211,15 @@ class Translations:
             joint = nearest(truth, self.palette) * count + nearest(generated, self.palette)
             table += np.bincount(joint.ravel(), minlength=count**2).reshape(count, count)
         return table
+
+    @cached_property
+    def stacked(self) -> tuple[Tensor, Tensor] | None:
+        """Translations and truth, uint8 (N, C, H, W) each; None if they are few or vary in size."""
+        if len(self.truth) < 4 or len({p.shape for p in (*self.generated, *self.truth)}) > 1:
+            return None
+        both = (torch.from_numpy(np.stack(list(p))) for p in (self.generated, self.truth))
+        one, other = (pictures.permute(0, 3, 1, 2) for pictures in both)
+        return one, other
 
     def mean(self, compare: Callable[[Tensor, Tensor], Tensor | float]) -> float:
         """Return the mean over pairs of `compare(generated, truth)`, (1, C, H, W) in [-1, 1]."""

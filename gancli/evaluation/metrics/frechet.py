@@ -53,8 +53,7 @@ def _distance(samples: Samples) -> float:
 
 
 def _floor(samples: Samples) -> float:
-    features = samples.extractor.features(samples.real)
-    return frechet(gaussian(features), gaussian(samples.reference))
+    return frechet(gaussian(samples.real_features), gaussian(samples.reference))
 
 
 def _sampling_error(samples: Samples) -> float | None:
