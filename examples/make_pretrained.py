@@ -60,6 +60,14 @@ RECIPES = {
     ),
     "cgan-fashion-mnist": Recipe("gan train cgan --dataset fashion-mnist", FASHION, FASHION_PAPER),
     "acgan-mnist": Recipe("gan train acgan --dataset mnist", MNIST, MNIST_PAPER),
+    "facades-A2B": Recipe(
+        "gan train pix2pix --dataset facades --direction A2B --image-size 256 --epochs 53.3001",
+        FACADES,
+        FACADES_PAPER,
+        "Made for photos of fronts of houses, seen straight on. It finds walls, windows and "
+        "cornices, and often misses doors, pillars and shops.",
+        bits=8,
+    ),
 }
 
 

@@ -9,7 +9,9 @@ from gancli.evaluation.metrics.precision_recall import covered
 def by_hand(features: np.ndarray, by: np.ndarray, k: int) -> float:
     """Eq. 1 and 2 of the paper, one feature at a time."""
     radii = [sorted(np.linalg.norm(by - x, axis=1))[k] for x in by]  # [0] is x itself
-    inside = [any(np.linalg.norm(x - y) <= r for y, r in zip(by, radii)) for x in features]
+    inside = [
+        any(np.linalg.norm(x - y) <= r for y, r in zip(by, radii, strict=True)) for x in features
+    ]
     return float(np.mean(inside))
 
 
