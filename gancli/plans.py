@@ -7,9 +7,9 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
-from gancli.config import MOST_THREADS, Preset, Training
+from gancli.config import MOST_THREADS, Precision, Preset, Training
 from gancli.schema import MAX_JSON, from_json, is_text, parse
 from gancli.shape import Direction, Shape
 from gancli.weights import ModelFile, Name, TrainedOn
@@ -38,7 +38,7 @@ class Plan:
     shape: Shape
     dataset: TrainedOn
     device: Name
-    precision: Literal["fp32", "bf16"]
+    precision: Precision  # auto if --dry-run printed it before anything was measured
     direction: Direction | None = None
     threads: Annotated[int, (1, MOST_THREADS)] | None = None  # earlier versions have none
     preset: Preset = "default"

@@ -54,7 +54,8 @@ def test_a_name_means_the_users_run_first(runs: None, tmp_path: Path) -> None:
 def test_the_first_commands_need_no_training(gan_here: Command, tmp_path: Path) -> None:
     Image.new("RGB", (256, 300), "gray").save(tmp_path / "in.jpg")
     gan_here("translate", "facades", "--direction", "A2B", "in.jpg")
-    assert Image.open(tmp_path / "in-A2B.png").size == (256, 300)
+    with Image.open(tmp_path / "in-A2B.png") as translated:
+        assert translated.size == (256, 300)
     done = gan_here("sweep", "acgan", "--z-seed", "3", "--out", "sweep.gif", "--steps", "2")
     assert "Pretrained acgan-mnist: acgan, trained on mnist" in done.stderr
     assert (tmp_path / "sweep.gif").stat().st_size > 1000
