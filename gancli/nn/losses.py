@@ -16,6 +16,16 @@ def discriminator_bce(real: Tensor, fake: Tensor) -> Tensor:
     return F.softplus(-real).mean() + F.softplus(fake).mean()
 
 
+def discriminator_smoothed(real: Tensor, fake: Tensor, smoothing: float) -> Tensor:
+    """Return -(1 - s) log D(x) - s log(1 - D(x)) - log(1 - D(G(z))), where s is `smoothing`.
+
+    This is one-sided label smoothing (Salimans et al. 2016, arXiv:1606.03498, section 3.4): D at
+    a real image is best at 1 - s instead of 1, so its logits stay small.
+    """
+    of_real = F.softplus(-real).mean() + smoothing * real.mean()  # log D - log(1 - D) = logit
+    return of_real + F.softplus(fake).mean()
+
+
 def discriminator_matching(
     real: Tensor, fake: Tensor, mismatched: Tensor, wrong: Tensor, share: float
 ) -> Tensor:
@@ -42,6 +52,14 @@ def win_rate(real: Tensor, fake: Tensor, undecided: float = 0.0) -> Tensor:
 def generator_non_saturating(fake: Tensor) -> Tensor:
     """Return -log D(G(z)) (Goodfellow et al. 2014, arXiv:1406.2661, section 3)."""
     return F.softplus(-fake).mean()
+
+
+def generator_saturating(fake: Tensor) -> Tensor:
+    """Return log(1 - D(G(z))), the generator's part of eq. 1 (Goodfellow et al. 2014).
+
+    Where D is sure of a fake, its gradient vanishes.
+    """
+    return -F.softplus(fake).mean()
 
 
 def squared_gradients(critic: Callable[[Tensor], Tensor], images: Tensor) -> Tensor:

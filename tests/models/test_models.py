@@ -317,7 +317,7 @@ def test_minibatch_std_appends_the_mean_standard_deviation() -> None:
     torch.testing.assert_close(MinibatchStd()(x), expected)
 
 
-@pytest.mark.parametrize("name", ["dcgan", "cgan"])
+@pytest.mark.parametrize("name", ["dcgan", "cgan", "vanilla"])
 def test_minibatch_std_lets_the_discriminator_see_the_other_images(name: str) -> None:
     label = [torch.eye(3)[[1, 1]]] if name == "cgan" else []
     for enabled in (True, False):

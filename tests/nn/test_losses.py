@@ -34,6 +34,25 @@ def test_generator_non_saturating_matches_minus_log_d(
     assert losses.generator_non_saturating(fake).item() == pytest.approx(expected, rel=1e-12)
 
 
+def test_generator_saturating_matches_log_of_one_minus_d(
+    logits: tuple[torch.Tensor, torch.Tensor],
+) -> None:
+    _, fake = logits
+    expected = sum(math.log(1 - sigmoid(x)) for x in fake.tolist()) / 50
+    assert losses.generator_saturating(fake).item() == pytest.approx(expected, rel=1e-12)
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.1, 0.5])
+def test_smoothed_loss_is_the_cross_entropy_with_real_labels_below_one(
+    smoothing: float, logits: tuple[torch.Tensor, torch.Tensor]
+) -> None:
+    real, fake = logits
+    bce = torch.nn.functional.binary_cross_entropy_with_logits
+    expected = bce(real, torch.full_like(real, 1 - smoothing)) + bce(fake, torch.zeros_like(fake))
+    found = losses.discriminator_smoothed(real, fake, smoothing)
+    assert found.item() == pytest.approx(expected.item(), rel=1e-12)
+
+
 @pytest.mark.parametrize("share", [0.5, 0.2])
 def test_matching_loss_weights_mismatched_pairs_and_skips_right_labels(
     share: float, logits: tuple[torch.Tensor, torch.Tensor]
@@ -58,7 +77,9 @@ def test_matching_loss_ignores_mismatched_pairs_if_no_label_is_wrong() -> None:
 def test_losses_are_finite_for_extreme_logits() -> None:
     far = torch.tensor([-2000.0, 2000.0])
     assert torch.isfinite(losses.discriminator_bce(far, far))
+    assert torch.isfinite(losses.discriminator_smoothed(far, far, 0.1))
     assert losses.generator_non_saturating(torch.tensor([-2000.0])).item() == pytest.approx(2000)
+    assert losses.generator_saturating(torch.tensor([2000.0])).item() == pytest.approx(-2000)
 
 
 def test_win_rate_is_the_accuracy_over_real_and_fake() -> None:
