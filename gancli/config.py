@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
+from gancli import points
 from gancli.errors import UsageError
 from gancli.plugins import is_file
 from gancli.registry import declared, did_you_mean, example_data, name_of, names
@@ -85,9 +86,7 @@ class Training:
 class Job:
     """The arguments of one `gan train` command, before they are resolved.
 
-    `model` and `dataset` are names or paths, as typed.
-
-    Raises UsageError if they contradict each other.
+    `model` and `dataset` are names or paths, as typed. Raises UsageError if they do not fit.
     """
 
     model: str
@@ -133,6 +132,7 @@ class Job:
                 hint="leave out --epochs",
             )
         self._check_direction()
+        points.check(self.model, self.dataset, self.image_size, self.evaluate_every)
 
     def _check_direction(self) -> None:
         built_in = self.dataset in names("datasets")
@@ -163,7 +163,7 @@ class Job:
         """The run folder: `--out`, else runs/MODEL-DATASET, with the direction for pairs."""
         named = self.dataset in names("datasets") or is_file(self.dataset)
         path = Path(self.dataset).expanduser().resolve()
-        data = name_of("datasets", self.dataset) if named else path.name
+        data = name_of("datasets", self.dataset) if named else points.name(path)
         turn = f"-{self.direction}" if self.direction else ""
         return self.out or Path("runs") / f"{name_of('models', self.model)}-{data}{turn}"
 

@@ -9,6 +9,7 @@ A model is one file in `models/`. It defines:
   `direction` is None unless the model learns from pairs.
 - `build(settings, shape) -> GAN`: the model itself.
 - `PAIRS = True`, only if the model learns from pairs of images;
+- `POINTS = True`, if it also learns points in the plane, images of one pixel: see `Shape`;
 - `PAPER`, if it has a preset `paper`: what that keeps of the paper, for `gan models`.
 
 The GAN owns its networks, its formulas and its extra state (as buffers). The trainer owns the
@@ -210,6 +211,13 @@ class GAN(nn.Module):
         Models with `Feeds.IMAGE` implement this; the others implement `generate`.
         """
         raise NotImplementedError
+
+    def belief(self, image: Tensor) -> Tensor | None:
+        """Return D's probability (B,) that each of images (B, C, H, W) is real, to be drawn.
+
+        None, the default, if the discriminator does not say.
+        """
+        return None
 
     def discriminator_loss(
         self, batch: Batch, inputs: Inputs, fake: Fake

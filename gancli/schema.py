@@ -38,7 +38,7 @@ def parse(cls: type[T], value: object, name: str = "") -> T:
     Fields may be bool, int, float, str, an enum, a Literal, another dataclass, `X | None`,
     `tuple[X, ...]`, `tuple[X, Y]` or a Mapping, whose contents are not checked. `Annotated[X,
     (low, high)]` limits a number to low..high, and anything else to that many characters or items.
-    `Annotated[int, range]` limits a number to that range.
+    `Annotated[int, range]` limits a number to that range, a frozenset to its items.
 
     Floats must be finite, and strings without control characters. Keys that `cls` does not have are
     ignored. Raises ValueError if a field is missing, of the wrong type or out of bounds; it says
@@ -108,8 +108,8 @@ def _is(cls: type, value: Any) -> bool:
     return type(value) is cls  # not isinstance: True must not pass as 1
 
 
-def _is_within(value: Any, bounds: tuple[float, float] | range) -> bool:
-    if isinstance(bounds, range):
+def _is_within(value: Any, bounds: tuple[float, float] | range | frozenset[int]) -> bool:
+    if isinstance(bounds, range | frozenset):
         return value in bounds
     low, high = bounds
     return low <= (value if isinstance(value, int | float) else len(value)) <= high

@@ -1,4 +1,8 @@
-"""The shape of the images a model is built for, and the direction in which it translates pairs."""
+"""The shape of the images a model is built for, and the direction in which it translates pairs.
+
+Points in the plane are images of one pixel, whose two channels are x and y. So a model, the trainer
+and the losses need not know of points, except for those who draw them or need real pictures.
+"""
 
 import enum
 from collections.abc import Sequence
@@ -11,6 +15,7 @@ T = TypeVar("T")
 
 SMALLEST, LARGEST, STEP = 16, 256, 4
 SIZES = range(SMALLEST, LARGEST + 1, STEP)  # image sizes that models support
+POINT_SIZE, COORDINATES = 1, 2  # the size and the channels of a point in the plane
 MAX_CLASSES = 50_000  # more than twice as many as ImageNet-21k has
 Byte = Annotated[int, (0, 255)]
 
@@ -19,15 +24,26 @@ Byte = Annotated[int, (0, 255)]
 class Shape:
     """The images a model generates: `channels` x `size` x `size`, in `classes` classes.
 
+    Points in the plane have 2 channels, x and y, and the size 1.
+
     `source` is the number of channels of the input images, for models that translate images;
     otherwise 0. `palette` holds the colours, (R, G, B) in 0..255, if the images are label maps.
     """
 
-    channels: Literal[1, 3]
-    size: Annotated[int, SIZES]
+    channels: Literal[1, 2, 3]
+    size: Annotated[int, frozenset({POINT_SIZE, *SIZES})]
     classes: Annotated[int, (0, MAX_CLASSES)] = 0
     source: Literal[0, 1, 3] = 0
     palette: Annotated[tuple[tuple[Byte, Byte, Byte], ...], (0, 256)] = ()
+
+    def __post_init__(self) -> None:
+        if (self.channels == COORDINATES) != (self.size == POINT_SIZE):
+            raise ValueError("shape.channels and shape.size do not belong together")
+
+    @property
+    def points(self) -> bool:
+        """Whether the samples are points in the plane, as images of one pixel."""
+        return self.channels == COORDINATES
 
 
 class Direction(str, enum.Enum):

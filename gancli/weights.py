@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from gancli import compact
 from gancli.errors import DataError, FileError
 from gancli.files import write_file
+from gancli.points import Frame
 from gancli.schema import MAX_JSON, from_json, parse
 from gancli.shape import MAX_CLASSES, Direction, Shape
 
@@ -85,7 +86,7 @@ class Header:
     images. Generated pixel values lie in `range`. `network` is None for a generator; otherwise it
     names what the file holds, such as "discriminator". `model_file` is None unless the model comes
     from a file of the user's. It says which file to ask for, and never which one to run. `card` is
-    None for the files of a run.
+    None for the files of a run. `frame` tells the units of points that the user's own file had.
     """
 
     model: Name
@@ -106,6 +107,7 @@ class Header:
     best: Best | None = None
     model_file: ModelFile | None = None
     card: Card | None = None
+    frame: Frame | None = None
 
     def __post_init__(self) -> None:
         if self.labelled and len(self.classes) != self.shape.classes:

@@ -66,9 +66,11 @@ class Generator(generator.Generator):
     ) -> Grid:
         """Make pictures: one for each of `count` or `seeds`, in a row for each class in `labels`.
 
+        Points in the plane are drawn together, in one picture.
+
         Saved grids are enlarged `scale` times, by default to about 600 pixels.
         """
-        choices.check_noise(self.header, self._name, self._name)
+        choices.check_noise(self.header, self._name, self._name, points=True)
         for option, number in (("-n", count), ("--per-class", per_class)):
             check_number(number, option, 1, choices.MAX_COUNT)
         classes = words(labels)

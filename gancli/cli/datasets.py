@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from gancli import datasets, registry
+from gancli import datasets, points, registry
 from gancli.cli import console, outputs
 from gancli.cli.options import DataDirOpt, JsonOpt, NameArg, name_of
 from gancli.data.pictures import Pictures, places
@@ -27,6 +27,7 @@ DatasetArg = Annotated[
     ),
 ]
 SHOWN, SHOWN_PAIRS = 64, 20  # pictures, or pairs, in a preview
+POINTS = 2000  # in a preview
 ROWS, PER_CLASS = 20, 10  # of a preview of a dataset with classes: each has a row
 
 
@@ -110,8 +111,9 @@ def check(
         raise UsageError(f"The folder {path} does not exist.", hint="gan datasets check ./pictures")
     root = datasets.find_folder(path)
     if root is None:
+        what = "a file with points" if points.is_file(path) else "the name of a dataset"
         raise UsageError(
-            f"{path} is the name of a dataset, not a folder.",
+            f"{path} is {what}, not a folder.",
             hint="gan datasets check ./pictures",
         )
     from gancli.data.check import check as examine
@@ -148,6 +150,11 @@ def stats(
     Example: gan datasets stats glyphs
     """
     datasets.find_folder(name)
+    if points.has_points(name):
+        raise UsageError(
+            f"{name} has points in the plane, and these statistics are of pictures.",
+            hint=f"gan datasets preview {shlex.quote(name)}",
+        )
     if image_size is not None:
         check_size(image_size)
     from gancli.data.stats import stats as count
@@ -175,7 +182,10 @@ def preview(
     data_dir: DataDirOpt = None,
     json_: JsonOpt = False,
 ) -> None:
-    """Draw training pictures as a .png file: 64, or 20 pairs, or a row of 10 for each class."""
+    """Draw training pictures as a .png file: 64, or 20 pairs, or a row of 10 for each class.
+
+    Points in the plane are drawn together.
+    """
     datasets.find_folder(name)
     outputs.check_picture(out)
     from gancli import images
@@ -197,6 +207,11 @@ def _preview(found: Pictures) -> tuple[Any, int | None]:
     """Return the pictures of a preview, uint8 (N, H, W, C), and the number of rows, if any."""
     import numpy as np
 
+    if found.points:
+        from gancli.sampling import plane
+
+        real = found.images[:, 0, 0]
+        return plane.draw(plane.Scene(half=plane.half_side(real), real=real[:POINTS]))[None], None
     if found.partners is not None:  # draw B to the right of A
         pairs = [found.images[:SHOWN_PAIRS], found.partners[:SHOWN_PAIRS]]
         return np.concatenate(pairs, axis=2), None

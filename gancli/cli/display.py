@@ -74,6 +74,8 @@ def _next_commands(header: Header, folder: Path, job: Job) -> list[str]:
     evaluate = f"gan evaluate {ref}{own}{data}"
     if header.direction:
         return [f"gan translate {ref} in.jpg{own}", evaluate]
+    if header.shape.points:
+        return [f"gan sample {ref}{own}", f"gan sample {ref}{own} --out points.csv"]
     plays = ["sample", "sweep", "interpolate"] if header.labelled else ["sample", "interpolate"]
     return [*(f"gan {command} {ref}{own}" for command in plays), evaluate]
 
@@ -189,12 +191,16 @@ def _samples(above: list["Text"], trainer: "Trainer", terminal: "Console") -> Sh
     from gancli.gan import Feeds
     from gancli.images import load_png
 
-    size, labelled = trainer.gan.shape.size, Feeds.LABEL in trainer.gan.feeds
+    shape, labelled = trainer.gan.shape, Feeds.LABEL in trainer.gan.feeds
 
     def show(report: "Report") -> None:
         if report.samples:
-            grid = load_png(report.samples)
-            above[:] = [preview.excerpt(grid, size, labelled, terminal.width, terminal.height)]
+            grid, space = load_png(report.samples), (terminal.width, terminal.height)
+            above[:] = [
+                preview.whole(grid, *space)
+                if shape.points
+                else preview.excerpt(grid, shape.size, labelled, *space)
+            ]
 
     return show
 

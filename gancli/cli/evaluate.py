@@ -9,6 +9,7 @@ from gancli.cli import console
 from gancli.cli.generators import announce
 from gancli.cli.options import DataDirOpt, DeviceOpt, JsonOpt, ModelFileOpt, OptionalRefArg, SeedOpt
 from gancli.datasets import find_folder
+from gancli.points import check_pictures
 from gancli.sampling.find import dataset_of, find, newest
 from gancli.weights import read_generator
 
@@ -55,6 +56,7 @@ def evaluate(
     file = find(ref) if ref is not None else newest(translators=True)
     # These fail early if something is missing: importing torch takes seconds.
     header = read_generator(file)
+    check_pictures(header.shape, str(file), ref or str(file))
     announce(file, header, model_file)
     find_folder(dataset_of(header, dataset), pairs=header.direction is not None)
     from gancli.evaluation.evaluate import evaluate as measure

@@ -11,16 +11,19 @@ from gancli.sampling.find import find, model_of, newest
 from gancli.weights import BEST, GENERATOR, Header, read_generator
 
 
-def choose(ref: str | None, model_file: str | None, labelled: bool = False) -> tuple[Path, Header]:
+def choose(
+    ref: str | None, model_file: str | None, labelled: bool = False, points: bool = False
+) -> tuple[Path, Header]:
     """Return the generator file that `ref` names and its header, and describe it on stderr.
 
     Without `ref` it is that of the newest run, or the newest with labels if `labelled`, else a
     pretrained one. Raises
-    UsageError if none is found, if it translates pictures, and as `announce` does.
+    UsageError if none is found, if it translates pictures, if it makes points in the plane (unless
+    those are welcome: `points`), and as `announce` does.
     """
     file = find(ref) if ref is not None else newest(labelled)
     header = read_generator(file)
-    choices.check_noise(header, name_of(file) or str(file), ref or str(file))
+    choices.check_noise(header, name_of(file) or str(file), ref or str(file), points)
     announce(file, header, model_file)
     return file, header
 
@@ -41,10 +44,9 @@ def describe(header: Header) -> str:
     """Describe a generator in a few words: model, training, size and colour."""
     shape = header.shape
     colour = "gray" if shape.channels == 1 else "colour"
-    return (
-        f"{header.model}, trained on {header.dataset.name} ({header.images_seen:,} images seen), "
-        f"{shape.size}x{shape.size} {colour}"
-    )
+    kind = "points in the plane" if shape.points else f"{shape.size}x{shape.size} {colour}"
+    seen = f"{header.images_seen:,} {'points' if shape.points else 'images'} seen"
+    return f"{header.model}, trained on {header.dataset.name} ({seen}), {kind}"
 
 
 def stem(file: Path) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from itertools import chain, count
 from pathlib import Path
 
-from gancli import files, formats
+from gancli import files, formats, points
 from gancli.cli.parsing import is_video
 from gancli.errors import UsageError
 
@@ -50,6 +50,14 @@ def check_picture_or_folder(out: Path, force: bool) -> None:
         check_folder(out, force)
     else:
         _check_png(out, "a .png or a folder")
+
+
+def check_drawing_or_csv(out: Path) -> None:
+    """Raise UsageError unless `out`, of points, is a .png or .csv file."""
+    if points.is_file(out.name):
+        files.check_writable(out)
+    else:
+        _check_png(out, "a .png or .csv file, which points need")
 
 
 def check_folder(out: Path, force: bool) -> None:

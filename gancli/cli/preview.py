@@ -25,6 +25,12 @@ def half_blocks(picture: Array, width: int) -> Text:
     return Text("\n").join(lines)
 
 
+def whole(picture: Array, width: int, lines: int) -> Text:
+    """Return all of `picture`, (H, W, C), as large as a terminal of this size has room for."""
+    room = 2 * (lines - 7) * picture.shape[1] // picture.shape[0]
+    return half_blocks(picture, max(1, min(width - 1, room)))
+
+
 def excerpt(grid: Array, size: int, by_class: bool, width: int, lines: int) -> Text:
     """Return the first samples of a grid, as many as fit well in a terminal of this size.
 

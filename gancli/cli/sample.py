@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from gancli import points
 from gancli.cli import outputs, recipes, viewers
 from gancli.cli.generators import choose, stem
 from gancli.cli.options import (
@@ -70,7 +71,7 @@ SamplesOpt = Annotated[
     typer.Option(
         "--out",
         metavar="FILE|DIR",
-        help="A .png file for one grid, or a folder for single pictures.",
+        help="A .png file for one grid, or a folder for single pictures. Points: .png or .csv.",
         show_default="REF-samples.png, or with a number if that exists",
     ),
 ]
@@ -113,15 +114,22 @@ def sample(
         recipes.rerun(ctx, like, ref, out)
         return
     named, chosen = choices.seeds(count, per_class, seeds, labelled=bool(labels))
-    file, header = choose(ref, model_file)
+    file, header = choose(ref, model_file, points=True)
     classes = choices.sample_labels(header, labels, per_class)
     target = out or outputs.unused(f"{stem(file)}-samples.png")
-    outputs.check_picture_or_folder(target, force)
+    if header.shape.points:
+        outputs.check_drawing_or_csv(target)
+        if seeds is None and count is None:
+            named, chosen = choices.seeds(choices.POINTS, None, None, labelled=False)
+    else:
+        outputs.check_picture_or_folder(target, force)
     from gancli.sampling import generator, samples
 
     loaded = generator.load(file, device, model_file)
     recipe = recipes.recipe(ctx, loaded, ("count", "per_class"), seeds=named)
-    if outputs.is_folder(target):
+    if points.is_file(target.name):
+        samples.save_points(loaded, chosen, target)
+    elif outputs.is_folder(target):
         samples.save_each(loaded, chosen, classes, target, recipe, scale or 1)
     else:
         grid = samples.grid(loaded, chosen, classes)

@@ -19,8 +19,9 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from gancli.data.modes import to_gray_or_rgb
 from gancli.data.pictures import Pictures, digest
 from gancli.data.rows import RowWriter
-from gancli.errors import DataError
+from gancli.errors import DataError, UsageError
 from gancli.reporting import Progress, silent
+from gancli.shape import COORDINATES
 
 SUFFIXES = (
     *(".png", ".jpg", ".jpeg", ".jfif", ".webp", ".avif", ".gif", ".bmp", ".tif", ".tiff"),
@@ -198,11 +199,16 @@ def fit(pictures: Pictures, size: int | None = None, channels: int | None = None
     """Return `pictures` at `size` x `size` with `channels` channels; None keeps the current value.
 
     If anything changes, label maps (partners with a palette) are dropped: resizing mixes colours.
+    Raises UsageError if that would change points, or make points of pictures.
     """
     height, width, depth = pictures.images.shape[1:]
     size, channels = size or height, channels or depth
     if (height, width, depth) == (size, size, channels):
         return pictures
+    if pictures.points or channels == COORDINATES:
+        is_what = "has points in the plane, not pictures"
+        is_what = is_what if pictures.points else "has pictures, not points in the plane"
+        raise UsageError(f"{pictures.name} {is_what}.", hint="gan datasets list")
     images = _fit_all(pictures.images, size, channels)
     partners = None if pictures.palette else pictures.partners
     partners = None if partners is None else _fit_all(partners, size, channels)

@@ -1,5 +1,7 @@
 """The types that describe a dataset: Info (its facts), Pictures (a loaded split), Places (folders).
 
+A dataset of points in the plane has a Mixture, if they are drawn from one, or a Frame.
+
 This module does not import numpy, because `gan --help` imports it.
 """
 
@@ -14,7 +16,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gancli.errors import FileError
+from gancli.points import Frame, Mixture
 from gancli.reporting import Say, silent
+from gancli.shape import COORDINATES
 
 if TYPE_CHECKING:
     from gancli.data.rows import Rows
@@ -45,6 +49,9 @@ class Pictures:
     are label maps, `palette` has the name and colour of each label. All arrays are writable, since
     torch warns about others. `digest` is a hex SHA-256 of all pixels and labels. If the pictures
     are in the cache, the arrays are memory-mapped and `stored` reads the same rows from the file.
+
+    Points in the plane are pictures of one pixel, float32 (N, 1, 1, 2). `mixture` is what they were
+    drawn from, if that is known, and `frame` tells the units of the user's own.
     """
 
     name: str
@@ -57,6 +64,13 @@ class Pictures:
     digest: str = ""
     notes: tuple[str, ...] = field(default=())  # sentences for the user, say about skipped files
     stored: "Rows | None" = None
+    mixture: Mixture | None = None
+    frame: Frame | None = None
+
+    @property
+    def points(self) -> bool:
+        """Whether these are points in the plane."""
+        return bool(self.images.shape[-1] == COORDINATES)
 
 
 @dataclass(frozen=True, kw_only=True)

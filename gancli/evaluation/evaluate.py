@@ -20,6 +20,7 @@ from gancli.evaluation.extractor import Extractor, extractor_for
 from gancli.evaluation.frequencies import natural_labels
 from gancli.evaluation.metrics import EvidenceMetric, Rows
 from gancli.gan import Feeds
+from gancli.points import check_pictures
 from gancli.reporting import Progress, Say, silent
 from gancli.sampling import samples as sampling
 from gancli.sampling import translate
@@ -74,12 +75,15 @@ def evaluate(
     """Measure `generator` on this many `samples`, or on the test pairs if it translates pictures.
 
     It is compared with the pictures of `dataset`, by default those that it was trained on. Raises
-    UsageError if those come from a .py file: name that file as `dataset`.
+    UsageError if those come from a .py file: name that file as `dataset`. Points in the plane are
+    refused, too.
 
     `quick` takes seconds instead of minutes: it measures fewer samples (QUICK_SAMPLES instead of
     SAMPLES, unless `samples` says how many), uses an extractor that was trained for a few seconds,
     and leaves out slow metrics. Its figures can only be compared with each other.
     """
+    ref = str(generator.path or "the generator of this run")
+    check_pictures(generator.shape, ref, ref)
     where, source = places(data_dir, say), dataset_of(generator.header, dataset)
     if Feeds.IMAGE in generator.model.feeds:
         size = generator.shape.size

@@ -31,6 +31,7 @@ from gancli.gan import (
     Fake,
     Inputs,
     LayerSize,
+    Metric,
     Metrics,
     Rate,
     Shape,
@@ -38,6 +39,8 @@ from gancli.gan import (
 )
 from gancli.nn import losses
 from gancli.nn.layers import FlattenNHWC, MinibatchStd, UnflattenNHWC
+
+POINTS = True  # it also learns points in the plane
 
 PAPER = (  # what the preset `paper` keeps, and what it does not
     "rectifiers and sigmoids in the generator, maxout and dropout in the discriminator, U(-1, 1) "
@@ -83,6 +86,22 @@ def preset(name: str, shape: Shape | None, direction: Direction | None) -> dict[
             "lr_decay": 0.0,
             "ema": 0.0,
         }
+    if shape and shape.points:
+        return {
+            "z_dim": 2,
+            "width": 128,
+            "d_width": 128,
+            "layers": 3,
+            "batch_norm": False,
+            "dropout": 0.0,
+            "minibatch_std": False,
+            "smoothing": 0.0,
+            "lr": 1e-3,
+            "batch_size": 256,
+            "beta2": 0.99,
+            "epochs": 50,
+            "lr_decay": 1.0,
+        }
     return {"lr": 1e-3, "d_lr_scale": 0.5, "batch_size": 64, "lr_decay": 1.0}
 
 
@@ -103,7 +122,8 @@ class Generator(nn.Sequential):
         pixels = shape.channels * shape.size**2
         unflatten = UnflattenNHWC(shape.channels, shape.size)
         # The paper's sigmoid, from [0, 1] to [-1, 1], is 2 sigmoid(x) - 1 = tanh(x / 2).
-        super().__init__(*layers, nn.Linear(s.width, pixels), unflatten, nn.Tanh())
+        bounds = [] if shape.points else [nn.Tanh()]
+        super().__init__(*layers, nn.Linear(s.width, pixels), unflatten, *bounds)
 
 
 class Maxout(nn.Module):
@@ -145,6 +165,12 @@ def _hidden(inputs: int, s: Settings) -> list[nn.Module]:
 class Vanilla(GAN):
     """The original GAN. L_D = -log D(x) - log(1 - D(G(z))), L_G = -log D(G(z))."""
 
+    # Reported for points that are a mixture of Gaussians.
+    shown = (
+        Metric("modes_found", better="higher", show="{:.0f}".format),
+        Metric("good_samples", better="higher", show="{:.0%}".format),
+    )
+
     def __init__(self, settings: Settings, shape: Shape) -> None:
         super().__init__(shape, settings.z_dim, settings.noise)
         self.smoothing, self.r1 = settings.smoothing, settings.r1
@@ -156,6 +182,11 @@ class Vanilla(GAN):
         """Return images (B, C, H, W) in [-1, 1] from noise (B, Z)."""
         image: Tensor = generator(z)
         return image
+
+    def belief(self, image: Tensor) -> Tensor:
+        """Return D(x) for images x (B, C, H, W): (B,)."""
+        logits: Tensor = self.discriminator(image)
+        return logits.float().sigmoid()
 
     def discriminator_loss(
         self, batch: Batch, inputs: Inputs, fake: Fake

@@ -14,11 +14,13 @@ from textwrap import shorten
 
 from gancli.config import LAST_SEED
 from gancli.errors import UsageError
+from gancli.points import check_pictures
 from gancli.registry import closest, example_data
 from gancli.weights import Header
 
 MAX_COUNT = 1_000_000  # pictures in one command
 MAX_STEPS = 100_000
+POINTS = 1000  # drawn by default
 MAX_SCALE = 64
 MAX_CELLS = 10_000  # cells of a grid
 MAX_COORDINATE = 1e6  # of --range
@@ -55,13 +57,15 @@ def check_number(value: float | None, option: str, low: float, high: float) -> N
         )
 
 
-def check_noise(header: Header, file: str, ref: str) -> None:
-    """Raise UsageError if the generator in `file`, which `ref` names, translates pictures."""
+def check_noise(header: Header, file: str, ref: str, points: bool = False) -> None:
+    """Raise UsageError if the generator in `file` translates, or makes points without `points`."""
     if header.direction:
         raise UsageError(
             f"{file} is a {header.model}: it makes pictures from pictures, not from noise.",
             hint=f"gan translate {ref} in.jpg",
         )
+    if not points:
+        check_pictures(header.shape, file, ref)
 
 
 def numbers(text: str, option: str) -> list[int]:

@@ -1,16 +1,19 @@
-"""Draw and save samples by seed: picture i depends only on seed i."""
+"""Draw and save samples by seed: picture or point i depends only on seed i."""
 
 from collections.abc import Iterator, Sequence
 from itertools import repeat
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from gancli import images
+from gancli.files import write_file
 from gancli.formats import Recipe
 from gancli.images import Array
-from gancli.sampling import render
+from gancli.sampling import plane, render
 from gancli.sampling.generator import Generator
 from gancli.sampling.grid import Grid
 
@@ -30,6 +33,12 @@ def batches(
     return render.batches(generator, *inputs(generator, seeds, labels))
 
 
+def points(generator: Generator, seeds: Sequence[int]) -> Any:
+    """Return the point of each seed, float32 (len(seeds), 2), if the generator makes points."""
+    found = torch.cat([*batches(generator, seeds)])
+    return found[:, :, 0, 0].cpu().numpy()
+
+
 def inputs(
     generator: Generator, seeds: Sequence[int], labels: Sequence[int] = ()
 ) -> tuple[Tensor, Tensor | None]:
@@ -46,9 +55,25 @@ def default_labels(generator: Generator, seeds: Sequence[int]) -> list[int]:
 
 
 def grid(generator: Generator, seeds: Sequence[int], labels: Sequence[int]) -> Grid:
-    """Return the samples of `seeds`: for each of `labels`, if there are any, a row of them all."""
+    """Return the samples of `seeds`: for each of `labels`, if there are any, a row of them all.
+
+    Points are drawn together, in one picture.
+    """
+    if generator.shape.points:
+        found = points(generator, seeds)
+        drawn = plane.draw(plane.Scene(half=plane.half_side(found), fake=found))
+        return Grid(pictures=drawn[None], rows=1)
     pictures = draw(generator, *_seeds_and_labels(seeds, labels))
     return Grid(pictures=np.stack(list(pictures)), rows=len(labels) or None)
+
+
+def save_points(generator: Generator, seeds: Sequence[int], out: Path) -> None:
+    """Write the points of `seeds` to a .csv file, in the units of the data it was trained on."""
+    found, frame = points(generator, seeds), generator.header.frame
+    if frame is not None:
+        found = found * frame.scale + (frame.x, frame.y)
+    rows = "".join(f"{x:.6g},{y:.6g}\n" for x, y in found.tolist())
+    write_file(out, f"x,y\n{rows}".encode(), follow_links=True)
 
 
 def save_each(

@@ -28,6 +28,7 @@ SHAPES = (
     Shape(channels=3, size=36, classes=2),
     Shape(channels=3, size=64, classes=2),
 )
+POINT = Shape(channels=2, size=1)  # of models that say POINTS = True
 
 
 def check_model(module: ModuleType) -> Iterator[tuple[str, Broken | None]]:
@@ -48,6 +49,7 @@ def check_model(module: ModuleType) -> Iterator[tuple[str, Broken | None]]:
         yield promise, None
         if check is declares_a_model:
             shapes = tuple(s for s in SHAPES if not _refuses(module, s)) or SHAPES
+            shapes += (POINT,) if getattr(module, "POINTS", False) else ()
 
 
 def _refuses(module: ModuleType, shape: Shape) -> bool:
@@ -68,7 +70,7 @@ def declares_a_model(module: ModuleType, shape: Shape = SHAPES[1]) -> None:
         models.check_definitions(module, name)
     except UsageError as error:
         raise Broken(f"{error.message} Write: {error.hint}") from None
-    for case in product(PRESETS, (None, *SHAPES), (None, *Direction)):
+    for case in product(PRESETS, (None, *SHAPES, POINT), (None, *Direction)):
         resolve(module.Settings, module.preset(*case), {}, name)
 
 
@@ -124,7 +126,7 @@ def fakes_have_the_shape_of_real_images(module: ModuleType, shape: Shape) -> Non
         for weight in gan.generator.parameters():
             weight.mul_(10)  # training may make them large
         images = GAN.fake(gan, inputs).image  # by `generate` or `translate`, which sampling uses
-    if not bool((images.abs() <= 1).all()):
+    if not shape.points and not bool((images.abs() <= 1).all()):
         raise Broken("Images are not all in [-1, 1]. End the generator with nn.Tanh().")
 
 

@@ -1,9 +1,12 @@
 """What is checked about a run before it starts, beyond the values of its options."""
 
-from gancli.config import Job
+from gancli.config import Job, Training
 from gancli.datasets import find_folder
 from gancli.errors import UsageError
 from gancli.metric import Metric
+from gancli.points import has_points
+from gancli.registry import declared
+from gancli.shape import Shape
 from gancli.training import distributed
 
 
@@ -15,6 +18,32 @@ def run_folder(job: Job) -> None:
             f"The run folder {job.folder} is inside the dataset's folder {dataset}, so its samples "
             "would become training pictures.",
             hint="--out with a folder outside of the dataset",
+        )
+
+
+def no_pictures_needed(training: Training, shape: Shape) -> None:
+    """Raise UsageError for options of training that change pictures, if `shape` has points."""
+    for name in ("jitter", "mirror"):
+        if shape.points and getattr(training, name):
+            raise UsageError(
+                f"--set {name} changes pictures, and the samples here are points in the plane.",
+                hint=f"leave out --set {name}",
+            )
+
+
+def start(shape: Shape, dataset: str, name: str) -> None:
+    """Raise UsageError if a run on `dataset` starts from the generator `name` of another kind."""
+    if shape.points != has_points(dataset):
+        made = "points in the plane" if shape.points else "pictures"
+        raise UsageError(f"{name} makes {made}, and {dataset} has none.", hint="leave out --from")
+
+
+def points(model: str, name: str) -> None:
+    """Raise UsageError unless `model` learns points in the plane, of which the data `name` is."""
+    if not declared("models", model, "POINTS"):
+        raise UsageError(
+            f"{model} learns from pictures, and {name} has points in the plane.",
+            hint="gan train vanilla --dataset ring",
         )
 
 

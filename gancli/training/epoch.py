@@ -1,6 +1,6 @@
 """Writes the files of a run after each epoch, and the summary pictures after the last one."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
@@ -18,7 +18,7 @@ from gancli.report import charts
 from gancli.reporting import Say
 from gancli.sampling import samples, translate
 from gancli.sampling.generator import Generator
-from gancli.training import doctor
+from gancli.training import doctor, planar
 from gancli.training.folder import EPOCH_DIGITS, RunFolder
 from gancli.training.prepare import Prepared
 from gancli.training.reports import Report
@@ -42,7 +42,10 @@ def save_epoch(
     """
     generator = averaged_generator(prepared, trainer)
     save_networks(prepared, trainer, folder)
-    drawn = images.encode_png(_grid(generator, prepared))
+    if prepared.shape.points:
+        found = planar.metrics(generator, prepared.pictures)
+        report = replace(report, metrics=report.metrics | found)
+    drawn = images.encode_png(_grid(generator, prepared, report.metrics))
     write_file(folder.samples(report.epoch), drawn)
     write_file(folder.latest_samples, drawn)
     every = prepared.job.evaluate_every
@@ -65,7 +68,9 @@ def save_epoch(
 
 def draw_samples(prepared: Prepared, trainer: Trainer, path: Path) -> Path:
     """Draw the sample grid within an epoch; return its path. Training is not affected by it."""
-    images.save_png(path, _grid(averaged_generator(prepared, trainer), prepared))
+    generator = averaged_generator(prepared, trainer)
+    found = planar.metrics(generator, prepared.pictures) if prepared.shape.points else {}
+    images.save_png(path, _grid(generator, prepared, found))
     return path
 
 
@@ -110,11 +115,13 @@ def _frames(folder: RunFolder, say: Say) -> Iterator[Array]:
             say(f"Skipping a frame of progress.gif: {error.message}")
 
 
-def _grid(generator: Generator, prepared: Prepared) -> Array:
-    """The sample grid, from the same seeds each time.
+def _grid(generator: Generator, prepared: Prepared, found: Mapping[str, float]) -> Array:
+    """The sample grid, or the drawing of points, whose metrics are `found`; always the same seeds.
 
     It has a row per class if the generator takes labels, and a row per pair if it translates.
     """
+    if prepared.shape.points:
+        return planar.drawing(generator, prepared.pictures, found)
     if prepared.held_out is not None:
         return _pairs_grid(generator, *prepared.held_out)
     seeds, labels, rows = [*GRID_SEEDS], list[int](), None

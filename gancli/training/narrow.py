@@ -20,17 +20,18 @@ def narrow(module: ModuleType, shape: Shape, **settings: object) -> GAN:
     known = {f.name for f in dataclasses.fields(module.Settings)}
     values = {k: v for k, v in SETTINGS.items() if k in known} | settings
     if getattr(module, "PAIRS", False):
-        shape = dataclasses.replace(shape, source=shape.channels)
+        shape = dataclasses.replace(shape, source=shape.channels)  # type: ignore[arg-type]
     torch.manual_seed(0)
     gan: GAN = module.build(module.Settings(**values), shape)
     return gan
 
 
 def random_data(shape: Shape, count: int = IMAGES, device: str = "cpu") -> ResidentDataset:
-    """Return random images in memory, with labels and sources if `shape` has them."""
+    """Return random images or points in memory, with labels and sources if `shape` has them."""
     rng = torch.Generator().manual_seed(1)
     size = (count, shape.size, shape.size, shape.channels)
     images = torch.randint(0, 256, size, dtype=torch.uint8, generator=rng)
+    images = images / 127.5 - 1 if shape.points else images
     labels = torch.arange(count) % shape.classes if shape.classes else None
     sources = 255 - images if shape.source else None
     return ResidentDataset(images, labels, shape.classes, torch.device(device), sources=sources)

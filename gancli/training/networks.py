@@ -20,6 +20,17 @@ def running_statistics(network: nn.Module) -> list[Tensor]:
 
 
 @contextmanager
+def evaluating(network: nn.Module) -> Iterator[None]:
+    """Run `network` as in evaluation in the block: without dropout, with running statistics."""
+    before = network.training
+    network.eval()
+    try:
+        yield
+    finally:
+        network.train(before)
+
+
+@contextmanager
 def frozen(network: nn.Module) -> Iterator[None]:
     """Compute no gradients of `network`'s weights in the block; gradients still flow through it."""
     network.requires_grad_(False)

@@ -42,17 +42,21 @@ def of_run(
     cache: Path,
     say: Say,
     measure: bool,
+    exact: bool = False,
 ) -> str:
     """The number format: that of the run to resume, so that resuming is exact, or a new choice.
 
-    `plan` is that of the run to resume. Without `measure`, a format that would have to be measured
-    is `auto`. Rank 0 chooses for all processes.
+    `plan` is that of the run to resume. With `exact`, the choice is float32: bfloat16 has only 8
+    bits. Without `measure`, a format that would have to be measured is `auto`. Rank 0 chooses for
+    all processes.
     """
     if requested == "auto" and plan and plan["device"] == device.type:
         return str(plan["precision"])
     if not distributed.is_rank_zero():
         return distributed.broadcast_bytes(b"").decode()
-    if measure:
+    if requested == "auto" and exact:
+        chosen = "fp32"
+    elif measure:
         chosen, why = choose(requested, device, cache, say)
         say(f"Training on {device.type} in {chosen} ({why}).")
     else:

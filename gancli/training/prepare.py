@@ -105,6 +105,7 @@ class Prepared:
             labelled=Feeds.LABEL in self.model.feeds,
             images_seen=images_seen,
             seed=self.training.seed,
+            frame=self.pictures.frame,
             torch=torch.__version__,
         )
 
@@ -132,6 +133,8 @@ def prepare(job: Job, say: Say, progress: Progress, *, measure: bool = True) -> 
         logging.getLogger("torch.utils.cpp_extension").setLevel(logging.ERROR)  # it logs "no CUDA"
     plan = saved_plan(job)
     start = starting.start_of(job, plan)
+    if start is not None:
+        checks.start(start.shape, job.dataset, start.name)
     pictures = _open(
         job,
         "train",
@@ -143,6 +146,7 @@ def prepare(job: Job, say: Say, progress: Progress, *, measure: bool = True) -> 
     _check_same_data(pictures)
     shape = _shape(pictures, job)
     settings, training = resolve_settings(job, shape, plan, start)
+    checks.no_pictures_needed(training, shape)
     starting.check(start, asdict(settings), shape)
     split = validation.split(pictures, job, plan, say)
     if job.evaluate_every and not job.pairs:  # check now what evaluation will need later
@@ -155,7 +159,8 @@ def prepare(job: Job, say: Say, progress: Progress, *, measure: bool = True) -> 
     own_model.check_losses(job.model, settings, shape)
     number = threads.fix(job.threads, plan, say)
     cache = places(job.data_dir, say).cache
-    chosen = precision.of_run(job.precision, plan, device, cache, say, measure)
+    plan_or_choice = (job.precision, plan, device, cache, say, measure)
+    chosen = precision.of_run(*plan_or_choice, exact=shape.points)
     build = partial(models.build, job.model, settings, shape)
     needed = memory.needed(build, shape, training, chosen, device)
     batch, processes = training.batch_size, _processes(job)
@@ -251,6 +256,8 @@ def _check_same_data(pictures: Pictures) -> None:
 
 def _shape(pictures: Pictures, job: Job) -> Shape:
     _, size, _, channels = pictures.images.shape
+    if pictures.points:  # also of a user's own module, which cannot be told before
+        checks.points(job.model, pictures.name)
     if job.direction is None:
         return Shape(channels=channels, size=size, classes=len(pictures.classes))
     source, _ = job.direction.of((pictures.images, pictures.partners))

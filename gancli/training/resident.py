@@ -1,4 +1,6 @@
-"""A dataset held in device memory as uint8: copied there once, before training.
+"""A dataset held in device memory: copied there once, before training.
+
+Pictures are uint8; points in the plane are float32 (N, 1, 1, 2).
 
 `streaming` has the alternative for data that does not fit. Both build batches with `make_batch`.
 """
@@ -81,7 +83,7 @@ def make_batch(
     augmentation: Augmentation,
     share: Share,
 ) -> Batch:
-    """Scale and augment images (B, H, W, C) uint8 on the device, as a model sees them."""
+    """Scale and augment images (B, H, W, C) on the device, as a model sees them."""
     image = _to_float(image)
     source = None if source is None else _to_float(source)
     if augmentation.jitter or augmentation.mirror:
@@ -98,10 +100,12 @@ def make_batch(
 
 
 def _to_float(images: Tensor) -> Tensor:
-    """(B, H, W, C) uint8 as (B, C, H, W) in [-1, 1].
+    """(B, H, W, C) uint8 as (B, C, H, W) in [-1, 1]; points, which are float32, are not scaled.
 
     The result is only permuted, so it is channels_last, also with one channel.
     """
+    if images.is_floating_point():
+        return images.permute(0, 3, 1, 2)
     return images.float().div_(127.5).sub_(1).permute(0, 3, 1, 2)
 
 

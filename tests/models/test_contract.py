@@ -21,7 +21,13 @@ from gancli import registry
 from gancli.gan import Batch, Fake, Inputs, Shape
 from gancli.nn import strided
 from gancli.sampling import latents, render
-from gancli.training.check_model import CHECKS, SHAPES, a_step_trains_both_networks, check_model
+from gancli.training.check_model import (
+    CHECKS,
+    POINT,
+    SHAPES,
+    a_step_trains_both_networks,
+    check_model,
+)
 from gancli.training.networks import has_penalty
 from gancli.training.trainer import Trainer, Variant
 
@@ -49,6 +55,17 @@ def test_every_model_keeps_the_contract(
     name: str, check: Callable[[ModuleType, Shape], None], shape: Shape
 ) -> None:
     check(model(name), shape)
+
+
+OF_POINTS = [n for n in MODELS if getattr(model(n), "POINTS", False)]
+
+
+@pytest.mark.parametrize("name", OF_POINTS)
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
+def test_models_of_points_keep_the_contract_for_points(
+    name: str, check: Callable[[ModuleType, Shape], None]
+) -> None:
+    check(model(name), POINT)
 
 
 class Layouts(TorchDispatchMode):
