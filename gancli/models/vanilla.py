@@ -12,9 +12,12 @@ What we changed:
 - The rectifiers of D leak, and G has batch norm. Adam replaces SGD with momentum.
 - G minimises -log D(G(z)), which section 3 recommends for the start, for the whole training.
   `loss=saturating` is eq. 1 itself.
-- D gets the minibatch standard deviation, and its real images count as real with 0.9 instead of 1:
-  one-sided label smoothing (Salimans, Goodfellow, Zaremba, Cheung, Radford, Chen 2016,
-  arXiv:1606.03498, section 3.4).
+- D has no dropout but the penalty R1 (Mescheder, Geiger, Nowozin 2018, arXiv:1801.04406), and half
+  the learning rate. Its real images count as real with 0.9 instead of 1: one-sided label smoothing
+  (Salimans, Goodfellow, Zaremba, Cheung, Radford, Chen 2016, arXiv:1606.03498, section 3.4).
+- Points in the plane need neither batch norm nor smoothing, and two numbers of noise, so that all
+  of what G does can be drawn. With R1 no mode is missing; without it, one of three runs on `ring`
+  found 7 of the 8.
 
 PAPER says what the preset `paper` keeps.
 """
@@ -55,17 +58,17 @@ class Settings:
 
     z_dim: LayerSize = 100  # length of the noise vector
     width: LayerSize = 512  # units of each hidden layer of G
-    d_width: LayerSize = 512  # units of each hidden layer of D
+    d_width_scale: Annotated[float, (0.01, 100.0)] = 1.0  # D's width, as a multiple of G's
     layers: Annotated[int, (1, 8)] = 2  # hidden layers of each network
     batch_norm: bool = True  # normalise the hidden layers of G
     maxout: Annotated[int, (0, 16)] = 0  # linear pieces of D's maxout units; 0: leaky ReLU
-    dropout: Rate = 0.3  # rate at which D drops hidden units
+    dropout: Rate = 0.0  # rate at which D drops hidden units
     input_dropout: Rate = 0.0  # rate at which D drops pixels
-    minibatch_std: bool = True  # give D the minibatch standard deviation as a feature
+    minibatch_std: bool = False  # give D the minibatch standard deviation as a feature
     noise: Literal["normal", "uniform"] = "normal"  # N(0, 1) or U(-1, 1)
     loss: Literal["non-saturating", "saturating"] = "non-saturating"  # the loss of G
     smoothing: Annotated[float, (0.0, 0.5)] = 0.1  # D learns that real images are real with 1 - s
-    r1: Weight = 0.0  # weight gamma of D's squared gradient at real images; 0: no penalty
+    r1: Weight = 1.0  # weight gamma of D's squared gradient at real images; 0: no penalty
 
 
 def preset(name: str, shape: Shape | None, direction: Direction | None) -> dict[str, Any]:
@@ -73,14 +76,14 @@ def preset(name: str, shape: Shape | None, direction: Direction | None) -> dict[
     if name == "paper":
         return {
             "width": 1200,
-            "d_width": 240,
+            "d_width_scale": 0.2,
             "batch_norm": False,
             "maxout": 5,
             "dropout": 0.5,
             "input_dropout": 0.2,
-            "minibatch_std": False,
             "noise": "uniform",
             "smoothing": 0.0,
+            "r1": 0.0,
             "lr": 2e-4,
             "batch_size": 100,
             "lr_decay": 0.0,
@@ -90,19 +93,17 @@ def preset(name: str, shape: Shape | None, direction: Direction | None) -> dict[
         return {
             "z_dim": 2,
             "width": 128,
-            "d_width": 128,
             "layers": 3,
             "batch_norm": False,
-            "dropout": 0.0,
-            "minibatch_std": False,
             "smoothing": 0.0,
+            "r1": 0.03,
             "lr": 1e-3,
             "batch_size": 256,
             "beta2": 0.99,
             "epochs": 50,
             "lr_decay": 1.0,
         }
-    return {"lr": 1e-3, "d_lr_scale": 0.5, "batch_size": 64, "lr_decay": 1.0}
+    return {"lr": 2e-3, "d_lr_scale": 0.5, "batch_size": 64, "lr_decay": 1.0}
 
 
 def build(settings: Settings, shape: Shape) -> "Vanilla":
@@ -146,20 +147,20 @@ class Discriminator(nn.Sequential):
     """Images (B, C, H, W) to logits (B,)."""
 
     def __init__(self, s: Settings, shape: Shape) -> None:
-        pixels = shape.channels * shape.size**2
+        pixels, width = shape.channels * shape.size**2, max(1, round(s.d_width_scale * s.width))
         layers: list[nn.Module] = [FlattenNHWC(), nn.Dropout(s.input_dropout)]
         for i in range(s.layers):
-            layers += [*_hidden(s.d_width if i else pixels, s), nn.Dropout(s.dropout)]
+            layers += [*_hidden(width if i else pixels, width, s.maxout), nn.Dropout(s.dropout)]
         layers += [MinibatchStd()] if s.minibatch_std else []
-        last = nn.Linear(s.d_width + s.minibatch_std, 1)
+        last = nn.Linear(width + s.minibatch_std, 1)
         super().__init__(*layers, last, nn.Flatten(0))
 
 
-def _hidden(inputs: int, s: Settings) -> list[nn.Module]:
-    """Return a hidden layer of D: maxout, or leaky rectifiers."""
-    if s.maxout:
-        return [Maxout(inputs, s.d_width, s.maxout)]
-    return [nn.Linear(inputs, s.d_width), nn.LeakyReLU(0.2, True)]
+def _hidden(inputs: int, units: int, pieces: int) -> list[nn.Module]:
+    """Return a hidden layer of D: maxout, or leaky rectifiers if there are no `pieces`."""
+    if pieces:
+        return [Maxout(inputs, units, pieces)]
+    return [nn.Linear(inputs, units), nn.LeakyReLU(0.2, True)]
 
 
 class Vanilla(GAN):

@@ -13,7 +13,7 @@ from gancli.data.planar import read
 from gancli.images import load_png
 from gancli.sampling.plane import HEADER, SIDE
 
-SHORT = ("--epochs", "2", "--set", "width=16", "--set", "d_width=16", "--batch-size", "1000")
+SHORT = ("--epochs", "2", "--set", "width=16", "--batch-size", "1000")
 RUN = Path("runs/vanilla-ring")
 
 

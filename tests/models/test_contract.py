@@ -234,7 +234,6 @@ def penalty_gradients(name: str, every: int) -> dict[str, torch.Tensor]:
     trainer._autocast = torch.autocast("cpu", torch.bfloat16)
     gan, found = trainer.gan, {}
     gan.penalty_every = every
-    gan.r1 = 1.0  # vanilla has no penalty by default
     penalty = gan.discriminator_penalty
 
     def checked_penalty(batch: Batch, inputs: Inputs, fake: Fake) -> torch.Tensor | None:

@@ -55,3 +55,31 @@ def test_the_square_has_a_size_even_if_the_points_have_none(points: np.ndarray) 
 
 def test_the_square_shows_all_points_with_a_margin() -> None:
     assert half_side(np.array([(0.5, -2.0), (1, 1)])) == pytest.approx(2 * plane.MARGIN)
+
+
+def test_lines_of_noise_enclose_equal_shares_of_it() -> None:
+    lines = plane.noise_lines("normal")
+    assert lines.shape == (2 * plane.LINES, plane.STEPS, 2)
+    first = lines[: plane.LINES, :, 0]  # x is the same all along a line
+    assert (first == first[:, :1]).all()
+    drawn = np.random.default_rng(0).standard_normal(200_000)
+    counts, _ = np.histogram(drawn, first[:, 0])
+    np.testing.assert_allclose(counts / len(drawn), (1 - 2 * plane.EDGE) / 14, atol=0.003)
+    uniform = plane.noise_lines("uniform")[: plane.LINES, 0, 0]
+    np.testing.assert_allclose(np.diff(uniform), np.diff(uniform)[0], rtol=1e-4)
+    assert np.abs(uniform).max() <= 1
+
+
+def test_lines_and_arrows_are_drawn() -> None:
+    line = np.array([[(-0.5, 0.2), (0.5, 0.2)]])
+    assert at(draw(Scene(half=1.0, lines=line)), 0.1, 0.2) == rgb(plane.LINE)
+    for vector, tip in (((0.0, 1.0), (0.0, 0.06)), ((1.0, 0.0), (0.06, 0.0))):  # y points up
+        picture = draw(Scene(half=1.0, arrows=np.array([[(0.0, 0.0), vector]])))
+        assert sum(at(picture, *tip)) < 500
+        assert at(picture, -tip[0], -tip[1]) == rgb(plane.PAPER)
+
+
+@pytest.mark.parametrize("vector", [(0.0, 0.0), (1e-3, 0.0), (np.nan, 1.0), (np.inf, 0.0)])
+def test_gradients_that_vanish_or_explode_have_no_arrow(vector: tuple[float, float]) -> None:
+    plain = draw(Scene(half=1.0))
+    assert (draw(Scene(half=1.0, arrows=np.array([[(0.0, 0.0), vector]]))) == plain).all()
