@@ -105,6 +105,18 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("cache")
 
 
+def save_run_of_points(folder: Path) -> None:
+    """Save an untrained generator of points."""
+    model = small("vanilla", Shape(channels=2, size=1))
+    header = HEADER | {
+        "model": "vanilla",
+        "settings": {"width": 8, "z_dim": 6},
+        "shape": {"channels": 2, "size": 1},
+        "dataset": {"name": "ring"},
+    }
+    weights.save(folder / weights.GENERATOR, model.generator.state_dict(), header)
+
+
 @pytest.fixture
 def workspace(
     runs: None, pictures: Path, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -122,6 +134,8 @@ def workspace(
             shutil.copy(picture, picture.with_stem(f"{picture.stem}-{copy}"))
     Image.new("RGB", (40, 30)).save(tmp_path / "in.jpg")
     own_code(tmp_path)
+
+    save_run_of_points(tmp_path / "runs" / "vanilla-ring")
 
     for module, name in ((mnist, "mnist"), (fashion_mnist, "fashion-mnist")):
         stand_in(module, tmp_path / "data" / name, monkeypatch)

@@ -123,9 +123,9 @@ def test_ctrl_c_ends_with_one_line(
 
 def test_ctrl_c_before_the_command_line_is_read_ends_with_one_line() -> None:
     code = (
-        "import os, signal, sys\nfrom gancli import __main__\n"
+        "import os, signal, sys, time\nfrom gancli import __main__\n"
         "sys.modules['gancli.cli'] = type('Presses', (), {'__getattr__': lambda *_: "
-        "os.kill(os.getpid(), signal.SIGINT)})()\n__main__.main()"
+        "(os.kill(os.getpid(), signal.SIGINT), time.sleep(60))})()\n__main__.main()"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (130, "Stopped.\n")
