@@ -8,7 +8,7 @@ from pathlib import Path
 
 FOLDER = Path(__file__).parent
 # The first one that fits is meant by the name of its model or its dataset.
-NAMES = ("dcgan-fashion-mnist", "acgan-mnist", "facades-A2B")
+NAMES = ("dcgan-fashion-mnist", "cgan-fashion-mnist", "acgan-mnist", "facades-A2B")
 
 
 def files() -> list[Path]:

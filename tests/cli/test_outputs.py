@@ -124,7 +124,7 @@ def test_without_a_name_the_newest_run_is_used(
     assert "runs/dcgan-glyphs/" in gan_here("interpolate", "--steps", "1").stderr
     assert "runs/cgan-glyphs/" in gan_here("sweep", "--steps", "1").stderr  # it has labels
     shutil.rmtree(tmp_path / "runs")
-    assert "Pretrained acgan-mnist" in gan_here("sweep", "--steps", "1").stderr
+    assert "Pretrained cgan-fashion-mnist" in gan_here("sweep", "--steps", "1").stderr
     monkeypatch.setattr(pretrained, "NAMES", ())
     done = gan_here("sweep", code=2)
     assert "gan train acgan" in done.stderr
